@@ -1,0 +1,1 @@
+//! A copy-on-write overlay of a read-only directory tree, served through FUSE.
