@@ -1,0 +1,14 @@
+//! Nouns: plain data that the stages of a run hand to each other. No I/O, no handles; stable order; `serde` where it is kept on disk.
+
+pub mod action;
+pub mod attributes;
+pub mod change;
+pub mod layer;
+pub mod module;
+pub mod names;
+pub mod params;
+pub mod path;
+pub mod plan;
+pub mod run;
+pub mod step;
+pub mod truth;

@@ -1,0 +1,84 @@
+//! The record of a run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::action::ActionRecord;
+use crate::model::names::{ModuleName, NodeName, RunId};
+use crate::model::step::{Cost, ModuleRecord};
+
+/// The version of the record's form on disk.
+pub const SCHEMA: u32 = 1;
+
+/// Whether a run may merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Stops before the merge.
+    Noop,
+    /// Merges when everything has succeeded.
+    Live,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ended", rename_all = "kebab-case")]
+pub enum RunOutcome {
+    /// Still going, or ended without a word (killed, power cut).
+    Unfinished,
+    /// NOOP, and everything succeeded.
+    Shown,
+    /// Live, and everything is merged.
+    Merged,
+    /// Something failed; nothing is merged.
+    Failed,
+    /// Merged, but an action after it failed.
+    ActionFailed,
+    /// The merge itself could not be finished; why.
+    MergeFailed {
+        /// Why.
+        reason: String,
+    },
+    /// Ended by a signal before the merge.
+    Interrupted {
+        /// The signal's number.
+        signal: i32,
+    },
+}
+
+/// Everything that is kept of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The form of this record: [`SCHEMA`].
+    pub schema: u32,
+    /// Which run.
+    pub run: RunId,
+    /// Which node.
+    pub node: NodeName,
+    /// NOOP or live.
+    pub mode: Mode,
+    /// The version of disco that ran.
+    pub version: String,
+    /// When it started, RFC 3339.
+    pub started: String,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// The modules in the order of the plan.
+    pub plan: Vec<ModuleName>,
+    /// What disco's own work cost: `fetch_params`, `plan`, `sandbox`, `diff`, `merge`.
+    pub internal: Vec<InternalCost>,
+    /// The modules, as far as they were reached.
+    pub modules: Vec<ModuleRecord>,
+    /// The commands for the running system, in order.
+    pub actions: Vec<ActionRecord>,
+}
+
+/// What one part of disco's own work cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InternalCost {
+    /// Which part.
+    pub part: String,
+    /// Its cost.
+    pub cost: Cost,
+}

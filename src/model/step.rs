@@ -1,0 +1,209 @@
+//! One step of a module, and what became of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::action::Action;
+use crate::model::change::ChangeSet;
+use crate::model::names::ModuleName;
+use crate::model::path::RootedPath;
+use crate::model::truth::Truth;
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum StepKind {
+    /// Lays the module's `files/` over the root.
+    Files,
+    /// Makes one file from a template.
+    Template {
+        /// The template below `templates/`.
+        template: String,
+        /// The file it makes.
+        target: RootedPath,
+        /// What turns it into text.
+        engine: TemplateEngine,
+    },
+    /// Runs one script.
+    Script {
+        /// Its name below `scripts/`.
+        script: String,
+    },
+}
+
+impl StepKind {
+    /// What the step is called in reports: the template's or script's name, or `files`.
+    pub fn label(&self) -> &str {
+        match self {
+            StepKind::Files => "files",
+            StepKind::Template { template, .. } => template,
+            StepKind::Script { script } => script,
+        }
+    }
+}
+
+/// What turns a template into text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TemplateEngine {
+    /// A bash script whose standard output is the file.
+    Bash,
+    /// tera, from the parameters and facts.
+    Tera,
+}
+
+/// How a process, step or action ended. A failure is a value, not an error of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It did what it should.
+    Done,
+    /// It ended with an exit status other than 0.
+    Exited {
+        /// The status, 1 to 255.
+        status: i32,
+    },
+    /// A signal ended it.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// It ran longer than it may, and was ended.
+    TimedOut {
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// It could not be carried out; the reason in words.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// Whether it did what it should.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Outcome::Done)
+    }
+
+    /// The exit status as a shell would show it: 128 + the signal, 124 for a time-out, 1 for what could not be carried out.
+    pub fn exit_status(&self) -> i32 {
+        match self {
+            Outcome::Done => 0,
+            Outcome::Exited { status } => *status,
+            Outcome::Signaled { signal } => 128 + signal,
+            Outcome::TimedOut { .. } => 124,
+            Outcome::Failed { .. } => 1,
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Outcome::Done => f.write_str("done"),
+            Outcome::Exited { status } => write!(f, "exit status {status}"),
+            Outcome::Signaled { signal } => write!(f, "killed by signal {signal}"),
+            Outcome::TimedOut { seconds } => write!(f, "still running after {seconds} s, ended"),
+            Outcome::Failed { reason } => f.write_str(reason),
+        }
+    }
+}
+
+/// What a piece of work cost: the fields of getrusage(2), as wait4(2) gives them for its processes.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Cost {
+    /// Wall time in seconds.
+    pub time_real: f64,
+    /// User time in seconds.
+    pub time_user: f64,
+    /// System time in seconds.
+    pub time_sys: f64,
+    /// Largest resident set of any one process, in KiB.
+    pub mem_max: u64,
+    /// Page faults that needed I/O.
+    pub mem_faults_major: u64,
+    /// Page faults that needed none.
+    pub mem_faults_minor: u64,
+    /// Blocks of 512 bytes read.
+    pub io_fsin: u64,
+    /// Blocks of 512 bytes written.
+    pub io_fsout: u64,
+    /// Context switches that the process asked for, by waiting.
+    pub switches_voluntary: u64,
+    /// Context switches forced on it.
+    pub switches_involuntary: u64,
+}
+
+/// One line that a step printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputLine {
+    /// Where it printed it.
+    pub stream: Stream,
+    /// The line without its newline; bytes that are not UTF-8 replaced.
+    pub text: String,
+}
+
+/// A standard stream of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What became of one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// What it was.
+    #[serde(flatten)]
+    pub step: StepKind,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it cost.
+    pub cost: Cost,
+    /// How true its report is.
+    pub truth: Truth,
+    /// What it printed, in order.
+    pub output: Vec<OutputLine>,
+    /// What it asked of the running system.
+    pub actions: Vec<Action>,
+}
+
+/// What became of one module.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModuleRecord {
+    /// Which module.
+    pub module: ModuleName,
+    /// How it ended.
+    pub outcome: ModuleOutcome,
+    /// Its steps, as far as they were run.
+    pub steps: Vec<StepRecord>,
+    /// What it changed, against the state before it.
+    pub changes: ChangeSet,
+    /// What fetching it cost.
+    pub fetch: Option<Cost>,
+    /// What finding its differences cost.
+    pub diff: Option<Cost>,
+}
+
+/// How a module ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ended", rename_all = "kebab-case")]
+pub enum ModuleOutcome {
+    /// All its steps succeeded.
+    Done,
+    /// A step failed; the later ones were not run.
+    Failed {
+        /// The step's name.
+        step: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Not run, because a module that it needs did not succeed.
+    Skipped {
+        /// The module that it needs.
+        because: ModuleName,
+    },
+}
