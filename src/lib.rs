@@ -6,5 +6,7 @@
 //! | floor | modules | |
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
+//! | 1 | [`sys`] | effects: files, processes, what the host says of itself |
 
 pub mod model;
+pub mod sys;

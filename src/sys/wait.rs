@@ -1,0 +1,107 @@
+//! A child's end and its own cost, by wait4(2), and the tie between its life and ours. Not the running of it: [`crate::sys::process`].
+//!
+//! The totals of getrusage(2) for all children cannot say what one child cost (their largest resident set never goes
+//! down), and nix has no wait4: so this file asks for `unsafe`.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::model::step::{Cost, Outcome};
+
+/// Waits for that child and takes it from the process table: how it ended, and what it cost since it was `started`.
+///
+/// `ru_maxrss` counts the moment between fork and exec, when the child still holds our pages: small children show our size.
+pub fn wait_for(pid: i32, started: Instant) -> io::Result<(Outcome, Cost)> {
+    let mut status = 0;
+    // SAFETY: `rusage` is a struct of integers, for which all zeros is a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    loop {
+        // SAFETY: both pointers are to locals that outlive the call; the kernel writes within them.
+        let waited = unsafe { libc::wait4(pid, &mut status, 0, &mut usage) };
+        if waited == pid {
+            return Ok((outcome_from(status), cost_from(&usage, started.elapsed())));
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// The cost that `usage` and the wall time state.
+pub fn cost_from(usage: &libc::rusage, wall: Duration) -> Cost {
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    let count = |number: libc::c_long| u64::try_from(number).unwrap_or(0);
+    Cost {
+        time_real: wall.as_secs_f64(),
+        time_user: seconds(usage.ru_utime),
+        time_sys: seconds(usage.ru_stime),
+        mem_max: count(usage.ru_maxrss),
+        mem_faults_major: count(usage.ru_majflt),
+        mem_faults_minor: count(usage.ru_minflt),
+        io_fsin: count(usage.ru_inblock),
+        io_fsout: count(usage.ru_oublock),
+        switches_voluntary: count(usage.ru_nvcsw),
+        switches_involuntary: count(usage.ru_nivcsw),
+    }
+}
+
+/// The outcome that a wait status states.
+pub fn outcome_from(status: i32) -> Outcome {
+    if libc::WIFSIGNALED(status) {
+        return Outcome::Signaled { signal: libc::WTERMSIG(status) };
+    }
+    match libc::WEXITSTATUS(status) {
+        0 => Outcome::Done,
+        status => Outcome::Exited { status },
+    }
+}
+
+/// Makes the child the head of a session of its own (no terminal, so that nothing in it can stop to ask), killed when the
+/// thread that started it ends.
+pub fn bind_to_us(command: &mut Command) {
+    let parent = std::process::id();
+    let in_child = move || {
+        // SAFETY: setsid, prctl, getppid and raise are async-signal-safe, touch no memory of ours and take plain numbers.
+        unsafe {
+            if libc::setsid() == -1 || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1 {
+                return Err(io::Error::last_os_error());
+            }
+            // Had we ended before the prctl, no signal would come any more.
+            if libc::getppid() as u32 != parent {
+                libc::raise(libc::SIGKILL);
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: `in_child` only makes the calls above: no allocation, no lock.
+    unsafe { command.pre_exec(in_child) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cost_is_that_of_the_child_alone() {
+        let run = |script: &str| {
+            let started = Instant::now();
+            #[allow(clippy::zombie_processes, reason = "wait4 is what is tested")]
+            let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+            wait_for(child.id() as i32, started).unwrap()
+        };
+        let (outcome, busy) = run("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; exit 3");
+        assert_eq!(outcome, Outcome::Exited { status: 3 });
+        assert!(
+            busy.time_user > 0.0 && busy.time_real >= busy.time_user / 2.0 && busy.mem_max > 0,
+            "{busy:?}"
+        );
+        let (outcome, idle) = run("kill -TERM $$");
+        assert_eq!(outcome, Outcome::Signaled { signal: libc::SIGTERM });
+        assert!(idle.time_user < busy.time_user, "{idle:?} {busy:?}");
+        assert!(wait_for(1, Instant::now()).is_err(), "not a child of ours");
+    }
+}
