@@ -1,4 +1,4 @@
-//! Single files and folders, with errors that name the path. Whole trees are in [`crate::sys::tree`].
+//! Single files and folders, with errors that name the path. Whole trees are in [`crate::sys::folders`].
 
 use std::ffi::OsString;
 use std::fs;

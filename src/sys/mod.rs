@@ -4,5 +4,5 @@ pub mod files;
 pub mod host;
 pub mod process;
 pub mod tail;
-pub mod tree;
+pub mod folders;
 pub mod wait;
