@@ -6,5 +6,7 @@
 //! | floor | modules | |
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
+//! | 1 | [`sys`] | every effect: files, processes, mounts, time |
 
 pub mod model;
+pub mod sys;

@@ -1,0 +1,5 @@
+//! The only floor with effects: files, processes, mounts, time, environment.
+
+pub mod accounts;
+pub mod metadata;
+pub mod tree;
