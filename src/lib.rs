@@ -7,6 +7,11 @@
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
 //! | 1 | [`sys`] | every effect: files, processes, mounts, time |
+//! | 2 | [`changes`] | parts that do not see each other |
 
+pub mod changes;
 pub mod model;
 pub mod sys;
+
+#[cfg(test)]
+mod layered;
