@@ -6,7 +6,12 @@
 //! | floor | modules | |
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
-//! | 1 | [`sys`] | effects: files, processes, what the host says of itself |
+//! | 1 | [`sys`] | every effect: files, processes, mounts, time, what the host says of itself |
+//! | 2 | [`changes`] | parts that do not see each other |
 
+pub mod changes;
 pub mod model;
 pub mod sys;
+
+#[cfg(test)]
+mod layered;

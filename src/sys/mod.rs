@@ -1,8 +1,11 @@
-//! Effects: files, processes, and what the host says of itself. The only floor that touches the machine; it decides nothing.
+//! The only floor with effects: files, processes, mounts, time, environment. It decides nothing.
 
+pub mod accounts;
 pub mod files;
+pub mod folders;
 pub mod host;
+pub mod metadata;
 pub mod process;
 pub mod tail;
-pub mod folders;
+pub mod tree;
 pub mod wait;

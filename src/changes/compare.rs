@@ -1,0 +1,86 @@
+//! The differences between two states of the view: pure. A rewrite with equal content and metadata is none; times, inode
+//! numbers and the size of a directory are never one.
+
+use std::collections::BTreeSet;
+
+use crate::changes::snapshot::{Present, Snapshot, State};
+use crate::model::attributes::{Attributes, FileKind};
+use crate::model::change::{Change, ChangeKind, ChangeSet, ContentChange};
+use crate::model::path::RootedPath;
+use crate::sys::metadata::Body;
+
+/// What changed from `previous` to `current`, two snapshots of the same sandbox. Against the lower layer itself:
+/// `previous` is `Snapshot::default()`.
+pub fn compare(previous: &Snapshot, current: &Snapshot) -> ChangeSet {
+    let paths: BTreeSet<&RootedPath> = previous.view.keys().chain(current.view.keys()).collect();
+    let changes = paths.into_iter().filter_map(|path| {
+        let (before, after) = (previous.state(path, current), current.state(path, previous));
+        let (kind, content) = difference(before, after)?;
+        Some(Change { path: path.clone(), kind, content })
+    });
+    ChangeSet(changes.collect())
+}
+
+fn difference(before: &State, after: &State) -> Option<(ChangeKind, ContentChange)> {
+    Some(match (before, after) {
+        (State::Absent, State::Absent) => return None,
+        (State::Absent, State::Present(after)) => {
+            (ChangeKind::Created { after: after.attributes.clone() }, content(None, Some(after)))
+        }
+        (State::Present(before), State::Absent) => {
+            (ChangeKind::Deleted { before: before.attributes.clone() }, content(Some(before), None))
+        }
+        (State::Present(before), State::Present(after)) => {
+            if same(&before.attributes, &after.attributes) {
+                return None;
+            }
+            let (old, new) = (before.attributes.clone(), after.attributes.clone());
+            (ChangeKind::Modified { before: old, after: new }, content(Some(before), Some(after)))
+        }
+    })
+}
+
+/// Whether two objects are the same in all that disco merges. Names of accounts don't count: the numbers do.
+fn same(a: &Attributes, b: &Attributes) -> bool {
+    let Attributes {
+        kind,
+        device: _,
+        mode,
+        uid,
+        gid,
+        owner: _,
+        group: _,
+        size,
+        md5,
+        target,
+        rdev,
+        selinux,
+        xattrs,
+    } = a;
+    (kind, mode, uid, gid, md5, target, rdev, selinux, xattrs)
+        == (&b.kind, &b.mode, &b.uid, &b.gid, &b.md5, &b.target, &b.rdev, &b.selinux, &b.xattrs)
+        && (*kind != FileKind::Regular || *size == b.size)
+}
+
+/// How the content differs; an absent side, or one that is no regular file, counts as empty.
+fn content(
+    before: Option<&std::sync::Arc<Present>>,
+    after: Option<&std::sync::Arc<Present>>,
+) -> ContentChange {
+    let side = |present: Option<&std::sync::Arc<Present>>| {
+        let present = present?;
+        Some((present.body.clone()?, present.attributes.md5.clone(), present.attributes.size))
+    };
+    let (old, new) = (side(before), side(after));
+    if old.as_ref().map(|(_, md5, _)| md5) == new.as_ref().map(|(_, md5, _)| md5) {
+        return ContentChange::Same;
+    }
+    let nothing = || (Body::Text(String::new()), None, 0);
+    let ((old, _, before), (new, _, after)) = (old.unwrap_or_else(nothing), new.unwrap_or_else(nothing));
+    match (old, new) {
+        (Body::Text(before), Body::Text(after)) if before == after => ContentChange::Same,
+        (Body::Text(before), Body::Text(after)) => ContentChange::Text { before, after },
+        (Body::Large, _) | (_, Body::Large) => ContentChange::Large { before, after },
+        (Body::Binary, _) | (_, Body::Binary) => ContentChange::Binary { before, after },
+    }
+}

@@ -1,0 +1,8 @@
+//! What the scratchpad changes: [`scan`] reads its state, [`compare`] finds the differences between two states,
+//! [`text`] and [`diff`] write them down. Nothing here changes anything.
+
+pub mod compare;
+pub mod diff;
+pub mod scan;
+pub mod snapshot;
+pub mod text;
