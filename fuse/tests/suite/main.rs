@@ -1,0 +1,2 @@
+//! Tests of the overlay, all in one binary.
+fn main() {}
