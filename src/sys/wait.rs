@@ -11,23 +11,47 @@ use std::time::{Duration, Instant};
 
 use crate::model::step::{Cost, Outcome};
 
-/// Waits for that child and takes it from the process table: how it ended, and what it cost since it was `started`.
+/// A child that has ended.
+#[derive(Debug)]
+pub struct Waited {
+    /// Which.
+    pub pid: i32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it and the children that it waited for cost; no wall time.
+    pub cost: Cost,
+}
+
+/// Waits for that child (any child with -1) and takes it from the process table; `None` where there is none such.
 ///
 /// `ru_maxrss` counts the moment between fork and exec, when the child still holds our pages: small children show our size.
-pub fn wait_for(pid: i32, started: Instant) -> io::Result<(Outcome, Cost)> {
+pub fn wait(pid: i32) -> io::Result<Option<Waited>> {
     let mut status = 0;
     // SAFETY: `rusage` is a struct of integers, for which all zeros is a value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     loop {
         // SAFETY: both pointers are to locals that outlive the call; the kernel writes within them.
-        let waited = unsafe { libc::wait4(pid, &mut status, 0, &mut usage) };
-        if waited == pid {
-            return Ok((outcome_from(status), cost_from(&usage, started.elapsed())));
+        let waited = unsafe { libc::wait4(pid, &mut status, libc::__WALL, &mut usage) };
+        if waited > 0 {
+            let (outcome, cost) = (outcome_from(status), cost_from(&usage, Duration::ZERO));
+            return Ok(Some(Waited { pid: waited, outcome, cost }));
         }
         let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::ECHILD) => return Ok(None),
+            _ => return Err(error),
         }
+    }
+}
+
+/// Waits for that child: how it ended, and what it cost since it was `started`.
+pub fn wait_for(pid: i32, started: Instant) -> io::Result<(Outcome, Cost)> {
+    match wait(pid)? {
+        Some(Waited { outcome, cost, .. }) => {
+            Ok((outcome, Cost { time_real: started.elapsed().as_secs_f64(), ..cost }))
+        }
+        None => Err(io::Error::from_raw_os_error(libc::ECHILD)),
     }
 }
 
@@ -84,6 +108,19 @@ pub fn bind_to_us(command: &mut Command) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_memory_figure_goes_down_again() {
+        let figure = |megabytes: usize| {
+            let script = format!("x = b'x' * ({megabytes} << 20)");
+            #[allow(clippy::zombie_processes, reason = "wait4 is what is tested")]
+            let child = Command::new("python3").args(["-c", &script]).spawn().unwrap();
+            wait(child.id() as i32).unwrap().unwrap().cost.mem_max
+        };
+        let (large, small) = (figure(200), figure(1));
+        assert!(large > 200 << 10, "{large} KiB");
+        assert!(small < 100 << 10, "{small} KiB, after a child of {large} KiB");
+    }
 
     #[test]
     fn the_cost_is_that_of_the_child_alone() {
