@@ -7,6 +7,8 @@
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
 //! | 1 | [`sys`] | effects: files, processes, what the host says of itself |
+//! | 2 | [`params`] | the parameter tree on disk |
 
 pub mod model;
+pub mod params;
 pub mod sys;
