@@ -7,11 +7,13 @@
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
 //! | 1 | [`sys`] | effects: files, processes, what the host says of itself |
+//! | 2 | [`fetch`] | the node's parameters and modules, from the master by rsync |
 //! | 2 | [`modules`] | a module's folder, read or made new |
 //! | 2 | [`params`] | the parameter tree on disk |
 //! | 2 | [`plan`] | the order of a run |
 //! | 2 | [`settings`] | flags, environment, parameters, defaults: each value with where it came from |
 
+pub mod fetch;
 pub mod model;
 pub mod modules;
 pub mod params;
