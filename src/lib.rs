@@ -7,10 +7,11 @@
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
 //! | 1 | [`sys`] | every effect: files, processes, mounts, time, what the host says of itself |
-//! | 2 | [`settings`] [`params`] [`modules`] [`plan`] [`render`] [`changes`] | parts that do not see each other |
+//! | 2 | [`settings`] [`params`] [`fetch`] [`modules`] [`plan`] [`render`] [`changes`] | parts that do not see each other |
 //! | 3 | [`sandbox`] | walls, supervisor, shims; owns the overlay |
 
 pub mod changes;
+pub mod fetch;
 pub mod model;
 pub mod modules;
 pub mod params;
