@@ -171,7 +171,7 @@ impl Overlay {
     }
 
     /// Whether an entry of the upper is a whiteout.
-    fn hides(&self, directory: &OwnedFd, name: &OsStr, ino: u64, kind: FileType) -> Result<bool> {
+    pub(crate) fn hides(&self, directory: &OwnedFd, name: &OsStr, ino: u64, kind: FileType) -> Result<bool> {
         if self.listed_inodes {
             return Ok(self.whiteouts.is_inode(ino));
         }

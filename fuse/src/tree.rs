@@ -4,8 +4,11 @@ use crate::copy_up::Content;
 use crate::dirfd::Side;
 use crate::node::{Layer, Node};
 use crate::place::Place;
+use crate::readdir::for_each;
 use crate::{Overlay, Result, xattr};
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
+use std::ffi::OsString;
 use std::sync::Arc;
 
 impl Overlay {
@@ -27,8 +30,22 @@ impl Overlay {
             }
         }
         xattr::set(&place, xattr::OPAQUE, b"y", 0)?;
+        self.drop_whiteouts(node)?;
         place.restore_times(&before)?;
         node.lock().layer = Layer::Upper;
         Ok(())
+    }
+
+    /// Removes the whiteouts of a directory that hides the lower altogether.
+    fn drop_whiteouts(&self, node: &Arc<Node>) -> Result<()> {
+        let directory = self.dir(node, Side::Upper)?;
+        let mut whiteouts: Vec<OsString> = Vec::new();
+        for_each(&directory, |name, ino, kind| {
+            if self.hides(&directory, name, ino, kind)? {
+                whiteouts.push(name.to_owned());
+            }
+            Ok(())
+        })?;
+        whiteouts.iter().try_for_each(|name| rustix::fs::unlinkat(&directory, name, AtFlags::empty()))
     }
 }

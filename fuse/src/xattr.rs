@@ -28,7 +28,7 @@ fn is_portable(name: &[u8]) -> bool {
     kept.iter().any(|prefix| name.starts_with(prefix)) && !name.starts_with(PRIVATE)
 }
 
-/// Reads a value, or only its length when `buffer` is empty.
+/// Reads a value into `buffer`.
 pub(crate) fn get(place: &Place, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
     let path = place.proc_path()?;
     match place.follows() {
@@ -63,29 +63,28 @@ fn remove(place: &Place, name: &CStr) -> Result<()> {
 
 /// Whether the attribute is there.
 pub(crate) fn has(place: &Place, name: &CStr) -> Result<bool> {
-    match get(place, name, &mut []) {
-        Ok(_) => Ok(true),
+    match get(place, name, &mut [0; 8]) {
+        Ok(_) | Err(Errno::RANGE) => Ok(true),
         Err(Errno::NODATA | Errno::NOTSUP) => Ok(false),
         Err(errno) => Err(errno),
     }
 }
 
-/// Reads all of what `read` offers, however long it turns out to be.
+/// The longest value, and the longest list of names, that Linux allows.
+const LONGEST: usize = 64 * 1024;
+
+/// Reads all of what `read` offers: nearly all of it fits the first, small buffer.
 fn whole(read: impl Fn(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
-    loop {
-        let mut buffer = vec![0; read(&mut [])?];
-        if buffer.is_empty() {
-            return Ok(buffer);
+    let mut small = [0; 256];
+    match read(&mut small) {
+        Ok(length) => Ok(small[..length].to_vec()),
+        Err(Errno::RANGE) => {
+            let mut buffer = vec![0; LONGEST];
+            let length = read(&mut buffer)?;
+            buffer.truncate(length);
+            Ok(buffer)
         }
-        match read(&mut buffer) {
-            Ok(length) => {
-                buffer.truncate(length);
-                return Ok(buffer);
-            }
-            // It grew between the two calls.
-            Err(Errno::RANGE) => {}
-            Err(errno) => return Err(errno),
-        }
+        Err(errno) => Err(errno),
     }
 }
 
@@ -120,13 +119,7 @@ impl Overlay {
             return Err(Errno::NODATA);
         }
         let place = self.place(&node)?;
-        // Nearly all values fit the first buffer: one call instead of two.
-        let mut buffer = [0; 256];
-        match get(&place, name, &mut buffer) {
-            Ok(length) => Ok(buffer[..length].to_vec()),
-            Err(Errno::RANGE) => whole(|buffer| get(&place, name, buffer)),
-            Err(errno) => Err(errno),
-        }
+        whole(|buffer| get(&place, name, buffer))
     }
 
     /// Returns the names, each ended by a zero byte.
