@@ -11,12 +11,16 @@
 //! | 2 | [`modules`] | a module's folder, read or made new |
 //! | 2 | [`params`] | the parameter tree on disk |
 //! | 2 | [`plan`] | the order of a run |
+//! | 2 | [`render`] | a tera template becomes text |
 //! | 2 | [`settings`] | flags, environment, parameters, defaults: each value with where it came from |
+//! | 5 | [`ops`] | one function a command |
 
 pub mod fetch;
 pub mod model;
 pub mod modules;
+pub mod ops;
 pub mod params;
 pub mod plan;
+pub mod render;
 pub mod settings;
 pub mod sys;
