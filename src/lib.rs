@@ -14,7 +14,9 @@
 //! | 2 | [`render`] | a tera template becomes text |
 //! | 2 | [`settings`] | flags, environment, parameters, defaults: each value with where it came from |
 //! | 5 | [`ops`] | one function a command |
+//! | 6 | [`cli`] | arguments in, text or JSON out |
 
+pub mod cli;
 pub mod fetch;
 pub mod model;
 pub mod modules;

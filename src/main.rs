@@ -1,5 +1,5 @@
 //! The `disco` program: arguments in, exit code out.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    disco::cli::run(std::env::args_os())
 }

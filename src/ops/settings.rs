@@ -1,9 +1,11 @@
 //! The settings of this run, from the command line, this process's environment, and the parameters on disk.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::params::ParamsError;
-use crate::settings::{self, Flags, Origin, Settings, SettingsError};
+use crate::settings::{self, Flags, Origin, Settings, SettingsError, Sourced};
 use crate::sys::files::FileError;
 use crate::sys::host;
 
@@ -19,6 +21,11 @@ pub enum ReadSettingsError {
     /// The host's name cannot be read.
     #[error(transparent)]
     Host(#[from] FileError),
+}
+
+/// disco's own folder: all that a command on plain files needs, even where another setting is bad.
+pub fn home(flags: &Flags) -> Result<Sourced<PathBuf>, ReadSettingsError> {
+    Ok(settings::home(flags, &host::environment())?)
 }
 
 /// All settings, and what was set that nobody knows.
