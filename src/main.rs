@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use disco::sandbox::shims::client;
+
 fn main() -> ExitCode {
-    match disco::sandbox::shims::client::called_as() {
-        Some(program) => ExitCode::from(disco::sandbox::shims::client::main(program)),
-        None => ExitCode::SUCCESS,
+    match client::called_as() {
+        Some(program) => ExitCode::from(client::main(program)),
+        None => disco::cli::run(std::env::args_os()),
     }
 }

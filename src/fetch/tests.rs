@@ -278,7 +278,7 @@ fn told_to_stop_it_kills_every_rsync() {
 fn a_fetch_over_loopback_takes_no_time() {
     let daemon = daemon();
     let node = Node::new(&format!("rsync://127.0.0.1:{}", daemon.port), "rsync");
-    let times: Vec<f64> = (0..5)
+    let times: Vec<f64> = (0..10)
         .map(|run| {
             let (home, view) = (node.home(), node.view(&format!("view-{run}")));
             node.fetch(&home, &view).modules(&[module("testmodule-1.0")].into()).unwrap()
@@ -288,5 +288,6 @@ fn a_fetch_over_loopback_takes_no_time() {
         .collect();
     println!("seconds: {times:?}");
     let best = times.iter().copied().fold(f64::INFINITY, f64::min);
+    // Without TCP_NODELAY on both sides it is more than 0.1; alone on a machine, with it, 0.01.
     assert!(best < 0.03, "{times:?}");
 }

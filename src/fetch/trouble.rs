@@ -77,7 +77,6 @@ impl Trouble {
                     "Permission denied, please try",
                 ],
             ),
-            (Trouble::NoDaemon, &["did not see server greeting"]),
             (Trouble::Absent, &["Unknown module", "unknown module"]),
             (Trouble::Refused, &["Connection refused"]),
             (
@@ -94,6 +93,8 @@ impl Trouble {
             (Trouble::TimedOut, &["Connection timed out", "connection timeout", "io timeout"]),
             (Trouble::Local, &["No space left on device", "Disk quota exceeded", "Read-only file system"]),
             (Trouble::NoProgram, &["command not found", "rsync: not found", "Failed to exec"]),
+            // Comes after the cause, where rsync names one.
+            (Trouble::NoDaemon, &["did not see server greeting"]),
         ];
         if let Some((trouble, _)) = by_words.into_iter().find(|(_, words)| says(words)) {
             return trouble;

@@ -1,0 +1,259 @@
+//! The one table of errors: each has a kind, each kind an exit code; hints are beside the message.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::fetch::{FetchError, Trouble};
+use crate::modules::ModuleError;
+use crate::ops::gather::GatherError;
+use crate::ops::modules::ModulesError;
+use crate::ops::settings::ReadSettingsError;
+use crate::params::ParamsError;
+use crate::plan::PlanError;
+use crate::sys::files::FileError;
+
+/// The kind of an error, which is what its exit code says. Those above 1 are of sysexits(3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What was asked for could not be had: a step failed, a parameter is absent.
+    Failed,
+    /// The command line makes no sense.
+    Usage,
+    /// A module or parameter is bad.
+    Data,
+    /// The master or lock server is not available.
+    Unavailable,
+    /// A bug.
+    Software,
+    /// Something could not be created.
+    CannotCreate,
+    /// A file or device failed.
+    Io,
+    /// Someone else is at it.
+    Busy,
+    /// It is not permitted.
+    Permission,
+    /// A setting is bad.
+    Config,
+    /// A signal ended it: Ctrl-C.
+    Interrupted,
+}
+
+impl Kind {
+    /// Its exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Kind::Failed => 1,
+            Kind::Usage => 64,
+            Kind::Data => 65,
+            Kind::Unavailable => 69,
+            Kind::Software => 70,
+            Kind::CannotCreate => 73,
+            Kind::Io => 74,
+            Kind::Busy => 75,
+            Kind::Permission => 77,
+            Kind::Config => 78,
+            Kind::Interrupted => 130,
+        }
+    }
+
+    /// Its exit code for `main`.
+    pub fn exit_code(self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+}
+
+/// A command that failed, as the user sees it. Shown as `error: …`, and `hint: …` on a line of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its kind.
+    pub kind: Kind,
+    /// The message with its causes.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure of that kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Failure {
+        Failure { kind, message: message.into(), hint: None }
+    }
+
+    /// A failure of that kind, from an error and its causes.
+    pub fn from_error(kind: Kind, error: &dyn Error) -> Failure {
+        let failure = Failure::new(kind, error.to_string());
+        error.source().into_iter().fold(failure, |failure, source| failure.because(source))
+    }
+
+    /// The same with that cause, and its causes.
+    #[must_use]
+    pub fn because(mut self, cause: &dyn Error) -> Failure {
+        let mut next = Some(cause);
+        while let Some(cause) = next {
+            self.message += &format!(": {cause}");
+            next = cause.source();
+        }
+        self
+    }
+
+    /// The same with that hint.
+    #[must_use]
+    pub fn hint(mut self, hint: Option<String>) -> Failure {
+        self.hint = hint;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "error: {}", self.message)?;
+        self.hint.iter().try_for_each(|hint| writeln!(f, "hint: {hint}"))
+    }
+}
+
+fn file_kind(error: &FileError) -> Kind {
+    match error.source.kind() {
+        std::io::ErrorKind::PermissionDenied => Kind::Permission,
+        std::io::ErrorKind::AlreadyExists => Kind::CannotCreate,
+        _ => Kind::Io,
+    }
+}
+
+fn params_kind(error: &ParamsError) -> Kind {
+    match error {
+        ParamsError::File(error) => file_kind(error),
+        ParamsError::Absent(_) => Kind::Failed,
+        ParamsError::BadName { .. }
+        | ParamsError::NotText { .. }
+        | ParamsError::LeadsOut { .. }
+        | ParamsError::Loop { .. }
+        | ParamsError::Special { .. }
+        | ParamsError::IsFolder(_)
+        | ParamsError::IsValue(_)
+        | ParamsError::NotEmpty(_)
+        | ParamsError::Line { .. } => Kind::Data,
+    }
+}
+
+fn module_kind(error: &ModuleError) -> Kind {
+    match error {
+        ModuleError::File { source, .. } => file_kind(source),
+        ModuleError::Exists { .. } => Kind::CannotCreate,
+        ModuleError::Missing { .. }
+        | ModuleError::Requirement { .. }
+        | ModuleError::NotText { .. }
+        | ModuleError::WrongType { .. }
+        | ModuleError::SameTarget { .. } => Kind::Data,
+    }
+}
+
+fn plan_kind(error: &PlanError) -> Kind {
+    match error {
+        PlanError::Missing { .. } | PlanError::Cycle { .. } => Kind::Data,
+    }
+}
+
+fn fetch_kind(error: &FetchError) -> Kind {
+    match error {
+        FetchError::Rsync { trouble, .. } => match trouble {
+            Trouble::Absent => Kind::Data,
+            Trouble::Usage => Kind::Config,
+            Trouble::Local => Kind::Io,
+            Trouble::Refused
+            | Trouble::UnknownHost
+            | Trouble::Unreachable
+            | Trouble::HostKey
+            | Trouble::Denied
+            | Trouble::NoDaemon
+            | Trouble::Shell
+            | Trouble::Partial
+            | Trouble::TimedOut
+            | Trouble::NoProgram
+            | Trouble::Other => Kind::Unavailable,
+        },
+        FetchError::Several(errors) => errors.first().map_or(Kind::Unavailable, fetch_kind),
+        FetchError::Process { .. } => Kind::Unavailable,
+        FetchError::File(error) => file_kind(error),
+        FetchError::Interrupted => Kind::Interrupted,
+    }
+}
+
+impl From<ParamsError> for Failure {
+    fn from(error: ParamsError) -> Failure {
+        let hint = match &error {
+            ParamsError::NotEmpty(name) => {
+                Some(format!("disco param delete -r {name} deletes all that it holds"))
+            }
+            ParamsError::Absent(_) => Some("disco param dump shows what there is".to_owned()),
+            ParamsError::File(_)
+            | ParamsError::BadName { .. }
+            | ParamsError::NotText { .. }
+            | ParamsError::LeadsOut { .. }
+            | ParamsError::Loop { .. }
+            | ParamsError::Special { .. }
+            | ParamsError::IsFolder(_)
+            | ParamsError::IsValue(_)
+            | ParamsError::Line { .. } => None,
+        };
+        Failure::from_error(params_kind(&error), &error).hint(hint)
+    }
+}
+
+impl From<ModulesError> for Failure {
+    fn from(error: ModulesError) -> Failure {
+        let kind = match &error {
+            ModulesError::Module(error) => module_kind(error),
+            ModulesError::Plan(error) => plan_kind(error),
+            ModulesError::File(error) => file_kind(error),
+        };
+        Failure::from_error(kind, &error)
+    }
+}
+
+impl From<ReadSettingsError> for Failure {
+    fn from(error: ReadSettingsError) -> Failure {
+        let kind = match &error {
+            ReadSettingsError::Settings(_) => Kind::Config,
+            ReadSettingsError::Params(error) => params_kind(error),
+            ReadSettingsError::Host(error) => file_kind(error),
+        };
+        Failure::from_error(kind, &error)
+    }
+}
+
+impl From<GatherError> for Failure {
+    fn from(error: GatherError) -> Failure {
+        let kind = match &error {
+            GatherError::NoMaster | GatherError::Source(_) => Kind::Config,
+            GatherError::Fetch(error) => fetch_kind(error),
+            GatherError::Selected(_) => Kind::Data,
+            GatherError::Module(error) => module_kind(error),
+            GatherError::Plan(error) => plan_kind(error),
+            GatherError::Params(error) => params_kind(error),
+            GatherError::File(error) => file_kind(error),
+        };
+        Failure::from_error(kind, &error).hint(error.hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_a_message_with_its_causes_and_a_hint() {
+        let io = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let error = ParamsError::File(FileError::at("read", "/x")(io));
+        let failure = Failure::from(error);
+        assert_eq!(failure.kind.code(), 77);
+        assert_eq!(failure.to_string(), "error: cannot read \"/x\": permission denied\n");
+        let failure = Failure::from(GatherError::NoMaster);
+        assert_eq!(failure.kind.code(), 78);
+        assert_eq!(
+            failure.to_string(),
+            "error: no master is set\nhint: name it: disco param set disco/server/uri rsync://HOST\n"
+        );
+    }
+}

@@ -1,0 +1,247 @@
+//! From settings to a plan: fetches the node's parameters, then its modules and all that these require, and orders them.
+//!
+//! Nothing runs here. On an error the cache is as it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use thiserror::Error;
+
+use crate::fetch::{self, Fetch, FetchError, Source, SourceError, What};
+use crate::model::facts::Facts;
+use crate::model::module::Module;
+use crate::model::names::{ModuleName, NameError};
+use crate::model::params::Params;
+use crate::model::plan::Plan;
+use crate::model::run::InternalCost;
+use crate::model::step::Cost;
+use crate::modules::{self, ModuleError};
+use crate::params::{self, ParamsError};
+use crate::plan::{self, PlanError};
+use crate::settings::Settings;
+use crate::sys::files::{self, FileError};
+use crate::sys::host;
+
+/// All that a run needs to know before it starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gathered {
+    /// The modules that the node selected.
+    pub selected: BTreeSet<ModuleName>,
+    /// All modules in their order.
+    pub plan: Plan,
+    /// The node's parameters with the modules' defaults under them.
+    pub params: Params,
+    /// The facts of this host.
+    pub facts: Facts,
+    /// What fetching each module cost.
+    pub fetched: BTreeMap<ModuleName, Cost>,
+    /// What else it cost: `fetch_params`, `plan`.
+    pub internal: Vec<InternalCost>,
+}
+
+/// A run that cannot start.
+#[derive(Debug, Error)]
+pub enum GatherError {
+    /// Nobody named the master.
+    #[error("no master is set")]
+    NoMaster,
+    /// The name of the master is none.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Something could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// An entry of the node's `modules/` names no module.
+    #[error("the node's parameters select a module that cannot be one")]
+    Selected(#[source] NameError),
+    /// A module cannot be used.
+    #[error(transparent)]
+    Module(#[from] Box<ModuleError>),
+    /// The modules cannot be put in an order.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The parameters cannot be read.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// A file or folder cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl GatherError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            GatherError::NoMaster => {
+                Some("name it: disco param set disco/server/uri rsync://HOST".to_owned())
+            }
+            GatherError::Source(_) => Some("see `disco settings` for where server/uri comes from".to_owned()),
+            GatherError::Fetch(error) => error.hint(),
+            GatherError::Plan(PlanError::Cycle { .. }) => {
+                Some("take one of these lines out of the `requires` of its module on the master".to_owned())
+            }
+            GatherError::Selected(_)
+            | GatherError::Module(_)
+            | GatherError::Plan(PlanError::Missing { .. })
+            | GatherError::Params(_)
+            | GatherError::File(_) => None,
+        }
+    }
+}
+
+/// Fetches into `view`, the folder of this run, all that the node needs, and plans it; then makes what was fetched the
+/// cache, and completes the view: the modules' default parameters under the node's, and `parameters/disco/`.
+///
+/// When `stop` is set it ends with [`FetchError::Interrupted`].
+pub fn gather(settings: &Settings, view: &Path, stop: &AtomicBool) -> Result<Gathered, GatherError> {
+    let source = Source::parse(settings.server_uri.value.as_deref().ok_or(GatherError::NoMaster)?)?;
+    let (home, node) = (&settings.home.value, &settings.node.value);
+    let fetch = Fetch {
+        source: &source,
+        rsync: &settings.rsync.value,
+        timeout: settings.fetch_timeout.value,
+        jobs: settings.fetch_jobs.value,
+        home,
+        view,
+        stop,
+    };
+    let fetch_params = fetch.parameters(node)?;
+    let selected = selected(&view.join(What::Parameters(node.clone()).folder()).join("modules"))?;
+
+    let (modules, fetched) = discover(&fetch, &selected)?;
+    let started = Instant::now();
+    let plan = plan::plan(&selected, &modules)?;
+    let planning = Cost { time_real: started.elapsed().as_secs_f64(), ..Cost::default() };
+
+    let mut parts: Vec<What> = fetched.keys().cloned().map(What::Module).collect();
+    parts.push(What::Parameters(node.clone()));
+    fetch::publish(view, home, &parts)?;
+    let names: Vec<ModuleName> = fetched.keys().cloned().collect();
+    fetch::lay_defaults(view, home, node, &names)?;
+    let params = params::load(&view.join("parameters").join(node.as_str()).join("parameters"))?;
+    let internal = |part: &str, cost| InternalCost { part: part.to_owned(), cost };
+    Ok(Gathered {
+        selected,
+        plan,
+        params,
+        facts: host::facts()?,
+        fetched,
+        internal: vec![internal("fetch_params", fetch_params), internal("plan", planning)],
+    })
+}
+
+/// The modules that the node selected: the names in that folder, be they files or folders.
+fn selected(folder: &Path) -> Result<BTreeSet<ModuleName>, GatherError> {
+    if files::look_through(folder)?.is_none() {
+        return Ok(BTreeSet::new());
+    }
+    files::list_dir(folder)?
+        .iter()
+        .map(|name| name.to_string_lossy())
+        .filter(|name| !name.ends_with('~'))
+        .map(|name| ModuleName::new(name).map_err(GatherError::Selected))
+        .collect()
+}
+
+type Discovered = (Vec<Module>, BTreeMap<ModuleName, Cost>);
+
+/// Fetches the selected modules, then what they require, until nothing new appears.
+fn discover(fetch: &Fetch<'_>, selected: &BTreeSet<ModuleName>) -> Result<Discovered, GatherError> {
+    let mut modules = Vec::new();
+    let mut fetched = BTreeMap::new();
+    let mut open = selected.clone();
+    while !open.is_empty() {
+        fetched.append(&mut fetch.modules(&open)?);
+        let mut required = BTreeSet::new();
+        for name in &open {
+            let folder = fetch.view.join(What::Module(name.clone()).folder());
+            let module = modules::read(&folder, name).map_err(Box::new)?;
+            required.extend(module.requires.iter().map(|requirement| requirement.module.clone()));
+            modules.push(module);
+        }
+        open = required.into_iter().filter(|name| !fetched.contains_key(name)).collect();
+    }
+    Ok((modules, fetched))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::settings::Flags;
+
+    fn gathered(master: &[(&str, &str)]) -> (tempfile::TempDir, Result<Gathered, GatherError>) {
+        let dir = tempfile::tempdir().unwrap();
+        let server = dir.path().join("server");
+        for (path, content) in master {
+            let path = server.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let environment = [
+            ("DISCO_HOME".to_owned(), dir.path().join("home").to_str().unwrap().to_owned()),
+            ("DISCO_SERVER_URI".to_owned(), server.to_str().unwrap().to_owned()),
+        ];
+        let settings =
+            crate::settings::resolve(&Flags::new(), &environment.into(), &Params::default(), "node").unwrap();
+        let result = gather(&settings, &dir.path().join("view"), &AtomicBool::new(false));
+        (dir, result)
+    }
+
+    #[test]
+    fn what_is_required_is_found_ordered_and_cached() {
+        let (dir, gathered) = gathered(&[
+            ("parameters/node/parameters/x", "node\n"),
+            ("parameters/node/modules/web", ""),
+            ("modules/web/requires", "after base\n"),
+            ("modules/base/requires", "before late\n"),
+            ("modules/base/parameters/x", "default\n"),
+            ("modules/base/parameters/y", "default\n"),
+            ("modules/late/scripts/a.sh", ""),
+            ("modules/unused/requires", "gone"),
+        ]);
+        let gathered = gathered.unwrap();
+        let order: Vec<_> =
+            gathered.plan.modules.iter().map(|planned| planned.module.name.as_str()).collect();
+        assert_eq!(order, ["base", "late", "web"]);
+        assert_eq!(serde_json::to_string(&gathered.params).unwrap(), r#"{"x":"node","y":"default"}"#);
+        assert_eq!(gathered.fetched.len(), 3);
+        assert_eq!(
+            gathered.internal.iter().map(|i| i.part.as_str()).collect::<Vec<_>>(),
+            ["fetch_params", "plan"]
+        );
+        assert!(dir.path().join("home/modules/late/scripts/a.sh").exists());
+        assert!(
+            !dir.path().join("home/parameters/node/parameters/y").exists(),
+            "defaults are no part of the cache"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_stops_it_before_the_cache_changes() {
+        for (master, message) in [
+            (
+                &[("parameters/node/modules/a", ""), ("modules/a/requires", "gone")][..],
+                "cannot fetch module gone from ",
+            ),
+            (
+                &[("parameters/node/modules/a", ""), ("modules/a/requires", "a")],
+                "modules require each other in a circle, each before the next: a -> a",
+            ),
+            (
+                &[("parameters/node/modules/a b", "")],
+                "the node's parameters select a module that cannot be one",
+            ),
+            (&[("parameters/node/modules/a", ""), ("modules/a/requires", "x y z")], "module a: "),
+            (&[("parameters/other/x", "")], "cannot fetch the parameters of node from "),
+        ] {
+            let (dir, result) = gathered(master);
+            let error = result.unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+            assert!(!dir.path().join("home").exists());
+        }
+    }
+}

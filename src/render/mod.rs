@@ -1,0 +1,153 @@
+//! Turns a tera template into text, from parameters and facts. Pure: no files, no clock, no environment.
+//!
+//! Folders are gone through in the order of their names, so that the same input gives the same text (tera's feature
+//! `preserve_order`). A template stands alone: `include` and `extends` find nothing. Nothing is escaped, and an undefined name is an error.
+//! Templates in bash are not made here: they are run like any step.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::model::facts::Facts;
+use crate::model::names::ModuleName;
+use crate::model::params::Params;
+
+/// What a template can speak of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Context {
+    /// `params`: the merged parameters, folders as maps.
+    pub params: Params,
+    /// `hostname`: the node's name.
+    pub hostname: String,
+    /// `facts`: what the node knows of itself.
+    pub facts: Facts,
+}
+
+/// A template that gives no text.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("module {module}: template {template}{}: {message}", line.map(|line| format!(", line {line}")).unwrap_or_default())]
+pub struct RenderError {
+    /// The module.
+    pub module: ModuleName,
+    /// The template below `templates/`.
+    pub template: String,
+    /// Which line, from 1, where that is known.
+    pub line: Option<usize>,
+    /// What is wrong there; the undefined name, where that is it.
+    pub message: String,
+}
+
+/// The text of that template of that module.
+pub fn render(
+    module: &ModuleName,
+    template: &str,
+    text: &str,
+    context: &Context,
+) -> Result<String, RenderError> {
+    let failed = |error: &tera::Error| explain(module, template, text, error);
+    let mut tera = tera::Tera::default();
+    tera.autoescape_on(Vec::<&str>::new());
+    let context = tera::Context::from_serialize(context).map_err(|error| failed(&error))?;
+    tera.add_raw_template(template, text).map_err(|error| failed(&error))?;
+    tera.render(template, &context).map_err(|error| failed(&error))
+}
+
+fn explain(module: &ModuleName, template: &str, text: &str, error: &tera::Error) -> RenderError {
+    let (line, message) = match error.kind() {
+        tera::ErrorKind::SyntaxError(report) | tera::ErrorKind::RenderingError(report) => {
+            let line = report.span().start_line;
+            let source = spanned(text, report.span());
+            let message = report.message().trim_end_matches('.');
+            // tera names only the last part of `params.users.joe`, or none.
+            let quoted = source.filter(|source| !message.contains(&format!("`{source}`")));
+            (Some(line), quoted.map_or(message.to_owned(), |source| format!("{message}: `{source}`")))
+        }
+        // Unknown filters and the like come as a drawing of the place, for a terminal.
+        other => from_drawing(template, &other.to_string()),
+    };
+    RenderError { module: module.clone(), template: template.to_owned(), line, message }
+}
+
+/// The line and the message of an error that tera has already drawn: `error: MESSAGE`, then ` --> TEMPLATE:LINE:COLUMN`.
+fn from_drawing(template: &str, drawing: &str) -> (Option<usize>, String) {
+    let place = |line: &str| {
+        line.trim().strip_prefix("--> ")?.strip_prefix(template)?.split(':').nth(1)?.parse().ok()
+    };
+    let first = drawing.lines().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");
+    let message = first.strip_prefix("error: ").unwrap_or(first);
+    (drawing.lines().find_map(place), message.to_owned())
+}
+
+/// The piece of the template that a span covers, where it is within one line.
+fn spanned<'a>(text: &'a str, span: &tera::Span) -> Option<&'a str> {
+    if span.start_line != span.end_line {
+        return None;
+    }
+    let line = text.lines().nth(span.start_line.checked_sub(1)?)?;
+    let piece = line.get(span.start_col..span.end_col)?.trim();
+    (!piece.is_empty()).then_some(piece)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> Context {
+        let params = serde_json::from_str(
+            r#"{"motd": "<Welcome> & \"hello\"", "users": {"present": {"joe": "-u 1000", "a-b.c": "x"}}}"#,
+        )
+        .unwrap();
+        let facts = Facts {
+            os_release: [("pretty_name".to_owned(), "Debian GNU/Linux 13".to_owned())].into(),
+            cpus: 2,
+            addresses: vec!["192.0.2.7".to_owned(), "2001:db8::1".to_owned()],
+            ..Facts::default()
+        };
+        Context { params, hostname: "web-1".to_owned(), facts }
+    }
+
+    fn rendered(text: &str) -> Result<String, String> {
+        let module = ModuleName::new("motd-1.0").unwrap();
+        render(&module, "etc/motd.html.tera", text, &context()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn parameters_and_facts_become_text() {
+        for (text, expected) in [
+            ("{{ hostname }}: {{ params.motd }}\n", "web-1: <Welcome> & \"hello\"\n"),
+            ("{{ params.users.present[\"a-b.c\"] }}", "x"),
+            (
+                "{% for name, flags in params.users.present %}{{ name }} {{ flags }};{% endfor %}",
+                "a-b.c x;joe -u 1000;",
+            ),
+            ("{{ facts.os_release.pretty_name }} {{ facts.cpus + 1 }}", "Debian GNU/Linux 13 3"),
+            ("{{ facts.addresses | join(sep=\", \") }}", "192.0.2.7, 2001:db8::1"),
+            (
+                "{{ params.none | default(value=\"d\") }}{% if params.none is defined %}y{% else %}n{% endif %}",
+                "dn",
+            ),
+        ] {
+            assert_eq!(rendered(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_module_file_line_and_name() {
+        for (text, line, names) in [
+            ("a\nb {{ params.users.absent }}\n", 2, "absent"),
+            ("{{ nothing }}", 1, "nothing"),
+            ("\n\n{{ params.gone.deeper }}", 3, "gone"),
+            ("x\n{% if %}", 2, ""),
+            ("x\n{{ hostname | nofilter }}", 2, "nofilter"),
+        ] {
+            let error = rendered(text).unwrap_err();
+            let start = format!("module motd-1.0: template etc/motd.html.tera, line {line}: ");
+            assert!(error.starts_with(&start) && error.contains(names) && !error.contains('\n'), "{error}");
+        }
+        for text in
+            ["{% include \"/etc/passwd\" %}", "{% extends \"other\" %}", "{{ get_env(name=\"HOME\") }}"]
+        {
+            let error = rendered(text).unwrap_err();
+            assert!(error.starts_with("module motd-1.0: template etc/motd.html.tera"), "{error}");
+        }
+    }
+}
