@@ -7,9 +7,10 @@
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
 //! | 1 | [`sys`] | every effect: files, processes, mounts, time |
-//! | 2 | [`changes`] | parts that do not see each other |
+//! | 2 | [`changes`] [`merge`] | parts that do not see each other |
 
 pub mod changes;
+pub mod merge;
 pub mod model;
 pub mod sys;
 
