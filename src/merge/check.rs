@@ -60,7 +60,7 @@ impl Check<'_> {
                 unmarked(parent.path(), &parent.as_object()?)?;
                 let live = live.ok_or_else(|| conflict(path, Conflict::Vanished))?;
                 let relinked = items.first().is_some_and(|item| matches!(item.make, Make::Link { .. }));
-                if !(relinked && !self.before.contains_key(path)) {
+                if !relinked || self.before.contains_key(path) {
                     return self.removable(path, &live);
                 }
                 // Only its link changes: it must still be what the scratchpad holds too.
@@ -101,10 +101,10 @@ impl Check<'_> {
         if live.kind() != FileKind::Directory {
             return Ok(());
         }
-        if let Some(home) = self.source.exclude.iter().find(|home| home.is_within(path)) {
-            if self.source.live.lookup(home)?.is_some() {
-                return Err(MergeError::Home { path: path.clone(), home: home.clone() });
-            }
+        if let Some(home) = self.source.exclude.iter().find(|home| home.is_within(path))
+            && self.source.live.lookup(home)?.is_some()
+        {
+            return Err(MergeError::Home { path: path.clone(), home: home.clone() });
         }
         let directory = self.source.live.directory(path)?;
         for name in directory.names()? {

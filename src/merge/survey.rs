@@ -42,18 +42,18 @@ pub fn survey(source: &Source<'_>) -> Result<Facts, MergeError> {
             names.entry(inode).or_default().push(entry.path.clone());
         }
     }
-    let mut facts = Facts::default();
-    facts.groups = names.into_values().filter(|group| group.len() > 1).collect();
-    facts.groups.sort();
+    let mut groups: Vec<_> = names.into_values().filter(|group| group.len() > 1).collect();
+    groups.sort();
+    let mut live = BTreeMap::new();
     let modified = source.changes.0.iter().filter_map(|change| match &change.kind {
         ChangeKind::Modified { .. } => Some(&change.path),
         ChangeKind::Created { .. } | ChangeKind::Deleted { .. } => None,
     });
-    for path in facts.groups.iter().flatten().chain(modified) {
+    for path in groups.iter().flatten().chain(modified) {
         if let Some(object) = source.live.lookup(path)? {
             let stat = object.stat();
-            facts.live.insert(path.clone(), LiveFile { inode: (stat.device, stat.inode), links: stat.links });
+            live.insert(path.clone(), LiveFile { inode: (stat.device, stat.inode), links: stat.links });
         }
     }
-    Ok(facts)
+    Ok(Facts { groups, live })
 }

@@ -190,11 +190,14 @@ fn perform(root: &Path, work: &Work, serial: usize) {
             };
             rustix::fs::mknodat(rustix::fs::CWD, at(i), kind, Mode::from_raw_mode(0o640), number).unwrap();
         }
-        Work::HardLink(i, j) if here(i) && fits(&at(j)) && i != j => {
-            if !at(i).symlink_metadata().unwrap().is_dir() && !at(i).starts_with(at(j)) {
-                clear(&at(j));
-                fs::hard_link(at(i), at(j)).unwrap();
-            }
+        Work::HardLink(i, j)
+            if here(i)
+                && fits(&at(j))
+                && !at(i).symlink_metadata().unwrap().is_dir()
+                && !at(i).starts_with(at(j)) =>
+        {
+            clear(&at(j));
+            fs::hard_link(at(i), at(j)).unwrap();
         }
         Work::Rename(i, j)
             if here(i) && fits(&at(j)) && !at(i).starts_with(at(j)) && !at(j).starts_with(at(i)) =>

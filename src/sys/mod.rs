@@ -2,4 +2,5 @@
 
 pub mod accounts;
 pub mod metadata;
+pub mod object;
 pub mod tree;
