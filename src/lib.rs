@@ -6,12 +6,20 @@
 //! | floor | modules | |
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
-//! | 1 | [`sys`] | every effect: files, processes, mounts, time |
-//! | 2 | [`changes`] [`merge`] | parts that do not see each other |
+//! | 1 | [`sys`] | every effect: files, processes, mounts, time, what the host says of itself |
+//! | 2 | [`settings`] [`params`] [`fetch`] [`modules`] [`plan`] [`render`] [`changes`] [`merge`] | parts that do not see each other |
+//! | 3 | [`sandbox`] | walls, supervisor, shims; owns the overlay |
 
 pub mod changes;
+pub mod fetch;
 pub mod merge;
 pub mod model;
+pub mod modules;
+pub mod params;
+pub mod plan;
+pub mod render;
+pub mod sandbox;
+pub mod settings;
 pub mod sys;
 
 #[cfg(test)]

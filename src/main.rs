@@ -1,5 +1,10 @@
-//! The `disco` program: arguments in, exit code out.
+//! The `disco` program: arguments in, exit code out. Under a shim's name, inside a sandbox, it is that shim.
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match disco::sandbox::shims::client::called_as() {
+        Some(program) => ExitCode::from(disco::sandbox::shims::client::main(program)),
+        None => ExitCode::SUCCESS,
+    }
 }

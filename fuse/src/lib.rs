@@ -1,1 +1,49 @@
 //! A copy-on-write overlay of a read-only directory tree, served through FUSE.
+//!
+//! The map, from the bottom up:
+//!
+//! - `clone` takes the private read-only clone of a tree: the only way this crate ever sees the lower.
+//! - `stat`, `place` say what an object is and how to reach it; `dirfd` keeps directory descriptors.
+//! - `mounts`, `ids` give every object one number that is unique in the mount and survives copy-up.
+//! - `node` is the table of what the kernel remembers; `links` keeps hard links of the lower together.
+//! - `whiteout` hides names; `content` and `copy_up` bring objects of the lower into the upper.
+//! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `create`, `remove`, `rename`, `tree`, `shim` are
+//!   the requests, as plain functions of [`Overlay`]: no transport in them.
+//! - `serve` is the one place that knows FUSE.
+//! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount.
+
+mod attributes;
+mod clone;
+mod content;
+mod copy_up;
+mod create;
+mod data;
+mod dirfd;
+mod ids;
+mod layer;
+mod links;
+mod lookup;
+mod mounts;
+mod node;
+mod overlay;
+mod place;
+mod readdir;
+mod remove;
+mod rename;
+mod serve;
+mod shim;
+mod stat;
+mod tree;
+mod whiteout;
+mod xattr;
+
+pub use clone::read_only_clone;
+pub use layer::{LayerEntry, LayerKind, read_layer};
+pub use overlay::{Error, Options, Overlay};
+pub use serve::{Server, serve};
+pub use shim::Shim;
+pub use stat::Stat;
+pub use xattr::is_private_xattr;
+
+/// What a request ends with: a value, or the error number its caller shall see.
+type Result<T> = std::result::Result<T, rustix::io::Errno>;

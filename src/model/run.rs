@@ -29,6 +29,11 @@ pub enum RunOutcome {
     Shown,
     /// Live, and everything is merged.
     Merged,
+    /// Nothing has run: why.
+    NotStarted {
+        /// Why.
+        reason: String,
+    },
     /// Something failed; nothing is merged.
     Failed,
     /// Merged, but an action after it failed.

@@ -79,6 +79,24 @@ pub enum Outcome {
     },
 }
 
+impl Cost {
+    /// Both together: times, faults and blocks add up, the larger memory counts; the wall time stays this one's.
+    pub fn with(self, other: Cost) -> Cost {
+        Cost {
+            time_real: self.time_real,
+            time_user: self.time_user + other.time_user,
+            time_sys: self.time_sys + other.time_sys,
+            mem_max: self.mem_max.max(other.mem_max),
+            mem_faults_major: self.mem_faults_major + other.mem_faults_major,
+            mem_faults_minor: self.mem_faults_minor + other.mem_faults_minor,
+            io_fsin: self.io_fsin + other.io_fsin,
+            io_fsout: self.io_fsout + other.io_fsout,
+            switches_voluntary: self.switches_voluntary + other.switches_voluntary,
+            switches_involuntary: self.switches_involuntary + other.switches_involuntary,
+        }
+    }
+}
+
 impl Outcome {
     /// Whether it did what it should.
     pub fn is_done(&self) -> bool {
@@ -165,8 +183,8 @@ pub struct StepRecord {
     pub cost: Cost,
     /// How true its report is.
     pub truth: Truth,
-    /// What it printed, in order.
-    pub output: Vec<OutputLine>,
+    /// The file below the run's folder that holds what it printed; `None` where it printed nothing.
+    pub output: Option<String>,
     /// What it asked of the running system.
     pub actions: Vec<Action>,
 }

@@ -1,6 +1,28 @@
-//! The only floor with effects: files, processes, mounts, time, environment.
+//! The only floor with effects: files, processes, mounts, time, environment. It decides nothing.
 
 pub mod accounts;
+pub mod act;
+pub mod channel;
+pub mod clock;
+pub mod execute;
+pub mod files;
+pub mod folders;
+pub mod helper;
+pub mod host;
+pub mod interrupt;
+pub mod lay;
+pub mod line_log;
+pub mod lock;
+pub mod look;
+pub mod loopback;
 pub mod metadata;
+pub mod mount;
+pub mod namespace;
 pub mod object;
+pub mod process;
+pub mod resolve;
+pub mod scratch;
+pub mod spawn;
+pub mod tail;
 pub mod tree;
+pub mod wait;

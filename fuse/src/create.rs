@@ -1,0 +1,205 @@
+//! New names: files, directories, nodes, symlinks, and further links of what is there.
+
+use crate::copy_up::Content;
+use crate::data::How;
+use crate::dirfd::Side;
+use crate::lookup::{Above, Depth};
+use crate::node::{Hold, Layer, Node};
+use crate::place::Place;
+use crate::{Overlay, Result, Stat, xattr};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+const SET_GROUP_ID: u32 = 0o2000;
+
+/// Who makes something, and with which mode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Maker {
+    pub uid: u32,
+    pub gid: u32,
+    /// As asked for, before the mask.
+    pub mode: u32,
+    pub umask: u32,
+}
+
+impl Overlay {
+    /// Makes a regular file and opens it.
+    pub(crate) fn create(&self, parent: u64, name: &OsStr, maker: Maker) -> Result<(Hold<'_>, Stat, u64)> {
+        let maker = Maker { mode: maker.mode & 0o7777 | FileType::RegularFile.as_raw_mode(), ..maker };
+        let (node, stat) = self.make_node(parent, name, maker, 0)?;
+        let handle = self.open_file(node.id, How { write: true, truncate: false, privileged: true })?;
+        Ok((node, stat, handle))
+    }
+
+    /// Makes a file, a device, a fifo or a socket.
+    pub(crate) fn make_node(
+        &self,
+        parent: u64,
+        name: &OsStr,
+        maker: Maker,
+        device: u64,
+    ) -> Result<(Hold<'_>, Stat)> {
+        let kind = match FileType::from_raw_mode(maker.mode) {
+            FileType::Unknown => FileType::RegularFile,
+            kind => kind,
+        };
+        self.make(parent, name, maker, |directory| {
+            rustix::fs::mknodat(directory, name, kind, Mode::from_raw_mode(maker.mode & 0o7777), device)
+        })
+    }
+
+    /// Makes a directory.
+    pub(crate) fn make_directory(&self, parent: u64, name: &OsStr, maker: Maker) -> Result<(Hold<'_>, Stat)> {
+        self.make(parent, name, maker, |directory| {
+            rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(maker.mode & 0o7777))
+        })
+    }
+
+    /// Makes a symlink.
+    pub(crate) fn make_symlink(
+        &self,
+        parent: u64,
+        name: &OsStr,
+        target: &OsStr,
+        maker: Maker,
+    ) -> Result<(Hold<'_>, Stat)> {
+        self.make(parent, name, maker, |directory| rustix::fs::symlinkat(target.as_bytes(), directory, name))
+    }
+
+    /// Makes something with `create`, which gets the directory of the upper, and sees to owner and mode.
+    fn make(
+        &self,
+        parent: u64,
+        name: &OsStr,
+        maker: Maker,
+        create: impl Fn(&OwnedFd) -> Result<()>,
+    ) -> Result<(Hold<'_>, Stat)> {
+        let _tree = self.tree.read();
+        let parent = self.table.node(parent)?;
+        self.fill(&parent, name, |directory, replaced| {
+            create(directory)?;
+            let place = Place::new(directory, name);
+            let finish = || {
+                self.adopt(directory, &place, maker)?;
+                if replaced && place.stat()?.is_dir() {
+                    xattr::set(&place, xattr::OPAQUE, b"y", 0)?;
+                }
+                place.stat()
+            };
+            let stat = finish().inspect_err(|_| {
+                // Half made is not made. The first error is the one to report.
+                let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+                let _ = rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR);
+            })?;
+            let id = self.ids.born(stat.ino, |id| self.table.contains(id));
+            self.dirfds.drop_both(id);
+            let node = self.intern(id, Layer::Upper, &stat);
+            node.add_name(&parent, name);
+            let stat = self.shown(&node, stat);
+            Ok((node, stat))
+        })
+    }
+
+    /// Gives a free name to something. `put` gets the directory of the upper, in which nothing has the name,
+    /// and whether the name hid something of the lower; if it fails, the name hides it again.
+    fn fill<T>(
+        &self,
+        parent: &Arc<Node>,
+        name: &OsStr,
+        put: impl FnOnce(&Arc<OwnedFd>, bool) -> Result<T>,
+    ) -> Result<T> {
+        if name.len() > 255 {
+            return Err(Errno::NAMETOOLONG);
+        }
+        self.ensure_upper(parent)?;
+        let _stripe = self.stripe(parent);
+        if !parent.is_root() && parent.lock().names.is_empty() {
+            return Err(Errno::NOENT);
+        }
+        let survey = self.survey(parent, name, Depth::View)?;
+        let directory = self.dir(parent, Side::Upper)?;
+        let hidden = match (survey.above, survey.below) {
+            (Above::Object(_), _) | (Above::Nothing, Some(_)) => return Err(Errno::EXIST),
+            (Above::Nothing, None) => false,
+            (Above::Whiteout, _) => {
+                rustix::fs::unlinkat(&directory, name, AtFlags::empty())?;
+                true
+            }
+        };
+        put(&directory, hidden).inspect_err(|_| {
+            if hidden && Stat::at(&directory, name).is_err() {
+                // If this fails too, the first error is still the one that explains what happened.
+                let _ = self.whiteouts.link(&directory, name);
+            }
+        })
+    }
+
+    /// Gives a new object the owner, the group and the mode that a local file system would have given it.
+    fn adopt(&self, directory: &Arc<OwnedFd>, place: &Place, maker: Maker) -> Result<()> {
+        let parent = Stat::of(directory)?;
+        let stat = place.stat()?;
+        let inherits = parent.mode & SET_GROUP_ID != 0;
+        let gid = if inherits { parent.gid } else { maker.gid };
+        let owned = (stat.uid, stat.gid) == (maker.uid, gid);
+        if !owned {
+            place.chown(Some(maker.uid), Some(gid))?;
+        }
+        if stat.kind() == FileType::Symlink {
+            return Ok(());
+        }
+        let mut wanted = maker.mode & 0o7777 & !maker.umask;
+        if stat.is_dir() {
+            wanted = wanted & !SET_GROUP_ID | if inherits { SET_GROUP_ID } else { 0 };
+        }
+        // A default list of the directory rules instead of the mask, and the file system has applied it.
+        if stat.permissions() != wanted
+            && xattr::has(&Place::Fd(directory.clone()), c"system.posix_acl_default")?
+        {
+            wanted = stat.permissions();
+        }
+        // Changing the owner takes set-id bits away.
+        if stat.permissions() != wanted || (!owned && wanted & 0o6000 != 0) {
+            place.chmod(wanted)?;
+        }
+        Ok(())
+    }
+
+    /// Gives an object one more name; for a shim it is the file that has the name.
+    pub(crate) fn make_link(&self, id: u64, parent: u64, name: &OsStr) -> Result<(Hold<'_>, Stat)> {
+        let _tree = self.tree.read();
+        let node = self.real(self.table.node(id)?)?;
+        let parent = self.table.node(parent)?;
+        if node.is_dir() {
+            return Err(Errno::PERM);
+        }
+        self.copy_up(&node, Content::All)?;
+        self.fill(&parent, name, |directory, _replaced| {
+            match self.place(&node)? {
+                Place::In(from, old) => {
+                    rustix::fs::linkat(from, old.as_os_str(), directory, name, AtFlags::empty())?;
+                }
+                // Only a file without any name is reached by a descriptor; the kernel allows no link to it.
+                Place::Fd(_) => return Err(Errno::NOENT),
+            }
+            node.add_name(&parent, name);
+            Ok(())
+        })?;
+        let stat = self.look(&node)?;
+        let stat = self.shown(&node, stat);
+        Ok((node, stat))
+    }
+
+    /// Opens a new file with the flags of an existing one; used where the name came into being meanwhile.
+    pub(crate) fn flags_of(flags: i32, uid: u32) -> How {
+        let flags = OFlags::from_bits_retain(flags as u32);
+        How {
+            write: flags.intersects(OFlags::WRONLY | OFlags::RDWR),
+            truncate: flags.contains(OFlags::TRUNC),
+            privileged: uid == 0,
+        }
+    }
+}

@@ -1,0 +1,517 @@
+//! FUSE: turns the kernel's requests into calls of [`Overlay`] and their results into replies.
+//! The only file that knows `fuser`; it decides nothing about files.
+
+use crate::attributes::Change;
+use crate::create::Maker;
+use crate::node::Hold;
+use crate::place::Time;
+use crate::rename::Target;
+use crate::{Overlay, Stat};
+use fuser::{
+    BackgroundSession, BsdFileFlags, Config, CopyFileRangeFlags, Errno, FileAttr, FileHandle, FileType,
+    Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags,
+    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
+    ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, Session, SessionACL, TimeOrNow,
+    WriteFlags,
+};
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long the kernel may rely on what it was told: nobody but itself changes the view.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const GENERATION: Generation = Generation(0);
+
+/// What is asked of the kernel, each for itself: an older kernel has fewer.
+const WISHES: [InitFlags; 8] = [
+    InitFlags::FUSE_ATOMIC_O_TRUNC,
+    InitFlags::FUSE_DONT_MASK,
+    InitFlags::FUSE_PARALLEL_DIROPS,
+    InitFlags::FUSE_DO_READDIRPLUS,
+    InitFlags::FUSE_READDIRPLUS_AUTO,
+    InitFlags::FUSE_POSIX_ACL,
+    InitFlags::FUSE_CACHE_SYMLINKS,
+    // Otherwise the kernel asks for security.capability before every write.
+    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
+];
+
+/// Serves an overlay on an already mounted `/dev/fuse` descriptor, in threads of its own.
+pub fn serve(overlay: Arc<Overlay>, fuse: OwnedFd) -> io::Result<Server> {
+    let threads = std::thread::available_parallelism()?.get().max(2);
+    let mut config = Config::default();
+    config.n_threads = Some(threads);
+    config.acl = SessionACL::All;
+    let session = Session::from_fd(Front(overlay), fuse, SessionACL::All, config)?;
+    Ok(Server(session.spawn()?))
+}
+
+/// An overlay that is being served. Dropping it waits for nothing: the threads end with the mount.
+#[derive(Debug)]
+pub struct Server(BackgroundSession);
+
+impl Server {
+    /// Returns when the mount is gone.
+    pub fn join(self) -> io::Result<()> {
+        self.0.join()
+    }
+}
+
+#[derive(Debug)]
+struct Front(Arc<Overlay>);
+
+fn error(errno: rustix::io::Errno) -> Errno {
+    Errno::from_i32(errno.raw_os_error())
+}
+
+fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let start = if seconds < 0 { UNIX_EPOCH - whole } else { UNIX_EPOCH + whole };
+    start + Duration::from_nanos(u64::from(nanoseconds))
+}
+
+fn wanted_time(time: TimeOrNow) -> Time {
+    let time = match time {
+        TimeOrNow::Now => return Time::Now,
+        TimeOrNow::SpecificTime(time) => time,
+    };
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => Time::At(after.as_secs() as i64, after.subsec_nanos()),
+        Err(before) => {
+            let before = before.duration();
+            match before.subsec_nanos() {
+                0 => Time::At(-(before.as_secs() as i64), 0),
+                part => Time::At(-(before.as_secs() as i64) - 1, 1_000_000_000 - part),
+            }
+        }
+    }
+}
+
+fn kind(kind: rustix::fs::FileType) -> FileType {
+    match kind {
+        rustix::fs::FileType::Directory => FileType::Directory,
+        rustix::fs::FileType::Symlink => FileType::Symlink,
+        rustix::fs::FileType::Fifo => FileType::NamedPipe,
+        rustix::fs::FileType::Socket => FileType::Socket,
+        rustix::fs::FileType::CharacterDevice => FileType::CharDevice,
+        rustix::fs::FileType::BlockDevice => FileType::BlockDevice,
+        _ => FileType::RegularFile,
+    }
+}
+
+fn attributes(stat: &Stat) -> FileAttr {
+    FileAttr {
+        ino: INodeNo(stat.ino),
+        size: stat.size,
+        blocks: stat.blocks,
+        atime: time(stat.atime, stat.atime_nsec),
+        mtime: time(stat.mtime, stat.mtime_nsec),
+        ctime: time(stat.ctime, stat.ctime_nsec),
+        crtime: UNIX_EPOCH,
+        kind: kind(stat.kind()),
+        perm: stat.permissions() as u16,
+        nlink: u32::try_from(stat.nlink).unwrap_or(u32::MAX),
+        uid: stat.uid,
+        gid: stat.gid,
+        // FUSE carries the low 32 bits, which hold 12 bits of major and 20 of minor.
+        rdev: stat.rdev as u32,
+        blksize: stat.blksize,
+        flags: 0,
+    }
+}
+
+/// Answers that there is no such name, in a way that the kernel keeps.
+fn answer_nothing(reply: ReplyEntry) {
+    let nothing = FileAttr {
+        ino: INodeNo(0),
+        size: 0,
+        blocks: 0,
+        atime: UNIX_EPOCH,
+        mtime: UNIX_EPOCH,
+        ctime: UNIX_EPOCH,
+        crtime: UNIX_EPOCH,
+        kind: FileType::RegularFile,
+        perm: 0,
+        nlink: 0,
+        uid: 0,
+        gid: 0,
+        rdev: 0,
+        blksize: 0,
+        flags: 0,
+    };
+    reply.entry(&KEPT, &nothing, GENERATION);
+}
+
+fn answer_entry(reply: ReplyEntry, made: crate::Result<(Hold<'_>, Stat)>) {
+    match made {
+        Ok((node, stat)) => {
+            node.remembered();
+            reply.entry(&KEPT, &attributes(&stat), GENERATION);
+        }
+        Err(errno) => reply.error(error(errno)),
+    }
+}
+
+fn answer_empty(reply: ReplyEmpty, done: crate::Result<()>) {
+    match done {
+        Ok(()) => reply.ok(),
+        Err(errno) => reply.error(error(errno)),
+    }
+}
+
+fn answer_xattr(reply: ReplyXattr, size: u32, value: crate::Result<Vec<u8>>) {
+    match value {
+        Ok(value) if size == 0 => reply.size(value.len() as u32),
+        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
+        Ok(value) => reply.data(&value),
+        Err(errno) => reply.error(error(errno)),
+    }
+}
+
+fn c_string(name: &OsStr) -> crate::Result<CString> {
+    CString::new(name.as_bytes()).map_err(|_nul| rustix::io::Errno::INVAL)
+}
+
+fn maker(request: &Request, mode: u32, umask: u32) -> Maker {
+    Maker { uid: request.uid(), gid: request.gid(), mode, umask }
+}
+
+impl Filesystem for Front {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        for wish in WISHES {
+            // One that is missing costs speed or a nicety, never correctness.
+            let _ = config.add_capabilities(wish);
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        match self.0.lookup(parent.0, name) {
+            Ok(Some(found)) => answer_entry(reply, Ok(found)),
+            Ok(None) => answer_nothing(reply),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn forget(&self, _request: &Request, ino: INodeNo, nlookup: u64) {
+        self.0.forget(ino.0, nlookup);
+    }
+
+    fn getattr(&self, _request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
+        match self.0.get_attributes(ino.0) {
+            Ok(stat) => reply.attr(&KEPT, &attributes(&stat)),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn setattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _fh: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let change = Change {
+            mode,
+            uid,
+            gid,
+            size,
+            atime: atime.map(wanted_time),
+            mtime: mtime.map(wanted_time),
+            privileged: request.uid() == 0,
+        };
+        match self.0.set_attributes(ino.0, &change) {
+            Ok(stat) => reply.attr(&KEPT, &attributes(&stat)),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
+        match self.0.read_link(ino.0) {
+            Ok(target) => reply.data(&target),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn mknod(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        let maker = maker(request, mode, umask);
+        answer_entry(reply, self.0.make_node(parent.0, name, maker, u64::from(rdev)));
+    }
+
+    fn mkdir(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        reply: ReplyEntry,
+    ) {
+        answer_entry(reply, self.0.make_directory(parent.0, name, maker(request, mode, umask)));
+    }
+
+    fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer_empty(reply, self.0.unlink(parent.0, name));
+    }
+
+    fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer_empty(reply, self.0.remove_directory(parent.0, name));
+    }
+
+    fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        let maker = maker(request, 0o777, 0);
+        answer_entry(reply, self.0.make_symlink(parent.0, name, target.as_os_str(), maker));
+    }
+
+    fn rename(
+        &self,
+        _request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let target = match flags {
+            flags if flags.is_empty() => Target::Replace,
+            RenameFlags::RENAME_NOREPLACE => Target::Keep,
+            RenameFlags::RENAME_EXCHANGE => Target::Exchange,
+            _ => return reply.error(Errno::EINVAL),
+        };
+        answer_empty(reply, self.0.rename((parent.0, name), (newparent.0, newname), target));
+    }
+
+    fn link(&self, _request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
+        answer_entry(reply, self.0.make_link(ino.0, newparent.0, newname));
+    }
+
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        match self.0.open_file(ino.0, Overlay::flags_of(flags.0, request.uid())) {
+            Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::FOPEN_KEEP_CACHE),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        _flags: i32,
+        reply: ReplyCreate,
+    ) {
+        match self.0.create(parent.0, name, maker(request, mode, umask)) {
+            Ok((node, stat, handle)) => {
+                node.remembered();
+                let flags = FopenFlags::FOPEN_KEEP_CACHE;
+                reply.created(&KEPT, &attributes(&stat), GENERATION, FileHandle(handle), flags);
+            }
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn read(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        self.0.read(fh.0, offset, size as usize, |data| match data {
+            Ok(data) => reply.data(data),
+            Err(errno) => reply.error(error(errno)),
+        });
+    }
+
+    fn write(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        data: &[u8],
+        write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let drop_ids = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        match self.0.write(fh.0, offset, data, drop_ids) {
+            Ok(length) => reply.written(length as u32),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn flush(&self, _: &Request, _ino: INodeNo, _fh: FileHandle, _owner: LockOwner, reply: ReplyEmpty) {
+        // Writes have been answered one by one; ENOSYS spares the kernel the question from now on.
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.0.release(fh.0);
+        reply.ok();
+    }
+
+    fn fsync(&self, _: &Request, _ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        // A scratch can be thrown away: nothing in it needs to survive the machine.
+        reply.ok();
+    }
+
+    fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        // Reading a directory needs no handle, and the kernel need not ask again.
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn fsyncdir(&self, _: &Request, _ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        reply.ok();
+    }
+
+    fn readdir(&self, _: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
+        let done = self.0.read_directory(ino.0, offset, |entry| {
+            reply.add(INodeNo(entry.id), entry.cookie, kind(entry.kind), &entry.name)
+        });
+        match done {
+            Ok(()) => reply.ok(),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn readdirplus(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _fh: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        let done = self.0.read_directory_plus(ino.0, offset, |entry, stat| {
+            let attributes = attributes(stat);
+            reply.add(attributes.ino, entry.cookie, &entry.name, &KEPT, &attributes, GENERATION)
+        });
+        match done {
+            Ok(()) => reply.ok(),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
+        match self.0.room() {
+            Ok(room) => reply.statfs(
+                room.f_blocks,
+                room.f_bfree,
+                room.f_bavail,
+                room.f_files,
+                room.f_ffree,
+                room.f_bsize as u32,
+                255,
+                room.f_frsize as u32,
+            ),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn setxattr(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        let set = c_string(name).and_then(|name| self.0.set_xattr(ino.0, &name, value, flags as u32));
+        answer_empty(reply, set);
+    }
+
+    fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        answer_xattr(reply, size, c_string(name).and_then(|name| self.0.get_xattr(ino.0, &name)));
+    }
+
+    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        answer_xattr(reply, size, self.0.list_xattrs(ino.0));
+    }
+
+    fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        answer_empty(reply, c_string(name).and_then(|name| self.0.remove_xattr(ino.0, &name)));
+    }
+
+    fn fallocate(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        answer_empty(reply, self.0.allocate(fh.0, mode as u32, offset, length));
+    }
+
+    fn lseek(&self, _: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+        let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
+        match self.0.seek(fh.0, offset, whence) {
+            Ok(offset) => reply.offset(offset as i64),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+
+    fn copy_file_range(
+        &self,
+        _request: &Request,
+        _ino_in: INodeNo,
+        fh_in: FileHandle,
+        offset_in: u64,
+        _ino_out: INodeNo,
+        fh_out: FileHandle,
+        offset_out: u64,
+        len: u64,
+        _flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        match self.0.copy_range((fh_in.0, offset_in), (fh_out.0, offset_out), len) {
+            Ok(length) => reply.written(length as u32),
+            Err(errno) => reply.error(error(errno)),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Whiteouts: how the upper says that a name of the lower is gone. One empty regular file, linked to every
+//! such name; known here by its inode, and to others, who see only the upper, by an attribute.
+//!
+//! Not a 0:0 character device: kernel overlayfs refuses to hold those, and users may make their own.
+
+use crate::place::Place;
+use crate::{Result, Stat, xattr};
+use parking_lot::{Mutex, RwLock};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir};
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// The whiteout inodes of one overlay.
+#[derive(Debug)]
+pub(crate) struct Whiteouts {
+    work: Arc<OwnedFd>,
+    inodes: RwLock<HashSet<u64>>,
+    /// The name in the work directory to link from; replaced when the file system allows no more links.
+    current: Mutex<(String, u64)>,
+}
+
+impl Whiteouts {
+    /// Makes the first whiteout. Also says whether a listing numbers entries as a look at them does.
+    pub(crate) fn prepare(work: &Arc<OwnedFd>) -> Result<(Whiteouts, bool)> {
+        let whiteouts = Whiteouts {
+            work: work.clone(),
+            inodes: RwLock::default(),
+            current: Mutex::new((String::new(), 0)),
+        };
+        let inode = whiteouts.rotate(&mut whiteouts.current.lock())?;
+        let directory = rustix::fs::openat(work, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut buffer = Vec::with_capacity(4096);
+        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+        let mut same = false;
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            same |= entry.file_name() == c"whiteout-1" && entry.ino() == inode;
+        }
+        Ok((whiteouts, same))
+    }
+
+    fn rotate(&self, current: &mut (String, u64)) -> Result<u64> {
+        let next = current.1 + 1;
+        let name = format!("whiteout-{next}");
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.work, &name, flags, Mode::empty())?;
+        xattr::set(&Place::new(&self.work, OsStr::new(&name)), xattr::WHITEOUT, b"y", 0)?;
+        let inode = Stat::of(&file)?.ino;
+        self.inodes.write().insert(inode);
+        *current = (name, next);
+        Ok(inode)
+    }
+
+    /// Whether an object of the upper is a whiteout.
+    pub(crate) fn is_whiteout(&self, stat: &Stat) -> bool {
+        stat.size == 0
+            && stat.kind() == FileType::RegularFile
+            && stat.permissions() == 0
+            && self.is_inode(stat.ino)
+    }
+
+    /// Whether an inode of the upper is a whiteout's.
+    pub(crate) fn is_inode(&self, ino: u64) -> bool {
+        self.inodes.read().contains(&ino)
+    }
+
+    /// Puts a whiteout at a name that is free.
+    pub(crate) fn link(&self, directory: &OwnedFd, name: &OsStr) -> Result<()> {
+        let mut current = self.current.lock();
+        let link = |from: &str| rustix::fs::linkat(&self.work, from, directory, name, AtFlags::empty());
+        match link(&current.0) {
+            Err(Errno::MLINK) => {
+                self.rotate(&mut current)?;
+                link(&current.0)
+            }
+            done => done,
+        }
+    }
+
+    /// Puts a whiteout over what has the name, which is not a directory, in one step.
+    pub(crate) fn replace(&self, directory: &OwnedFd, name: &OsStr, temporary: &str) -> Result<()> {
+        self.link(&self.work, OsStr::new(temporary))?;
+        rustix::fs::renameat(&self.work, temporary, directory, name)
+    }
+}

@@ -1,0 +1,177 @@
+//! Extended attributes: of a place, of a node, and which names are the overlay's own.
+
+use crate::node::Layer;
+use crate::place::Place;
+use crate::{Overlay, Result};
+use rustix::fs::XattrFlags;
+use rustix::io::Errno;
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt;
+
+/// Everything with this prefix is the overlay's own, neither shown nor taken.
+const PRIVATE: &[u8] = b"trusted.disco.";
+/// On a whiteout.
+pub(crate) const WHITEOUT: &CStr = c"trusted.disco.whiteout";
+/// On a directory of the upper that hides the one below it.
+pub(crate) const OPAQUE: &CStr = c"trusted.disco.opaque";
+/// On the upper's root, when its own attributes were changed.
+pub(crate) const CHANGED: &CStr = c"trusted.disco.changed";
+
+/// Returns true for the names that are the overlay's own and must not be merged.
+pub fn is_private_xattr(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(PRIVATE)
+}
+
+/// Whether an attribute can be copied from one file system to another; others are made up by theirs.
+fn is_portable(name: &[u8]) -> bool {
+    let kept: [&[u8]; 4] = [b"user.", b"trusted.", b"security.", b"system.posix_acl_"];
+    kept.iter().any(|prefix| name.starts_with(prefix)) && !name.starts_with(PRIVATE)
+}
+
+/// Reads a value into `buffer`.
+pub(crate) fn get(place: &Place, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
+    let path = place.proc_path()?;
+    match place.follows() {
+        true => rustix::fs::getxattr(&path, name, buffer),
+        false => rustix::fs::lgetxattr(&path, name, buffer),
+    }
+}
+
+pub(crate) fn list(place: &Place, buffer: &mut [u8]) -> Result<usize> {
+    let path = place.proc_path()?;
+    match place.follows() {
+        true => rustix::fs::listxattr(&path, buffer),
+        false => rustix::fs::llistxattr(&path, buffer),
+    }
+}
+
+pub(crate) fn set(place: &Place, name: &CStr, value: &[u8], flags: u32) -> Result<()> {
+    let (path, flags) = (place.proc_path()?, XattrFlags::from_bits_retain(flags));
+    match place.follows() {
+        true => rustix::fs::setxattr(&path, name, value, flags),
+        false => rustix::fs::lsetxattr(&path, name, value, flags),
+    }
+}
+
+fn remove(place: &Place, name: &CStr) -> Result<()> {
+    let path = place.proc_path()?;
+    match place.follows() {
+        true => rustix::fs::removexattr(&path, name),
+        false => rustix::fs::lremovexattr(&path, name),
+    }
+}
+
+/// Whether the attribute is there.
+pub(crate) fn has(place: &Place, name: &CStr) -> Result<bool> {
+    match get(place, name, &mut [0; 8]) {
+        Ok(_) | Err(Errno::RANGE) => Ok(true),
+        Err(Errno::NODATA | Errno::NOTSUP) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The longest value, and the longest list of names, that Linux allows.
+const LONGEST: usize = 64 * 1024;
+
+/// Reads all of what `read` offers: nearly all of it fits the first, small buffer.
+fn whole(read: impl Fn(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
+    let mut small = [0; 256];
+    match read(&mut small) {
+        Ok(length) => Ok(small[..length].to_vec()),
+        Err(Errno::RANGE) => {
+            let mut buffer = vec![0; LONGEST];
+            let length = read(&mut buffer)?;
+            buffer.truncate(length);
+            Ok(buffer)
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Returns the names of a list as the kernel gives it.
+fn names(list: &[u8]) -> impl Iterator<Item = &CStr> {
+    list.split_inclusive(|byte| *byte == 0).filter_map(|name| CStr::from_bytes_with_nul(name).ok())
+}
+
+/// Copies the attributes that another file system can hold.
+pub(crate) fn copy(from: &Place, to: &Place) -> Result<()> {
+    let list = match whole(|buffer| list(from, buffer)) {
+        Err(Errno::NOTSUP) => return Ok(()),
+        list => list?,
+    };
+    for name in names(&list).filter(|name| is_portable(name.to_bytes())) {
+        match whole(|buffer| get(from, name, buffer)) {
+            Ok(value) => set(to, name, &value, 0)?,
+            // Removed on the live lower since the list was made.
+            Err(Errno::NODATA) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+impl Overlay {
+    /// Returns a value.
+    pub(crate) fn get_xattr(&self, id: u64, name: &CStr) -> Result<Vec<u8>> {
+        let _tree = self.tree.read();
+        let node = self.table.node(id)?;
+        if name.to_bytes().starts_with(PRIVATE) || matches!(node.layer(), Layer::Shim(_)) {
+            return Err(Errno::NODATA);
+        }
+        let place = self.place(&node)?;
+        whole(|buffer| get(&place, name, buffer))
+    }
+
+    /// Returns the names, each ended by a zero byte.
+    pub(crate) fn list_xattrs(&self, id: u64) -> Result<Vec<u8>> {
+        let _tree = self.tree.read();
+        let node = self.table.node(id)?;
+        if matches!(node.layer(), Layer::Shim(_)) {
+            return Ok(Vec::new());
+        }
+        let place = self.place(&node)?;
+        let all = whole(|buffer| list(&place, buffer))?;
+        let shown = names(&all).filter(|name| !name.to_bytes().starts_with(PRIVATE));
+        Ok(shown.flat_map(|name| name.to_bytes_with_nul().iter().copied()).collect())
+    }
+
+    /// Sets a value; on a shim, of the file that has the name.
+    pub(crate) fn set_xattr(&self, id: u64, name: &CStr, value: &[u8], flags: u32) -> Result<()> {
+        self.change_xattr(id, name, |place| set(place, name, value, flags))
+    }
+
+    /// Removes a value; on a shim, of the file that has the name.
+    pub(crate) fn remove_xattr(&self, id: u64, name: &CStr) -> Result<()> {
+        self.change_xattr(id, name, |place| remove(place, name))
+    }
+
+    fn change_xattr(&self, id: u64, name: &CStr, change: impl Fn(&Place) -> Result<()>) -> Result<()> {
+        if name.to_bytes().starts_with(PRIVATE) {
+            return Err(Errno::PERM);
+        }
+        let _tree = self.tree.read();
+        let node = self.table.node(id)?;
+        let node = self.real(node)?;
+        self.copy_up(&node, crate::copy_up::Content::All)?;
+        change(&self.place(&node)?)?;
+        self.note_changed(&node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_prefix_is_private() {
+        for (name, private) in [
+            ("trusted.disco.whiteout", true),
+            ("trusted.disco.", true),
+            ("trusted.disco", false),
+            ("user.trusted.disco.x", false),
+            ("security.capability", false),
+        ] {
+            assert_eq!(is_private_xattr(OsStr::new(name)), private, "{name}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Hard links of the lower stay links, whichever name is changed first.
+
+use crate::world::World;
+use disco_fuse::{LayerKind, read_layer};
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+fn three(lower: &Path) {
+    fs::create_dir(lower.join("d")).unwrap();
+    fs::write(lower.join("a"), "x").unwrap();
+    fs::hard_link(lower.join("a"), lower.join("d/b")).unwrap();
+    fs::hard_link(lower.join("a"), lower.join("c")).unwrap();
+}
+
+fn state(world: &World, path: &str) -> (u64, u64, String) {
+    let stat = fs::metadata(world.at(path)).unwrap();
+    (stat.ino(), stat.nlink(), fs::read_to_string(world.at(path)).unwrap())
+}
+
+#[test]
+fn a_change_through_one_name_shows_through_all() {
+    let world = World::new(three);
+    let before = state(&world, "d/b");
+    assert_eq!(before.1, 3);
+    world.run("echo -n y >>a");
+    for path in ["a", "d/b", "c"] {
+        assert_eq!(state(&world, path), (before.0, 3, "xy".into()), "{path}");
+    }
+    let names: Vec<_> = read_layer(fs::File::open(world.upper()).unwrap().as_fd()).unwrap();
+    let files: Vec<_> = names.iter().filter(|e| e.kind == LayerKind::Other).map(|e| &e.path).collect();
+    assert_eq!(files, [Path::new("a"), Path::new("c"), Path::new("d/b")]);
+    world.finish();
+}
+
+#[test]
+fn names_looked_up_before_are_in_the_layer_even_if_the_kernel_forgot_them() {
+    let world = World::new(three);
+    world.run("stat d/b >/dev/null; echo 2 >/proc/sys/vm/drop_caches; echo -n y >>a");
+    let copy = fs::metadata(world.upper().join("d/b")).unwrap();
+    assert_eq!((copy.len(), copy.ino()), (2, fs::metadata(world.upper().join("a")).unwrap().ino()));
+    world.finish();
+}
+
+#[test]
+fn the_count_follows_every_name_that_comes_and_goes() {
+    let world = World::new(three);
+    world.run("rm d/b");
+    assert_eq!(state(&world, "a").1, 2);
+    world.run("ln a e");
+    assert_eq!(state(&world, "c"), (state(&world, "a").0, 3, "x".into()));
+    world.run("mv c f; rm a; echo -n z >>e; rm e");
+    assert_eq!(state(&world, "f"), (state(&world, "f").0, 1, "xz".into()));
+    world.run("rm f");
+    assert_eq!(fs::read_dir(world.scratch.join("work/index")).unwrap().count(), 0);
+    world.finish();
+}
+
+#[test]
+fn an_open_file_that_lost_every_name_counts_none() {
+    let world = World::new(|lower| {
+        three(lower);
+        fs::write(lower.join("single"), "s").unwrap();
+    });
+    for names in [vec!["a", "d/b", "c"], vec!["single"]] {
+        let file = fs::File::open(world.at(names[0])).unwrap();
+        for name in &names {
+            fs::remove_file(world.at(name)).unwrap();
+        }
+        assert_eq!(file.metadata().unwrap().nlink(), 0, "{names:?}");
+    }
+    world.finish();
+}
+
+#[test]
+fn an_open_file_sees_what_is_written_through_another_name() {
+    use std::os::unix::fs::FileExt;
+    let world = World::new(three);
+    let file = fs::File::open(world.at("d/b")).unwrap();
+    world.run("echo -n yz >>c");
+    let mut data = [0; 3];
+    file.read_exact_at(&mut data, 0).unwrap();
+    assert_eq!(&data, b"xyz");
+    drop(file);
+    world.finish();
+}

@@ -1,0 +1,16 @@
+//! Tests of the overlay through a real mount, all in one binary. Every test mounts in a namespace of its own.
+
+#![allow(clippy::unwrap_used)]
+
+mod copy_up;
+mod layer;
+mod links;
+mod load;
+mod names;
+mod open_files;
+mod owners;
+mod random;
+mod shims;
+mod special;
+mod tree;
+mod world;

@@ -1,0 +1,132 @@
+//! Files that are open while something happens to them.
+
+use crate::world::World;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+
+#[test]
+fn a_reader_from_before_the_copy_up_sees_what_is_written_after() {
+    let world = World::new(|lower| fs::write(lower.join("f"), "old old old").unwrap());
+    let reader = File::open(world.at("f")).unwrap();
+    let mut data = String::new();
+    (&reader).read_to_string(&mut data).unwrap();
+    File::options().write(true).open(world.at("f")).unwrap().write_all_at(b"new", 4).unwrap();
+    data.clear();
+    (&reader).rewind().unwrap();
+    (&reader).read_to_string(&mut data).unwrap();
+    assert_eq!(data, "old new old");
+    world.run("echo 3 >/proc/sys/vm/drop_caches");
+    data.clear();
+    (&reader).rewind().unwrap();
+    (&reader).read_to_string(&mut data).unwrap();
+    assert_eq!(data, "old new old", "only the page cache had it");
+    drop(reader);
+    world.finish();
+}
+
+#[test]
+fn a_deleted_file_lives_while_it_is_open() {
+    let world = World::new(|lower| {
+        fs::write(lower.join("lower"), "lower").unwrap();
+        fs::write(lower.join("changed"), "lower").unwrap();
+    });
+    fs::write(world.at("new"), "new").unwrap();
+    for (name, text) in [("lower", "lower"), ("changed", "lower"), ("new", "new")] {
+        let mut open = File::options();
+        open.read(true).write(name != "lower");
+        let file = open.open(world.at(name)).unwrap();
+        fs::remove_file(world.at(name)).unwrap();
+        assert!(!world.at(name).exists());
+        let stat = file.metadata().unwrap();
+        assert_eq!((stat.nlink(), stat.len()), (0, text.len() as u64), "{name}");
+        file.set_permissions(fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(file.metadata().unwrap().mode() & 0o7777, 0o640, "{name}");
+        if name != "lower" {
+            file.write_all_at(b"!", stat.len()).unwrap();
+            file.set_len(stat.len() + 1).unwrap();
+        }
+        world.run("echo 3 >/proc/sys/vm/drop_caches");
+        let mut data = String::new();
+        (&file).read_to_string(&mut data).unwrap();
+        assert_eq!(data, if name == "lower" { text.to_owned() } else { format!("{text}!") });
+        fs::write(world.at(name), "another").unwrap();
+        assert_ne!(fs::metadata(world.at(name)).unwrap().ino(), stat.ino(), "{name}");
+    }
+    world.finish();
+}
+
+#[test]
+fn a_file_replaced_by_rename_lives_while_it_is_open() {
+    let world = World::new(|lower| fs::write(lower.join("f"), "old").unwrap());
+    let file = File::open(world.at("f")).unwrap();
+    fs::write(world.at("f.new"), "new").unwrap();
+    fs::rename(world.at("f.new"), world.at("f")).unwrap();
+    let mut data = String::new();
+    (&file).read_to_string(&mut data).unwrap();
+    assert_eq!((data.as_str(), fs::read_to_string(world.at("f")).unwrap().as_str()), ("old", "new"));
+    assert_eq!(file.metadata().unwrap().nlink(), 0);
+    drop(file);
+    world.finish();
+}
+
+#[test]
+fn a_removed_directory_can_still_be_looked_at() {
+    let world = World::new(|lower| fs::create_dir(lower.join("d")).unwrap());
+    world.run("cd d; rmdir ../d; test -z \"$(ls -A .)\"; stat -c %h . | grep -qx 0; ! : >f 2>/dev/null");
+    world.run("mkdir n; cd n; rmdir ../n; test -z \"$(ls -A .)\"; ! mkdir x 2>/dev/null");
+    world.finish();
+}
+
+/// In a process of its own: a fault on a mapping must not wait for a server in the same address space.
+#[test]
+fn mappings_see_writes_and_writes_see_mappings() {
+    let world = World::new(|lower| fs::write(lower.join("f"), vec![b'a'; 20000]).unwrap());
+    world.run(
+        r#"python3 - <<'END'
+import mmap, os
+r = open("f", "rb"); early = mmap.mmap(r.fileno(), 20000, prot=mmap.PROT_READ)
+assert early[5000:5003] == b"aaa"
+w = open("f", "r+b"); shared = mmap.mmap(w.fileno(), 20000)
+shared[5000:5003] = b"xyz"
+assert early[5000:5003] == b"xyz", early[5000:5003]
+assert os.pread(r.fileno(), 3, 5000) == b"xyz"
+os.pwrite(w.fileno(), b"123", 10000)
+assert shared[10000:10003] == b"123" and early[10000:10003] == b"123"
+shared.flush(); shared.close(); w.close()
+END
+echo 3 >/proc/sys/vm/drop_caches; test "$(dd if=f bs=1 skip=5000 count=3 2>/dev/null)" = xyz"#,
+    );
+    let upper = fs::read(world.upper().join("f")).unwrap();
+    assert_eq!((&upper[5000..5003], &upper[10000..10003]), (&b"xyz"[..], &b"123"[..]));
+    world.finish();
+}
+
+#[test]
+fn holes_ranges_and_appends() {
+    let world = World::new(|lower| {
+        let file = File::create(lower.join("f")).unwrap();
+        file.set_len(1 << 20).unwrap();
+        file.write_all_at(b"data", 512 << 10).unwrap();
+    });
+    let file = File::options().read(true).write(true).open(world.at("f")).unwrap();
+    use rustix::fs::SeekFrom as Whence;
+    assert_eq!(rustix::fs::seek(&file, Whence::Data(0)).unwrap(), 512 << 10);
+    assert_eq!(rustix::fs::seek(&file, Whence::Hole(512 << 10)).unwrap(), (512 << 10) + 4096);
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 2 << 20).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), 2 << 20);
+    let copy = File::create(world.at("copy")).unwrap();
+    let (mut from, mut to) = (512 << 10, 0);
+    let copied = rustix::fs::copy_file_range(&file, Some(&mut from), &copy, Some(&mut to), 4).unwrap();
+    assert_eq!((copied, fs::read(world.at("copy")).unwrap()), (4, b"data".to_vec()));
+    let mut append = File::options().append(true).open(world.at("copy")).unwrap();
+    append.write_all(b"+1").unwrap();
+    append.seek(SeekFrom::Start(0)).unwrap();
+    append.write_all(b"+2").unwrap();
+    assert_eq!(fs::read(world.at("copy")).unwrap(), b"data+1+2");
+    file.sync_all().unwrap();
+    drop((file, copy, append));
+    fs::write(world.at("f"), "short").unwrap();
+    assert_eq!(fs::read(world.at("f")).unwrap(), b"short");
+    world.finish();
+}

@@ -1,0 +1,168 @@
+//! What is not a plain file: devices, fifos, submounts, and the overlay's own attributes.
+
+use crate::world::{World, enter};
+use disco_fuse::{Options, Overlay, is_private_xattr, read_only_clone};
+use nix::mount::{MsFlags, mount, umount};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+#[test]
+fn a_0_0_device_of_a_user_is_a_device() {
+    let world = World::new(|lower| fs::write(lower.join("f"), "x").unwrap());
+    world.run("mknod n c 0 0; rm f; mknod f c 0 0; mknod b b 7 300");
+    for (name, rdev) in [("n", 0), ("f", 0), ("b", rustix::fs::makedev(7, 300))] {
+        let stat = fs::symlink_metadata(world.at(name)).unwrap();
+        assert_eq!(stat.rdev(), rdev, "{name}");
+        assert_eq!(fs::symlink_metadata(world.upper().join(name)).unwrap().rdev(), rdev, "{name}");
+    }
+    world.finish();
+}
+
+#[test]
+fn an_empty_file_without_permissions_is_a_file() {
+    let world = World::new(|lower| fs::write(lower.join("f"), "x").unwrap());
+    world.run("umask 777; rm f; : >f; : >g; ls -A | sort | tr '\\n' ' ' | grep -qx 'f g '");
+    let layer = disco_fuse::read_layer(world.overlay.upper_dir()).unwrap();
+    assert!(layer.iter().all(|entry| entry.kind == disco_fuse::LayerKind::Other), "{layer:?}");
+    world.finish();
+}
+
+#[test]
+fn fifos_and_sockets_of_the_lower_change_owner_and_are_never_opened() {
+    let world = World::new(|lower| {
+        nix::unistd::mkfifo(&lower.join("p"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(lower.join("s")).unwrap());
+    });
+    world.run("chown 5:6 p s; chmod 640 p; (echo through >p &); cat p | grep -qx through; mv p q; rm s");
+    let stat = fs::symlink_metadata(world.at("q")).unwrap();
+    assert!(stat.file_type().is_fifo());
+    assert_eq!((stat.uid(), stat.gid(), stat.mode() & 0o777), (5, 6, 0o640));
+    world.finish();
+}
+
+#[test]
+fn the_overlays_own_attributes_are_neither_shown_nor_taken() {
+    let world = World::new(|lower| fs::create_dir(lower.join("d")).unwrap());
+    world.run("rmdir d; mkdir d; chmod 711 .");
+    let raw = crate::tree::xattrs(&world.upper().join("d"));
+    assert!(raw.keys().any(|name| is_private_xattr(name)), "the test looks at nothing: {raw:?}");
+    assert!(crate::tree::xattrs(&world.at("d")).is_empty());
+    assert!(crate::tree::xattrs(&world.mount).is_empty());
+    let flags = rustix::fs::XattrFlags::empty();
+    for name in ["trusted.disco.opaque", "trusted.disco.whiteout"] {
+        assert!(rustix::fs::lsetxattr(world.at("d"), name, b"y", flags).is_err(), "{name}");
+        assert!(!is_private_xattr(OsStr::new("user.x")));
+    }
+    world.run("setfattr -n user.a -v 1 d; setfattr -x user.a d; ! getfattr -n user.a d 2>/dev/null");
+    world.finish();
+}
+
+#[test]
+fn submounts_are_crossed_and_pseudo_file_systems_are_empty() {
+    let none: Option<&str> = None;
+    let world = World::new(|lower| {
+        for name in ["tmp", "proc", "a", "b"] {
+            fs::create_dir(lower.join(name)).unwrap();
+        }
+        mount(none, &lower.join("tmp"), Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        mount(none, &lower.join("proc"), Some("proc"), MsFlags::empty(), none).unwrap();
+        fs::write(lower.join("tmp/f"), "in a submount").unwrap();
+        fs::write(lower.join("a/f"), "bound").unwrap();
+        mount(Some(&lower.join("a")), &lower.join("b"), none, MsFlags::MS_BIND, none).unwrap();
+        // What /proc holds changes under the eyes of whoever compares.
+        umount(&lower.join("proc")).unwrap();
+    });
+    assert_eq!(fs::read(world.at("tmp/f")).unwrap(), b"in a submount");
+    world.run("echo more >>tmp/f; rm -r a; test -f b/f; echo more >>b/f; grep -q more tmp/f");
+    let mut numbers: Vec<_> = ["", "tmp", "tmp/f", "b", "b/f", "proc"]
+        .map(|path| fs::metadata(world.at(path)).unwrap().ino())
+        .to_vec();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 6);
+    for name in ["tmp", "b"] {
+        umount(&world.lower.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    drop(world);
+}
+
+#[test]
+fn a_mounted_proc_shows_as_an_empty_directory() {
+    let none: Option<&str> = None;
+    enter();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for name in ["lower", "lower/proc", "lower/dev", "lower/run", "scratch", "mount"] {
+        fs::create_dir(path(name)).unwrap();
+    }
+    for (name, kind) in [("lower/proc", "proc"), ("lower/dev", "devtmpfs"), ("lower/run", "tmpfs")] {
+        mount(none, &path(name), Some(kind), MsFlags::empty(), none).unwrap();
+    }
+    fs::write(path("lower/run/f"), "x").unwrap();
+    let lower = read_only_clone(&path("lower")).unwrap();
+    let options = Options { lower, scratch: path("scratch"), shims: Vec::new() };
+    let (server, _overlay) = crate::world::serve_at(options, &path("mount"));
+    let names = |name: &str| fs::read_dir(path("mount").join(name)).unwrap().count();
+    assert_eq!((names("proc"), names("dev"), names("run")), (0, 0, 1));
+    assert!(path("lower/proc/self").exists(), "the test looks at nothing");
+    for made in ["proc/x", "dev/x"] {
+        let error = fs::write(path("mount").join(made), "x").unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EROFS), "{made}");
+    }
+    assert!(fs::remove_dir(path("mount/proc")).is_err());
+    umount(&path("mount")).unwrap();
+    server.join().unwrap();
+}
+
+#[test]
+fn the_scratch_inside_the_lower_does_not_show_itself() {
+    enter();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for name in ["scratch", "mount"] {
+        fs::create_dir(path(name)).unwrap();
+    }
+    let lower = read_only_clone(directory.path()).unwrap();
+    let options = Options { lower, scratch: path("scratch"), shims: Vec::new() };
+    let (server, _overlay) = crate::world::serve_at(options, &path("mount"));
+    fs::write(path("mount/f"), "x").unwrap();
+    assert!(path("scratch/upper/f").exists());
+    for empty in ["mount/scratch", "mount/mount"] {
+        assert_eq!(fs::read_dir(path(empty)).unwrap().count(), 0, "{empty}");
+    }
+    umount(&path("mount")).unwrap();
+    server.join().unwrap();
+}
+
+#[test]
+fn the_clone_is_read_only_even_for_mounts_that_come_later() {
+    enter();
+    let none: Option<&str> = None;
+    let directory = tempfile::tempdir().unwrap();
+    let lower = directory.path().join("lower");
+    fs::create_dir_all(lower.join("later")).unwrap();
+    mount(Some(&lower), &lower, none, MsFlags::MS_BIND, none).unwrap();
+    mount(none, &lower, none, MsFlags::MS_SHARED, none).unwrap();
+    let clone = read_only_clone(&lower).unwrap();
+    mount(none, &lower.join("later"), Some("tmpfs"), MsFlags::empty(), none).unwrap();
+    fs::write(lower.join("later/f"), "x").unwrap();
+    use rustix::fs::{Mode, OFlags, openat};
+    let create = OFlags::CREATE | OFlags::WRONLY;
+    assert_eq!(openat(&clone, "f", create, Mode::RUSR).unwrap_err(), rustix::io::Errno::ROFS);
+    assert_eq!(
+        openat(&clone, "later/f", OFlags::RDONLY, Mode::empty()).unwrap_err(),
+        rustix::io::Errno::NOENT
+    );
+}
+
+#[test]
+fn a_scratch_that_is_not_empty_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("upper")).unwrap();
+    enter();
+    let lower = read_only_clone(directory.path()).unwrap();
+    let options = Options { lower, scratch: directory.path().to_owned(), shims: Vec::new() };
+    let error = Overlay::open(options).unwrap_err();
+    assert!(error.to_string().contains("upper"), "{error}");
+}

@@ -1,0 +1,234 @@
+//! Brings a node's parameters and its modules from the master with rsync, into a folder of one run; then into the cache.
+//!
+//! A fetch writes nothing but the run's folder, the view: `parameters/NODE/` and `modules/NAME/` as on the master. What the
+//! cache holds already is hard-linked, not sent again. [`publish`] makes what was fetched the new cache. Which modules
+//! are needed is not known here.
+
+pub mod arguments;
+pub mod publish;
+pub mod source;
+pub mod trouble;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::model::names::{ModuleName, NodeName};
+use crate::model::step::{Cost, Outcome};
+use crate::sys::files::{self, FileError};
+use crate::sys::process::{Process, ProcessError};
+
+pub use publish::{lay_defaults, publish};
+pub use source::{Source, SourceError};
+pub use trouble::Trouble;
+
+/// What is fetched in one go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The parameters of that node.
+    Parameters(NodeName),
+    /// That module.
+    Module(ModuleName),
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Parameters(node) => write!(f, "the parameters of {node}"),
+            What::Module(module) => write!(f, "module {module}"),
+        }
+    }
+}
+
+impl What {
+    /// Its folder below the view, and below disco's own folder.
+    pub fn folder(&self) -> PathBuf {
+        match self {
+            What::Parameters(node) => Path::new("parameters").join(node.as_str()),
+            What::Module(module) => Path::new("modules").join(module.as_str()),
+        }
+    }
+}
+
+/// A fetch that did not bring everything. The cache is as it was.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    /// rsync ended with an error.
+    #[error("cannot fetch {what} from {from}: {trouble}; rsync said: {said}")]
+    Rsync {
+        /// What was to be fetched.
+        what: What,
+        /// From where.
+        from: String,
+        /// What is wrong.
+        trouble: Trouble,
+        /// The end of what rsync said.
+        said: String,
+    },
+    /// Several modules could not be fetched.
+    #[error("cannot fetch {} modules: {}", .0.len(), joined(.0))]
+    Several(Vec<FetchError>),
+    /// rsync could not be run.
+    #[error("cannot fetch {what}")]
+    Process {
+        /// What was to be fetched.
+        what: What,
+        /// Why not.
+        #[source]
+        source: ProcessError,
+    },
+    /// A file or folder could not be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// We were told to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn joined(errors: &[FetchError]) -> String {
+    errors.iter().map(FetchError::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl FetchError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            FetchError::Rsync { what, trouble, .. } => Some(trouble.hint(what)),
+            FetchError::Several(errors) => errors.first().and_then(FetchError::hint),
+            FetchError::Process { .. } => Some(
+                "install rsync, or name it: disco param set disco/client/cmds/rsync '/path/to/rsync'"
+                    .to_owned(),
+            ),
+            FetchError::File(_) | FetchError::Interrupted => None,
+        }
+    }
+
+    /// What is wrong, where rsync ended with an error; of the first where there are several.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            FetchError::Rsync { trouble, .. } => Some(*trouble),
+            FetchError::Several(errors) => errors.first().and_then(FetchError::trouble),
+            FetchError::Process { .. } | FetchError::File(_) | FetchError::Interrupted => None,
+        }
+    }
+}
+
+/// How and where to fetch.
+#[derive(Debug, Clone)]
+pub struct Fetch<'a> {
+    /// The master.
+    pub source: &'a Source,
+    /// The user's rsync command line, as words; never empty.
+    pub rsync: &'a [String],
+    /// How long the master may be silent.
+    pub timeout: Duration,
+    /// How many rsyncs run at a time.
+    pub jobs: usize,
+    /// disco's own folder, with the cache.
+    pub home: &'a Path,
+    /// The folder of this run.
+    pub view: &'a Path,
+    /// Set from outside to stop: every rsync is killed, and the fetch ends with [`FetchError::Interrupted`].
+    pub stop: &'a AtomicBool,
+}
+
+impl Fetch<'_> {
+    /// Fetches the parameters of that node.
+    pub fn parameters(&self, node: &NodeName) -> Result<Cost, FetchError> {
+        self.one(&What::Parameters(node.clone()))
+    }
+
+    /// Fetches these modules, several at a time, and returns the cost of each.
+    ///
+    /// All modules that the master does not have are named in one error; after any other error no new rsync is started.
+    pub fn modules(&self, names: &BTreeSet<ModuleName>) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
+        let open = Mutex::new(names.iter());
+        let done = Mutex::new((BTreeMap::new(), BTreeMap::new()));
+        let give_up = AtomicBool::new(false);
+        let next = || locked(&open).next().filter(|_| !give_up.load(Ordering::Relaxed));
+        let work = || {
+            while let Some(name) = next() {
+                let fetched = self.one(&What::Module(name.clone()));
+                let (costs, errors) = &mut *locked(&done);
+                match fetched {
+                    Ok(cost) => {
+                        costs.insert(name.clone(), cost);
+                    }
+                    Err(error) => {
+                        let absent = error.trouble() == Some(Trouble::Absent);
+                        give_up.fetch_or(!absent, Ordering::Relaxed);
+                        errors.insert(name.clone(), error);
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            (0..self.jobs.clamp(1, names.len().max(1))).for_each(|_| {
+                scope.spawn(work);
+            });
+        });
+        let (costs, errors) = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if errors.values().any(|error| matches!(error, FetchError::Interrupted)) {
+            return Err(FetchError::Interrupted);
+        }
+        let mut errors: Vec<FetchError> = errors.into_values().collect();
+        match errors.len() {
+            0 => Ok(costs),
+            1 => Err(errors.remove(0)),
+            _ => Err(FetchError::Several(errors)),
+        }
+    }
+
+    fn one(&self, what: &What) -> Result<Cost, FetchError> {
+        let from = self.source.of(what);
+        let into = self.view.join(what.folder());
+        files::create_dirs(&into, 0o755)?;
+        let cached = self.home.join(what.folder());
+        let cached = files::look_through(&cached)?.is_some_and(|there| there.is_dir()).then_some(cached);
+        let mut words = arguments::command_line(&arguments::Wish {
+            command: self.rsync,
+            local: matches!(self.source, Source::Folder(_)),
+            timeout: self.timeout,
+            cached: cached.as_deref(),
+            from: &from,
+            into: &into,
+        });
+        let mut process = Process::new(words.remove(0));
+        process.args = words;
+        // Messages are looked at for what is wrong, so they must come in one language.
+        process.environment =
+            crate::sys::process::Environment::InheritedWith([("LC_ALL".into(), "C".into())].into());
+        let ended = process.run(self.stop).map_err(|error| match error {
+            ProcessError::Interrupted => FetchError::Interrupted,
+            source @ (ProcessError::Start { .. } | ProcessError::Follow { .. }) => {
+                FetchError::Process { what: what.clone(), source }
+            }
+        })?;
+        match ended.outcome {
+            Outcome::Done => Ok(ended.cost),
+            outcome => {
+                let stderr = String::from_utf8_lossy(&ended.stderr);
+                let trouble = Trouble::from_rsync(&outcome, &stderr);
+                Err(FetchError::Rsync {
+                    what: what.clone(),
+                    from,
+                    trouble,
+                    said: trouble::last_words(&stderr),
+                })
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What it guards is whole after every statement, so a panic elsewhere leaves it usable.
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! A module's folder, read into data ([`read`]) or made new ([`scaffold`]). It runs nothing, and orders nothing.
+
+pub mod read;
+pub mod requires;
+pub mod scaffold;
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::model::names::{ModuleName, NameError};
+use crate::sys::files::FileError;
+
+pub use read::{read, read_requires};
+pub use scaffold::scaffold;
+
+/// A module's folder that cannot be used.
+#[derive(Debug, Error)]
+pub enum ModuleError {
+    /// It is not there.
+    #[error("there is no module {module}: {folder:?} is not a folder")]
+    Missing {
+        /// The module.
+        module: ModuleName,
+        /// Where it should be.
+        folder: PathBuf,
+    },
+    /// Something of it could not be read or written.
+    #[error("module {module}")]
+    File {
+        /// The module.
+        module: ModuleName,
+        /// Why not.
+        #[source]
+        source: FileError,
+    },
+    /// A line of `requires` says nothing that is known.
+    #[error("module {module}: {file:?}:{line}: {text:?} is not `after MODULE`, `before MODULE` or `MODULE`")]
+    Requirement {
+        /// The module.
+        module: ModuleName,
+        /// Its `requires`.
+        file: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// The line.
+        text: String,
+        /// What is wrong with the name in it; none where there is none.
+        #[source]
+        source: Option<Box<NameError>>,
+    },
+    /// A name is not UTF-8.
+    #[error("module {module}: the name of {path:?} is not UTF-8")]
+    NotText {
+        /// The module.
+        module: ModuleName,
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// An entry is not of the type that its place asks for.
+    #[error("module {module}: {path:?} is not a {expected}")]
+    WrongType {
+        /// The module.
+        module: ModuleName,
+        /// The entry.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// Two templates make the same file.
+    #[error("module {module}: the templates {first:?} and {second:?} make the same file")]
+    SameTarget {
+        /// The module.
+        module: ModuleName,
+        /// One template.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// There is something where a new module was to be made.
+    #[error("module {module}: {folder:?} is there already")]
+    Exists {
+        /// The module.
+        module: ModuleName,
+        /// Its folder.
+        folder: PathBuf,
+    },
+}

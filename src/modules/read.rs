@@ -1,0 +1,228 @@
+//! Reads a module from its folder.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::module::{Module, Requirement};
+use crate::model::names::ModuleName;
+use crate::model::path::RootedPath;
+use crate::model::step::{StepKind, TemplateEngine};
+use crate::modules::ModuleError;
+use crate::modules::requires::parse_requires;
+use crate::sys::files::{self, FileError};
+
+/// The module of that name in this folder: its requirements, and its steps in the order files, templates, scripts.
+///
+/// Each of `requires`, `files/`, `templates/` and `scripts/` may be absent.
+pub fn read(folder: &Path, name: &ModuleName) -> Result<Module, ModuleError> {
+    let requires = read_requires(folder, name)?;
+    let reader = Reader { folder, name };
+    let mut steps = Vec::new();
+    if !reader.list("files")?.is_empty() {
+        steps.push(StepKind::Files);
+    }
+    steps.extend(reader.templates()?);
+    steps.extend(reader.scripts()?);
+    Ok(Module { name: name.clone(), requires, steps })
+}
+
+/// What the module of that name in this folder needs: its `requires` alone.
+pub fn read_requires(folder: &Path, name: &ModuleName) -> Result<Vec<Requirement>, ModuleError> {
+    let reader = Reader { folder, name };
+    if !files::look_through(folder).map_err(reader.file())?.is_some_and(|there| there.is_dir()) {
+        return Err(ModuleError::Missing { module: name.clone(), folder: folder.to_owned() });
+    }
+    let file = folder.join("requires");
+    let text = files::read_if_there(&file).map_err(reader.file())?.unwrap_or_default();
+    parse_requires(&text).map_err(|bad| ModuleError::Requirement {
+        module: name.clone(),
+        file,
+        line: bad.line,
+        text: bad.text,
+        source: bad.source.map(Box::new),
+    })
+}
+
+struct Reader<'a> {
+    folder: &'a Path,
+    name: &'a ModuleName,
+}
+
+impl Reader<'_> {
+    fn file(&self) -> impl FnOnce(FileError) -> ModuleError {
+        let module = self.name.clone();
+        move |source| ModuleError::File { module, source }
+    }
+
+    /// The names in a folder of the module, sorted by their bytes; none where there is no such folder.
+    fn list(&self, below: &str) -> Result<Vec<String>, ModuleError> {
+        let path = self.folder.join(below);
+        match files::look_through(&path).map_err(self.file())? {
+            None => return Ok(Vec::new()),
+            Some(there) if !there.is_dir() => return Err(self.wrong(path, "folder")),
+            Some(_) => {}
+        }
+        let mut names = Vec::new();
+        for name in files::list_dir(&path).map_err(self.file())? {
+            let not_text = || ModuleError::NotText { module: self.name.clone(), path: path.join(&name) };
+            names.push(name.to_str().ok_or_else(not_text)?.to_owned());
+        }
+        Ok(names)
+    }
+
+    fn wrong(&self, path: PathBuf, expected: &'static str) -> ModuleError {
+        ModuleError::WrongType { module: self.name.clone(), path, expected }
+    }
+
+    fn scripts(&self) -> Result<Vec<StepKind>, ModuleError> {
+        let mut steps = Vec::new();
+        for script in self.list("scripts")? {
+            if script.starts_with('.') || script.ends_with('~') {
+                continue;
+            }
+            let path = self.folder.join("scripts").join(&script);
+            if !files::look_through(&path).map_err(self.file())?.is_some_and(|there| there.is_file()) {
+                return Err(self.wrong(path, "regular file"));
+            }
+            steps.push(StepKind::Script { script });
+        }
+        Ok(steps)
+    }
+
+    fn templates(&self) -> Result<Vec<StepKind>, ModuleError> {
+        let mut found = Vec::new();
+        self.collect_templates("", &mut found)?;
+        found.sort();
+        let mut steps: Vec<StepKind> = Vec::with_capacity(found.len());
+        let mut targets = std::collections::BTreeMap::new();
+        for template in found {
+            let (target, engine) = match template.strip_suffix(".tera") {
+                Some(target) if !target.is_empty() && !target.ends_with('/') => {
+                    (target, TemplateEngine::Tera)
+                }
+                Some(_) | None => (template.as_str(), TemplateEngine::Bash),
+            };
+            let target = RootedPath::new(target)
+                .map_err(|_| self.wrong(self.folder.join("templates").join(&template), "plain path"))?;
+            if let Some(first) = targets.insert(target.clone(), template.clone()) {
+                return Err(ModuleError::SameTarget { module: self.name.clone(), first, second: template });
+            }
+            steps.push(StepKind::Template { template, target, engine });
+        }
+        Ok(steps)
+    }
+
+    /// The regular files below `templates/`, each by its path there.
+    fn collect_templates(&self, below: &str, found: &mut Vec<String>) -> Result<(), ModuleError> {
+        for name in self.list(&format!("templates/{below}"))? {
+            let template = if below.is_empty() { name } else { format!("{below}/{name}") };
+            let path = self.folder.join("templates").join(&template);
+            match files::look(&path).map_err(self.file())? {
+                Some(there) if there.is_dir() => self.collect_templates(&template, found)?,
+                Some(there) if there.is_file() => found.push(template),
+                Some(_) | None => return Err(self.wrong(path, "regular file")),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    fn name() -> ModuleName {
+        ModuleName::new("m-1.0").unwrap()
+    }
+
+    fn write(folder: &Path, files: &[(&str, &str)]) {
+        for (path, content) in files {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_folder_becomes_steps_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        write(
+            dir.path(),
+            &[
+                ("requires", "after base\nbefore web\n"),
+                ("templates/etc/b/x.conf", ""),
+                ("templates/etc/b.conf.tera", ""),
+                ("templates/.profile", ""),
+                ("scripts/20-b.sh", ""),
+                ("scripts/Z-first.sh", ""),
+                ("scripts/10-a.sh", ""),
+                ("scripts/10-a.sh~", ""),
+                ("scripts/.hidden", ""),
+                ("files/etc/motd", ""),
+            ],
+        );
+        let module = read(dir.path(), &name()).unwrap();
+        let labels: Vec<_> = module.steps.iter().map(StepKind::label).collect();
+        assert_eq!(
+            labels,
+            ["files", ".profile", "etc/b.conf.tera", "etc/b/x.conf", "10-a.sh", "20-b.sh", "Z-first.sh"]
+        );
+        assert_eq!(
+            module.steps[2],
+            StepKind::Template {
+                template: "etc/b.conf.tera".to_owned(),
+                target: RootedPath::new("/etc/b.conf").unwrap(),
+                engine: TemplateEngine::Tera,
+            }
+        );
+        assert_eq!(module.requires.len(), 2);
+    }
+
+    #[test]
+    fn the_readmes_empty_module_has_no_steps() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[("requires", ""), ("parameters/m-1.0", "")]);
+        for folder in ["files", "templates", "scripts"] {
+            fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        let module = read(dir.path(), &name()).unwrap();
+        assert_eq!((module.requires, module.steps), (vec![], vec![]));
+    }
+
+    #[test]
+    fn what_cannot_be_a_module_is_refused_by_name() {
+        type Make = fn(&Path);
+        let cases: [(Make, &str); 8] = [
+            (|m| fs::remove_dir(m).unwrap(), "there is no module m-1.0: "),
+            (|m| write(m, &[("requires", "\nafter a b")]), "/requires\":2: \"after a b\" is not"),
+            (|m| write(m, &[("scripts/sub/x", "")]), "/scripts/sub\" is not a regular file"),
+            (|m| write(m, &[("scripts", "")]), "/scripts\" is not a folder"),
+            (|m| write(m, &[("templates/a", ""), ("templates/a.tera", "")]), "make the same file"),
+            (
+                |m| {
+                    write(m, &[("templates/a", "")]);
+                    std::os::unix::fs::symlink("a", m.join("templates/l")).unwrap();
+                },
+                "/templates/l\" is not a regular file",
+            ),
+            (|m| write(m, &[("scripts/a", ""), ("requires/x", "")]), "module m-1.0"),
+            (
+                |m| {
+                    fs::create_dir(m.join("scripts")).unwrap();
+                    fs::write(m.join("scripts").join(std::ffi::OsStr::from_bytes(b"\xff")), "").unwrap();
+                },
+                "is not UTF-8",
+            ),
+        ];
+        for (make, message) in cases {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = dir.path().join("m");
+            fs::create_dir(&folder).unwrap();
+            make(&folder);
+            let error = read(&folder, &name()).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Reads the parameter tree from a folder.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::names::ParameterName;
+use crate::model::params::{Param, Params};
+use crate::params::ParamsError;
+use crate::sys::files;
+
+/// The tree below a folder; empty where there is no such folder.
+///
+/// Names that end in `~` (what editors and unfinished writes leave) are passed over. A symbolic link counts as what it
+/// leads to, which must lie in the tree.
+pub fn load(folder: &Path) -> Result<Params, ParamsError> {
+    if files::look_through(folder)?.is_none() {
+        return Ok(Params::default());
+    }
+    let root = files::canonical(folder)?;
+    read_folder(&root, &root, &mut vec![root.clone()])
+}
+
+fn read_folder(folder: &Path, root: &Path, above: &mut Vec<PathBuf>) -> Result<Params, ParamsError> {
+    let mut params = Params::default();
+    for name in files::list_dir(folder)? {
+        let path = folder.join(&name);
+        let Some(name) = name.to_str() else { return Err(ParamsError::BadName { path, source: None }) };
+        if name.ends_with('~') {
+            continue;
+        }
+        if let Err(error) = ParameterName::new(name) {
+            return Err(ParamsError::BadName { path, source: Some(error) });
+        }
+        params.0.insert(name.to_owned(), read_entry(&path, root, above)?);
+    }
+    Ok(params)
+}
+
+fn read_entry(path: &Path, root: &Path, above: &mut Vec<PathBuf>) -> Result<Param, ParamsError> {
+    let is_link = files::look(path)?.is_some_and(|metadata| metadata.is_symlink());
+    let real = if is_link { follow_inside(path, root)? } else { path.to_owned() };
+    let metadata = files::look_through(&real)?;
+    if metadata.as_ref().is_some_and(|metadata| metadata.is_dir()) {
+        if above.contains(&real) {
+            return Err(ParamsError::Loop { path: path.to_owned() });
+        }
+        above.push(real.clone());
+        let folder = read_folder(&real, root, above)?;
+        above.pop();
+        return Ok(Param::Folder(folder));
+    }
+    if metadata.is_some_and(|metadata| !metadata.is_file()) {
+        return Err(ParamsError::Special { path: path.to_owned() });
+    }
+    match files::read_to_string(&real) {
+        Ok(text) => Ok(Param::Value(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))),
+        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => {
+            Err(ParamsError::NotText { path: path.to_owned() })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where a link leads, which must be inside the tree.
+pub(super) fn follow_inside(path: &Path, root: &Path) -> Result<PathBuf, ParamsError> {
+    let target = files::canonical(path)?;
+    if target.starts_with(root) {
+        Ok(target)
+    } else {
+        Err(ParamsError::LeadsOut { path: path.to_owned(), target })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_tree_is_read_as_it_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        assert_eq!(load(&root.join("absent")).unwrap(), Params::default());
+        fs::create_dir_all(root.join("users/present")).unwrap();
+        fs::write(root.join("users/present/joe"), "-u 1000\n").unwrap();
+        fs::write(root.join("empty"), "").unwrap();
+        fs::write(root.join("two"), "a\n\n").unwrap();
+        fs::write(root.join("two~"), "left by an editor").unwrap();
+        symlink("users/present/joe", root.join("link")).unwrap();
+        assert_eq!(
+            serde_json::to_string(&load(root).unwrap()).unwrap(),
+            r#"{"empty":"","link":"-u 1000","two":"a\n","users":{"present":{"joe":"-u 1000"}}}"#
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_a_tree_is_refused_by_name() {
+        type Make = fn(&Path);
+        let cases: [(Make, &str); 5] = [
+            (|root| symlink("/etc", root.join("out")).unwrap(), "leads out of the parameter tree"),
+            (|root| symlink(".", root.join("loop")).unwrap(), "leads back to a folder that holds it"),
+            (|root| fs::write(root.join("b"), b"\xff").unwrap(), "plain text in UTF-8"),
+            (|root| fs::write(root.join("a b"), "").unwrap(), "a name that no parameter can have"),
+            (|root| symlink("nowhere", root.join("d")).unwrap(), "cannot follow"),
+        ];
+        for (make, message) in cases {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("sub")).unwrap();
+            make(&dir.path().join("sub"));
+            let error = load(dir.path()).unwrap_err().to_string();
+            assert!(error.contains(message) && error.contains("/sub/"), "{error}");
+        }
+    }
+}

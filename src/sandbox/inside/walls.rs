@@ -1,0 +1,153 @@
+//! The walls of the sandbox. A wall that cannot be raised ends the run: nothing ever runs without it.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::mount::MsFlags;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use thiserror::Error;
+
+use crate::sandbox::protocol::{SHIM_SOCKET, Setup};
+use crate::sys::mount::{self, MountError};
+use crate::sys::namespace::{self, WallError};
+
+/// A wall that could not be raised.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A mount.
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    /// A namespace or limit.
+    #[error(transparent)]
+    Wall(#[from] WallError),
+    /// A file or folder that a mount needs.
+    #[error("cannot make {}", path.display())]
+    Make {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn made<T>(path: &Path, result: io::Result<T>) -> Result<T, Error> {
+    result.map_err(|source| Error::Make { path: path.to_owned(), source })
+}
+
+const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
+
+/// Enters new namespaces, and mounts the overlay there: after this it must be served.
+pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
+    namespace::die_with_parent()?;
+    namespace::enter_new(setup.own_network)?;
+    mount::make_all_private()?;
+    Ok(mount::fuse(std::os::fd::AsFd::as_fd(&fuse), &setup.mountpoint)?)
+}
+
+/// Everything that all tasks share; ends with the overlay as the root. Returns the listening socket of the shims.
+pub fn raise(setup: &Setup) -> Result<OwnedFd, Error> {
+    let root = &setup.mountpoint;
+    let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+    devices(&root.join("dev"))?;
+    if root.join("sys").is_dir() {
+        mount::kernel("sysfs", &root.join("sys"), QUIET | MsFlags::MS_RDONLY, "")?;
+    }
+    home(&inside(&setup.home), &setup.view)?;
+    for hidden in setup.hidden.iter().map(|path| inside(path)).filter(|path| path.is_dir()) {
+        mount::tmpfs(&hidden, QUIET | MsFlags::MS_RDONLY, "mode=700,size=4k")?;
+    }
+    mount::pivot(root)?;
+    listen()
+}
+
+/// What each task has of its own: /proc of its pid namespace, with what acts on the kernel out of reach.
+pub fn raise_for_task() -> Result<(), Error> {
+    let proc = Path::new("/proc");
+    if !proc.is_dir() {
+        return Ok(());
+    }
+    mount::kernel("proc", proc, QUIET, "")?;
+    for name in ["sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger"] {
+        let path = proc.join(name);
+        if path.exists() {
+            mount::bind(&path, &path)?;
+            mount::make_read_only(&path)?;
+        }
+    }
+    for name in ["kcore", "keys", "timer_list", "sched_debug", "latency_stats", "kmsg", "kpagecount", "kpageflags", "kpagecgroup"] {
+        let path = proc.join(name);
+        if path.exists() {
+            mount::bind(Path::new("/dev/null"), &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A /dev of its own: the harmless devices, terminals of its own, no disks.
+fn devices(dev: &Path) -> Result<(), Error> {
+    if !dev.is_dir() {
+        return Ok(());
+    }
+    mount::tmpfs(dev, MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV, "mode=755,size=16m")?;
+    for name in ["null", "zero", "full", "random", "urandom", "tty"] {
+        let (host, here) = (Path::new("/dev").join(name), dev.join(name));
+        if host.exists() {
+            made(&here, File::create(&here))?;
+            mount::bind(&host, &here)?;
+        }
+    }
+    for (name, kind, flags, options) in [
+        ("pts", "devpts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,gid=5"),
+        ("shm", "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=1777"),
+        ("mqueue", "mqueue", QUIET, ""),
+    ] {
+        let here = dev.join(name);
+        made(&here, fs::create_dir(&here))?;
+        mount::kernel(kind, &here, flags, options)?;
+    }
+    for (name, target) in [
+        ("ptmx", "pts/ptmx"),
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        let here = dev.join(name);
+        made(&here, std::os::unix::fs::symlink(target, &here))?;
+    }
+    Ok(())
+}
+
+/// disco's home: this run's parameters and modules, read-only, and nothing else.
+fn home(home: &Path, view: &Path) -> Result<(), Error> {
+    mount::tmpfs(home, QUIET, "mode=755,size=64k")?;
+    for name in ["parameters", "modules"] {
+        let here = home.join(name);
+        made(&here, fs::create_dir(&here))?;
+        mount::bind(&view.join(name), &here)?;
+        mount::make_read_only(&here)?;
+    }
+    Ok(mount::make_read_only(home)?)
+}
+
+/// The shims' socket, where every user of the sandbox may connect.
+fn listen() -> Result<OwnedFd, Error> {
+    let path = Path::new(SHIM_SOCKET);
+    let listening = || -> io::Result<OwnedFd> {
+        let socket = rustix::net::socket_with(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )?;
+        rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+        rustix::net::listen(&socket, 64)?;
+        fs::set_permissions(path, Permissions::from_mode(0o666))?;
+        Ok(socket)
+    };
+    made(path, listening())
+}

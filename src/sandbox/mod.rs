@@ -1,0 +1,197 @@
+//! The sandbox: a copy-on-write view of the node's own root, in namespaces of its own, in which tasks run one after
+//! another. [`Sandbox`] is open for tasks; sealed, it becomes a [`Scratch`], and only that can be merged.
+//!
+//! This side supervises; `inside` is the other side, in a process of its own. This process serves the overlay and must
+//! never touch the mount, which is seen only inside.
+
+pub mod inside;
+pub mod protocol;
+pub mod shims;
+mod watch;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::model::layer::{LayerEntry, LayerKind};
+use crate::model::path::RootedPath;
+use crate::sandbox::protocol::{FromInside, Setup, ToInside};
+use crate::sys::channel::Channel;
+use crate::sys::helper::Helper;
+
+pub use watch::{Event, TaskRun};
+
+/// A sandbox that could not be opened, used or sealed.
+#[derive(Debug, Error)]
+pub enum SandboxError {
+    /// A part of it could not be had.
+    #[error("cannot {action}")]
+    Cannot {
+        /// What could not be done.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The overlay refused its layers.
+    #[error("cannot lay out the overlay")]
+    Overlay(#[source] disco_fuse::Error),
+    /// The inside could not raise a wall; nothing has run.
+    #[error("the sandbox could not be closed, so nothing runs in it: {0}")]
+    Open(String),
+    /// The inside could not start a task.
+    #[error("the sandbox could not run a step: {0}")]
+    Inside(String),
+    /// The inside has ended without a word.
+    #[error("the inside of the sandbox has ended unexpectedly")]
+    Lost,
+    /// A signal asked to stop; the running task was ended.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn cannot<T>(action: &'static str, result: io::Result<T>) -> Result<T, SandboxError> {
+    result.map_err(|source| SandboxError::Cannot { action, source })
+}
+
+/// What a sandbox is made of.
+#[derive(Debug)]
+pub struct Spec<'a> {
+    /// A folder of this run's own, on the host; the scratchpad and the mount point go there.
+    pub scratch: &'a Path,
+    /// disco's home.
+    pub home: &'a Path,
+    /// The folder with this run's `parameters/` and `modules/`.
+    pub view: &'a Path,
+    /// Folders of the host that are shown empty.
+    pub hidden: Vec<PathBuf>,
+    /// Whether the sandbox has a network of its own, in which nobody else is.
+    pub own_network: bool,
+}
+
+/// An open sandbox. Dropping it ends whatever runs in it, and waits for that.
+#[derive(Debug)]
+pub struct Sandbox {
+    layers: Layers,
+    channel: Channel,
+    shims: OwnedFd,
+    server: disco_fuse::Server,
+    inside: Helper,
+}
+
+/// A sealed sandbox: nothing runs in it any more, its mount is gone, its scratchpad does not change.
+#[derive(Debug)]
+pub struct Scratch {
+    layers: Layers,
+}
+
+/// The two layers of a sandbox, read directly and never through its mount.
+#[derive(Debug)]
+pub struct Layers {
+    overlay: Arc<disco_fuse::Overlay>,
+}
+
+impl Sandbox {
+    /// Opens a sandbox over the node's root: walls up, overlay served, ready for tasks.
+    pub fn open(spec: &Spec<'_>) -> Result<Sandbox, SandboxError> {
+        let layer = spec.scratch.join("layer");
+        let mountpoint = spec.scratch.join("root");
+        for folder in [&layer, &mountpoint] {
+            cannot("make the scratchpad", std::fs::create_dir(folder))?;
+        }
+        let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(Path::new("/")))?;
+        let options = disco_fuse::Options { lower, scratch: layer, shims: shims()? };
+        let overlay = Arc::new(disco_fuse::Overlay::open(options).map_err(SandboxError::Overlay)?);
+        let fuse: OwnedFd =
+            cannot("open /dev/fuse", File::options().read(true).write(true).open("/dev/fuse"))?.into();
+        let (channel, theirs) = cannot("open a channel", Channel::pair())?;
+        let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
+        let setup = Setup {
+            mountpoint,
+            home: spec.home.to_owned(),
+            view: spec.view.to_owned(),
+            hidden: spec.hidden.clone(),
+            own_network: spec.own_network,
+        };
+        cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
+        expect(&channel, |message| matches!(message, FromInside::Mounted))?;
+        let server = cannot("serve the overlay", disco_fuse::serve(overlay.clone(), fuse))?;
+        let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
+        let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        Ok(Sandbox { layers: Layers { overlay }, channel, shims, server, inside })
+    }
+
+    /// The layers as they are now; whole between two tasks.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// Ends the inside, waits until the mount is gone, and hands over the layers.
+    pub fn seal(self) -> Result<Scratch, SandboxError> {
+        let Sandbox { layers, channel, shims, server, inside } = self;
+        drop((channel, shims));
+        cannot("end the inside of the sandbox", inside.finish())?;
+        cannot("end the overlay", server.join())?;
+        Ok(Scratch { layers })
+    }
+}
+
+impl Scratch {
+    /// The layers, which do not change any more.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+}
+
+impl Layers {
+    /// What the scratchpad holds, sorted by path.
+    pub fn entries(&self) -> Result<Vec<LayerEntry>, SandboxError> {
+        let entries = cannot("read the scratchpad", disco_fuse::read_layer(self.upper()))?;
+        entries
+            .into_iter()
+            .map(|entry| {
+                let kind = match entry.kind {
+                    disco_fuse::LayerKind::Whiteout => LayerKind::Whiteout,
+                    disco_fuse::LayerKind::Directory { opaque } => LayerKind::Directory { opaque },
+                    disco_fuse::LayerKind::Other => LayerKind::Object,
+                };
+                let path = RootedPath::new(entry.path).map_err(io::Error::other);
+                Ok(LayerEntry { path: cannot("read the scratchpad", path)?, kind })
+            })
+            .collect()
+    }
+
+    /// The scratchpad's tree.
+    pub fn upper(&self) -> BorrowedFd<'_> {
+        self.overlay.upper_dir()
+    }
+
+    /// The live root, read-only.
+    pub fn lower(&self) -> BorrowedFd<'_> {
+        self.overlay.lower_dir()
+    }
+}
+
+/// Whether an extended attribute of the scratchpad is the overlay's own.
+pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
+    disco_fuse::is_private_xattr(name)
+}
+
+/// disco's own program under every shim's path.
+fn shims() -> Result<Vec<disco_fuse::Shim>, SandboxError> {
+    let shim = |path| Ok(disco_fuse::Shim { path, program: File::open("/proc/self/exe")? });
+    cannot("prepare the shims", shims::locate().and_then(|paths| paths.into_iter().map(shim).collect()))
+}
+
+/// The descriptors of the one message that may come now.
+fn expect(channel: &Channel, wanted: impl Fn(&FromInside) -> bool) -> Result<Vec<OwnedFd>, SandboxError> {
+    match cannot("reach the inside", channel.receive::<FromInside>())? {
+        Some((message, fds)) if wanted(&message) => Ok(fds),
+        Some((FromInside::Failed(reason), _)) => Err(SandboxError::Open(reason)),
+        Some(_) | None => Err(SandboxError::Lost),
+    }
+}

@@ -1,0 +1,98 @@
+//! What the two sides of a sandbox say to each other: plain data over a `sys::channel`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::step::{Cost, Outcome};
+
+/// Where the step's shims reach the supervisor, inside the sandbox.
+pub const SHIM_SOCKET: &str = "/dev/disco";
+
+/// From the supervisor to the inside.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToInside {
+    /// The first message, with /dev/fuse: raise the walls.
+    Setup(Setup),
+    /// Run this task, with its standard output and standard error, then the descriptors that the task names.
+    Run(Task),
+    /// End the running task at once.
+    Kill,
+}
+
+/// How the sandbox is laid out.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Setup {
+    /// An empty folder of the host to mount the overlay on, in the sandbox's mount namespace alone.
+    pub mountpoint: PathBuf,
+    /// disco's home, the same path inside and out; inside it shows the view and nothing else.
+    pub home: PathBuf,
+    /// The folder of the host with the `parameters/` and `modules/` that are shown in the home.
+    pub view: PathBuf,
+    /// Further folders of the host that are shown empty.
+    pub hidden: Vec<PathBuf>,
+    /// Whether the sandbox has a network of its own, in which nobody else is.
+    pub own_network: bool,
+}
+
+/// A piece of work inside the sandbox, in a pid namespace of its own. Paths are paths inside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// Execute a program.
+    Execute(Command),
+    /// Execute a program with its standard output going to a third descriptor; when it succeeds, that is the file.
+    Fill {
+        /// What to execute.
+        command: Command,
+        /// The file to write.
+        target: PathBuf,
+        /// The mode of a new file.
+        mode: u32,
+    },
+    /// Write the third descriptor's content to a file.
+    Write {
+        /// The file to write.
+        target: PathBuf,
+        /// The mode of a new file.
+        mode: u32,
+    },
+    /// Lay a folder over the root.
+    Lay {
+        /// The folder.
+        source: PathBuf,
+    },
+}
+
+/// A program to execute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Its path and arguments.
+    pub argv: Vec<String>,
+    /// Its whole environment.
+    pub environment: BTreeMap<String, String>,
+    /// Where it starts.
+    pub directory: PathBuf,
+}
+
+/// From the inside to the supervisor.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromInside {
+    /// The overlay is mounted, and must be served now.
+    Mounted,
+    /// The walls are up; comes with the listening socket of the shims.
+    Ready,
+    /// A wall could not be raised, or a task not be started: why.
+    Failed(String),
+    /// The task has ended.
+    Ended(TaskEnd),
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskEnd {
+    /// How.
+    pub outcome: Outcome,
+    /// What all its processes cost together.
+    pub cost: Cost,
+}

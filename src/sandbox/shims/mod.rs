@@ -1,0 +1,82 @@
+//! Shims: what the sandbox shows in the place of commands that act on the running system. The overlay serves disco's own
+//! program under their names, at their own paths; called so, it asks the supervisor what to do.
+
+pub mod client;
+pub mod verdict;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::sys::resolve;
+
+/// The commands that are shimmed where the node has them.
+pub const NAMES: [&str; 12] = [
+    "service",
+    "systemctl",
+    "invoke-rc.d",
+    "deb-systemd-invoke",
+    "initctl",
+    "rc-service",
+    "shutdown",
+    "reboot",
+    "halt",
+    "poweroff",
+    "telinit",
+    "openrc-shutdown",
+];
+
+/// The folders in which they are looked for.
+const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// What a shim asks.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Question {
+    /// The path by which it was executed.
+    pub program: PathBuf,
+    /// Its arguments, its own name first.
+    pub argv: Vec<String>,
+    /// Where it was called.
+    pub directory: PathBuf,
+}
+
+/// What a shim is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// Print this and end with that status.
+    Say {
+        /// For its standard output.
+        stdout: String,
+        /// For its standard error.
+        stderr: String,
+        /// The exit status.
+        status: i32,
+    },
+    /// Execute the real program, which comes as a descriptor: it changes files only, and those are the sandbox's.
+    RunReal,
+}
+
+/// The paths to shim, free of symlinks, sorted. A link such as `reboot -> systemctl` leads to what it names; a link to
+/// something that is no shim by its own name (busybox) is shimmed itself.
+pub fn locate() -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        let Some(folder) = resolve::canonical(Path::new(folder))? else { continue };
+        for name in NAMES {
+            let path = folder.join(name);
+            let Some(real) = resolve::canonical(&path)? else { continue };
+            let known = real.file_name().is_some_and(|real| NAMES.iter().any(|name| real == *name));
+            found.push(if known { real } else { path });
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// The shim that a program path stands for, if any.
+pub fn name_of(program: &Path) -> Option<&'static str> {
+    let name = program.file_name()?;
+    NAMES.into_iter().find(|shim| name == *shim)
+}

@@ -1,0 +1,274 @@
+//! Watches one task: its lines, its shims' questions, its time limit, the request to stop. One loop, so that what a
+//! script printed before it asked for an action is told before the action.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::model::step::{Cost, Outcome, Stream};
+use crate::sandbox::protocol::{FromInside, Task, ToInside};
+use crate::sandbox::shims::verdict::{Verdict, verdict};
+use crate::sandbox::shims::{Answer, Question, name_of};
+use crate::sandbox::{Sandbox, SandboxError, cannot};
+use crate::sys::channel::Channel;
+use crate::sys::interrupt::Interrupt;
+use crate::sys::look;
+
+/// The longest line that is kept whole, in bytes; a longer one is told in pieces.
+const LONGEST_LINE: usize = 64 << 10;
+/// How long the host may take to answer a look.
+const LOOK_LIMIT: Duration = Duration::from_secs(20);
+
+/// Something that a running task did.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// It printed a line.
+    Line {
+        /// Where.
+        stream: Stream,
+        /// What, without the newline.
+        text: &'a str,
+    },
+    /// It asked for an effect on the running system, which was not made.
+    Asked(&'a Question),
+}
+
+/// How a task went.
+#[derive(Debug)]
+pub struct TaskRun {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it cost.
+    pub cost: Cost,
+    /// Whether a shim stood in for a command, so that its course could have been another on the live system.
+    pub shimmed: bool,
+}
+
+impl Sandbox {
+    /// Runs one task to its end. `spool` is the third descriptor of the tasks that name one. A task that outlives
+    /// `limit` is ended with everything that it started; so is one during which a signal asks to stop.
+    pub fn run(
+        &mut self,
+        task: Task,
+        spool: Option<&File>,
+        limit: Duration,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<TaskRun, SandboxError> {
+        let (stdout, theirs_out) = cannot("make a pipe", rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into))?;
+        let (stderr, theirs_err) = cannot("make a pipe", rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into))?;
+        let mut fds = vec![theirs_out.as_fd(), theirs_err.as_fd()];
+        fds.extend(spool.map(|spool| spool.as_fd()));
+        cannot("reach the inside", self.channel.send(&ToInside::Run(task), &fds))?;
+        drop((theirs_out, theirs_err));
+        let mut watch = Watch {
+            streams: [
+                Lines::new(Stream::Stdout, stdout).map_err(|source| SandboxError::Cannot { action: "make a pipe", source })?,
+                Lines::new(Stream::Stderr, stderr).map_err(|source| SandboxError::Cannot { action: "make a pipe", source })?,
+            ],
+            shimmed: false,
+            on_event,
+        };
+        let (end, stopped) = self.supervise(&mut watch, Instant::now() + limit, interrupt)?;
+        for lines in &mut watch.streams {
+            cannot("read what a step printed", lines.drain(watch.on_event))?;
+            lines.finish(watch.on_event);
+        }
+        let shimmed = watch.shimmed;
+        let outcome = match stopped {
+            Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
+            Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
+            None => end.outcome,
+        };
+        Ok(TaskRun { outcome, cost: end.cost, shimmed })
+    }
+
+    /// The loop, until the inside says that the task has ended; and why it was ended early, if it was.
+    fn supervise(
+        &self,
+        watch: &mut Watch<'_>,
+        deadline: Instant,
+        interrupt: &Interrupt,
+    ) -> Result<(super::protocol::TaskEnd, Option<Stop>), SandboxError> {
+        let mut stopped = None;
+        loop {
+            let mut fds = vec![PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.shims, PollFlags::IN)];
+            if stopped.is_none() {
+                fds.push(PollFd::new(interrupt, PollFlags::IN));
+            }
+            fds.extend(watch.streams.iter().filter(|l| !l.ended).map(|l| PollFd::new(&l.from, PollFlags::IN)));
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = stopped.is_none().then(|| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
+            match poll(&mut fds, wait.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return cannot("watch a step", Err(errno.into())),
+            }
+            let (ended, asked) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
+            drop(fds);
+            for lines in &mut watch.streams {
+                cannot("read what a step printed", lines.drain(watch.on_event))?;
+            }
+            if asked {
+                self.answer(watch);
+            }
+            if ended {
+                return match cannot("reach the inside", self.channel.receive())? {
+                    Some((FromInside::Ended(end), _)) => Ok((end, stopped)),
+                    Some((FromInside::Failed(reason), _)) => Err(SandboxError::Inside(reason)),
+                    Some(_) | None => Err(SandboxError::Lost),
+                };
+            }
+            if stopped.is_none() {
+                stopped = match interrupt.signal() {
+                    Some(_) => Some(Stop::Interrupted),
+                    None if Instant::now() >= deadline => Some(Stop::TimedOut),
+                    None => None,
+                };
+                if stopped.is_some() {
+                    cannot("end a step", self.channel.send(&ToInside::Kill, &[]))?;
+                }
+            }
+        }
+    }
+
+    /// Answers one shim. A shim that cannot be answered gets no answer, says so itself, and fails its caller.
+    fn answer(&self, watch: &mut Watch<'_>) {
+        let Ok(socket) = rustix::net::accept_with(&self.shims, rustix::net::SocketFlags::CLOEXEC) else { return };
+        let patience = Some(Duration::from_secs(2));
+        if rustix::net::sockopt::set_socket_timeout(&socket, rustix::net::sockopt::Timeout::Recv, patience).is_err() {
+            return;
+        }
+        let channel = Channel::from(socket);
+        let Ok(Some((question, _))) = channel.receive::<Question>() else { return };
+        let (answer, real) = self.decide(&question, watch);
+        let fds: Vec<_> = real.iter().map(AsFd::as_fd).collect();
+        // A shim that has gone meanwhile needs no answer.
+        let _ = channel.send(&answer, &fds);
+    }
+
+    fn decide(&self, question: &Question, watch: &mut Watch<'_>) -> (Answer, Option<OwnedFd>) {
+        let pretended = Answer::Say { stdout: String::new(), stderr: String::new(), status: 0 };
+        let failed = |error: io::Error| {
+            let stderr = format!("{}: {error}\n", question.program.display());
+            Answer::Say { stdout: String::new(), stderr, status: 1 }
+        };
+        let Some(name) = name_of(&question.program) else { return (failed(io::ErrorKind::NotFound.into()), None) };
+        let arguments = question.argv.get(1..).unwrap_or_default();
+        let verdict = verdict(name, arguments);
+        if matches!(verdict, Verdict::Effect | Verdict::FilesAndEffect) {
+            watch.shimmed = true;
+            (watch.on_event)(Event::Asked(question));
+        }
+        match verdict {
+            Verdict::Effect => (pretended, None),
+            Verdict::Look => {
+                watch.shimmed = true;
+                let answer = match look::run(&question.program, arguments, LOOK_LIMIT) {
+                    Ok(look::Seen { stdout, stderr, status }) => Answer::Say { stdout, stderr, status },
+                    Err(error) => failed(error),
+                };
+                (answer, None)
+            }
+            Verdict::Files | Verdict::FilesAndEffect => {
+                match look::open_program(self.layers.lower(), &question.program) {
+                    Ok(real) => (Answer::RunReal, Some(real)),
+                    Err(error) => (failed(error), None),
+                }
+            }
+        }
+    }
+}
+
+enum Stop {
+    TimedOut,
+    Interrupted,
+}
+
+struct Watch<'a> {
+    streams: [Lines; 2],
+    shimmed: bool,
+    on_event: &'a mut dyn FnMut(Event<'_>),
+}
+
+/// One stream of a task, cut into lines.
+struct Lines {
+    stream: Stream,
+    from: File,
+    pending: Vec<u8>,
+    ended: bool,
+}
+
+impl Lines {
+    fn new(stream: Stream, from: OwnedFd) -> io::Result<Lines> {
+        rustix::io::ioctl_fionbio(&from, true)?;
+        Ok(Lines { stream, from: File::from(from), pending: Vec::new(), ended: false })
+    }
+
+    /// Tells whatever is there to read now.
+    fn drain(&mut self, on_event: &mut dyn FnMut(Event<'_>)) -> io::Result<()> {
+        let mut buffer = [0; 16 << 10];
+        while !self.ended {
+            match self.from.read(&mut buffer) {
+                Ok(0) => self.ended = true,
+                Ok(got) => self.take(&buffer[..got], on_event),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: &[u8], on_event: &mut dyn FnMut(Event<'_>)) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.pending.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                self.pending.pop();
+                self.tell(on_event);
+            } else if self.pending.len() >= LONGEST_LINE {
+                self.tell(on_event);
+            }
+        }
+    }
+
+    /// Tells what came after the last newline.
+    fn finish(&mut self, on_event: &mut dyn FnMut(Event<'_>)) {
+        if !self.pending.is_empty() {
+            self.tell(on_event);
+        }
+    }
+
+    fn tell(&mut self, on_event: &mut dyn FnMut(Event<'_>)) {
+        let text = String::from_utf8_lossy(&self.pending);
+        on_event(Event::Line { stream: self.stream, text: &text });
+        self.pending.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn lines_are_cut_at_newlines_and_kept_bounded() {
+        let (from, to) = std::io::pipe().unwrap();
+        let mut lines = Lines::new(Stream::Stdout, from.into()).unwrap();
+        let mut told = Vec::new();
+        let mut to = File::from(OwnedFd::from(to));
+        to.write_all(b"one\ntw").unwrap();
+        lines.drain(&mut |event| told.push(format!("{event:?}"))).unwrap();
+        to.write_all(b"o\n\nlast\xff").unwrap();
+        drop(to);
+        lines.drain(&mut |event| told.push(format!("{event:?}"))).unwrap();
+        lines.finish(&mut |event| told.push(format!("{event:?}")));
+        let texts: Vec<_> = told.iter().map(|line| line.split('"').nth(1).unwrap()).collect();
+        assert_eq!(texts, ["one", "two", "", "last\u{fffd}"]);
+        let mut pieces = 0;
+        lines.take(&vec![b'x'; 3 * LONGEST_LINE], &mut |_| pieces += 1);
+        assert!(lines.pending.len() <= 3 * LONGEST_LINE && pieces >= 1, "{pieces}");
+    }
+}

@@ -1,0 +1,154 @@
+//! What a run is set to: each value with where it came from. Plain data; [`resolve`] makes it without any effect.
+
+pub mod resolve;
+pub mod table;
+pub mod unknown;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::model::names::NodeName;
+use crate::model::run::Mode;
+
+pub use resolve::{Flags, home, resolve};
+pub use table::{Setting, TABLE};
+pub use unknown::unknown;
+
+/// Where a value came from. Ordered from the strongest to the weakest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A flag of the command line, with its dashes.
+    Flag(String),
+    /// A variable of the environment.
+    Environment(String),
+    /// A parameter, by its whole name.
+    Parameter(String),
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag(flag) => f.write_str(flag),
+            Origin::Environment(variable) => write!(f, "env {variable}"),
+            Origin::Parameter(name) => write!(f, "parameter {name}"),
+            Origin::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value with where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// What of the network a step can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Nothing.
+    None,
+    /// All that the host can.
+    Host,
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Network::None => "none",
+            Network::Host => "host",
+        })
+    }
+}
+
+/// All settings of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// disco's own folder.
+    pub home: Sourced<PathBuf>,
+    /// The node's name.
+    pub node: Sourced<NodeName>,
+    /// Whether a run may merge.
+    pub mode: Sourced<Mode>,
+    /// The master; none where nobody named one.
+    pub server_uri: Sourced<Option<String>>,
+    /// The rsync command line as words; never empty.
+    pub rsync: Sourced<Vec<String>>,
+    /// What of the network a step can reach.
+    pub network: Sourced<Network>,
+    /// How long one step may take.
+    pub step_timeout: Sourced<Duration>,
+    /// How many fetches run at a time, at least 1.
+    pub fetch_jobs: Sourced<usize>,
+    /// How long a master may be silent.
+    pub fetch_timeout: Sourced<Duration>,
+    /// How many run records are kept, at least 1.
+    pub keep_runs: Sourced<usize>,
+    /// The folder of scratchpads.
+    pub storage: Sourced<PathBuf>,
+}
+
+/// One setting as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Its name: the parameter's below `disco/`, where it is one.
+    pub name: &'static str,
+    /// Its value; empty where it has none.
+    pub value: String,
+    /// Where the value came from.
+    pub origin: String,
+    /// What it is.
+    pub about: &'static str,
+}
+
+impl Settings {
+    /// All settings in the order of the table.
+    pub fn rows(&self) -> Vec<Row> {
+        TABLE.iter().map(|setting| self.row(setting)).collect()
+    }
+
+    fn row(&self, setting: &'static Setting) -> Row {
+        use table::Name;
+        fn shown<T>(sourced: &Sourced<T>, show: impl Fn(&T) -> String) -> (String, String) {
+            (show(&sourced.value), sourced.origin.to_string())
+        }
+        let seconds = |time: &Duration| time.as_secs().to_string();
+        let path = |path: &PathBuf| path.display().to_string();
+        let (value, origin) = match setting.name {
+            Name::Home => shown(&self.home, path),
+            Name::Node => shown(&self.node, NodeName::to_string),
+            Name::Noop => shown(&self.mode, |mode| (*mode == Mode::Noop).to_string()),
+            Name::ServerUri => shown(&self.server_uri, |uri| uri.clone().unwrap_or_default()),
+            Name::Rsync => shown(&self.rsync, |words| shell_words::join(words)),
+            Name::Network => shown(&self.network, Network::to_string),
+            Name::StepTimeout => shown(&self.step_timeout, seconds),
+            Name::FetchJobs => shown(&self.fetch_jobs, usize::to_string),
+            Name::FetchTimeout => shown(&self.fetch_timeout, seconds),
+            Name::KeepRuns => shown(&self.keep_runs, usize::to_string),
+            Name::Storage => shown(&self.storage, path),
+        };
+        Row { name: setting.label, value, origin, about: setting.about }
+    }
+}
+
+/// A setting that has no good value.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{setting} is {value:?} ({origin}): {allowed}")]
+pub struct SettingsError {
+    /// Which setting.
+    pub setting: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Where the value came from.
+    pub origin: Origin,
+    /// What is allowed.
+    pub allowed: String,
+}

@@ -1,0 +1,271 @@
+//! Flags, then environment, then parameters, then defaults: the first that says something is believed. Pure.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::model::names::{NodeName, ParameterName};
+use crate::model::params::{Param, Params};
+use crate::model::run::Mode;
+use crate::settings::table::{Name, Setting, TABLE};
+use crate::settings::{Network, Origin, Settings, SettingsError, Sourced};
+
+/// The settings that the command line names.
+pub type Flags = BTreeMap<Name, String>;
+
+/// The longest time that a setting may state: a year.
+const LONGEST: u64 = 366 * 24 * 3600;
+
+/// disco's own folder, which must be known before the parameters can be read. The default is `/var/disco`.
+pub fn home(
+    flags: &Flags,
+    environment: &BTreeMap<String, String>,
+) -> Result<Sourced<PathBuf>, SettingsError> {
+    Said { flags, environment, parameters: &Params::default() }.parse(Name::Home, folder)
+}
+
+/// All settings, from the command line, the environment, the parameters below `disco/`, and the host's name.
+pub fn resolve(
+    flags: &Flags,
+    environment: &BTreeMap<String, String>,
+    parameters: &Params,
+    host: &str,
+) -> Result<Settings, SettingsError> {
+    let said = Said { flags, environment, parameters };
+    let home = said.parse(Name::Home, folder)?;
+    Ok(Settings {
+        node: said.parse(Name::Node, |name| {
+            NodeName::new(if name.is_empty() { host } else { name }).map_err(|error| error.to_string())
+        })?,
+        mode: said.parse(Name::Noop, mode)?,
+        server_uri: said.parse(Name::ServerUri, |uri| Ok((!uri.is_empty()).then(|| uri.to_owned())))?,
+        rsync: said.parse(Name::Rsync, command)?,
+        network: said.parse(Name::Network, network)?,
+        step_timeout: said.parse(Name::StepTimeout, seconds)?,
+        fetch_jobs: said.parse(Name::FetchJobs, |text| number(text, 64))?,
+        fetch_timeout: said.parse(Name::FetchTimeout, seconds)?,
+        keep_runs: said.parse(Name::KeepRuns, |text| number(text, 1_000_000))?,
+        storage: said.parse(Name::Storage, |text| {
+            if text.is_empty() { Ok(home.value.join("scratch")) } else { folder(text) }
+        })?,
+        home,
+    })
+}
+
+struct Said<'a> {
+    flags: &'a Flags,
+    environment: &'a BTreeMap<String, String>,
+    parameters: &'a Params,
+}
+
+impl Said<'_> {
+    fn parse<T>(
+        &self,
+        name: Name,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Sourced<T>, SettingsError> {
+        let setting = setting(name);
+        let (text, origin) = self.say(setting)?;
+        match parse(&text) {
+            Ok(value) => Ok(Sourced { value, origin }),
+            Err(allowed) => Err(SettingsError { setting: setting.label, value: text, origin, allowed }),
+        }
+    }
+
+    /// What the strongest voice says. An empty variable says nothing, as is usual in a shell.
+    fn say(&self, setting: &'static Setting) -> Result<(String, Origin), SettingsError> {
+        if let Some(value) = self.flags.get(&setting.name) {
+            return Ok((value.clone(), Origin::Flag(setting.flag.unwrap_or(setting.label).to_owned())));
+        }
+        if let Some(variable) = setting.environment()
+            && let Some(value) = self.environment.get(&variable)
+            && !value.is_empty()
+        {
+            return Ok((value.clone(), Origin::Environment(variable)));
+        }
+        let parameter = setting.parameter.and_then(|path| ParameterName::new(path).ok());
+        if let Some(path) = parameter
+            && let Some(entry) = self.parameters.get(&path)
+        {
+            let origin = Origin::Parameter(format!("disco/{path}"));
+            return match entry {
+                Param::Value(value) => Ok((value.trim().to_owned(), origin)),
+                Param::Folder(_) => Err(SettingsError {
+                    setting: setting.label,
+                    value: "{}".to_owned(),
+                    origin,
+                    allowed: "it is a value, not a folder".to_owned(),
+                }),
+            };
+        }
+        Ok((setting.default.to_owned(), Origin::Default))
+    }
+}
+
+fn setting(name: Name) -> &'static Setting {
+    // The table's own test shows that every name has its row; the first stands in for the impossible.
+    TABLE.iter().find(|setting| setting.name == name).unwrap_or(&TABLE[0])
+}
+
+fn folder(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
+    if path.is_absolute() { Ok(path.to_owned()) } else { Err("use a path that starts with '/'".to_owned()) }
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(Mode::Noop),
+        "false" | "0" | "no" | "off" => Ok(Mode::Live),
+        _ => Err("use true, 1 or yes; or false, 0 or no".to_owned()),
+    }
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    match text {
+        "none" => Ok(Network::None),
+        "host" => Ok(Network::Host),
+        "fetch" => Err("not available yet; use none or host".to_owned()),
+        _ => Err("use none or host".to_owned()),
+    }
+}
+
+fn command(text: &str) -> Result<Vec<String>, String> {
+    match shell_words::split(text) {
+        Ok(words) if words.is_empty() => Err("use a command line that starts with a program".to_owned()),
+        Ok(words) => Ok(words),
+        Err(_) => Err("a quote is not closed".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=LONGEST) => Ok(Duration::from_secs(seconds)),
+        Ok(_) | Err(_) => Err(format!("use whole seconds, 1 to {LONGEST}")),
+    }
+}
+
+fn number(text: &str, most: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        Ok(_) | Err(_) => Err(format!("use a whole number, 1 to {most}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn parameters(json: &str) -> Params {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn shown(settings: &Settings, name: &str) -> (String, String) {
+        let row = settings.rows().into_iter().find(|row| row.name == name).unwrap();
+        (row.value, row.origin)
+    }
+
+    #[test]
+    fn every_setting_has_one_row() {
+        let settings = resolve(&Flags::new(), &environment(&[]), &Params::default(), "host.example").unwrap();
+        let rows: Vec<_> = settings.rows().into_iter().map(|row| (row.name, row.value, row.origin)).collect();
+        let row = |name, value: &str| (name, value.to_owned(), "default".to_owned());
+        assert_eq!(
+            rows,
+            [
+                row("home", "/var/disco"),
+                row("noop", "false"),
+                row("client/node", "host.example"),
+                row("server/uri", ""),
+                row("client/cmds/rsync", "rsync"),
+                row("client/network", "none"),
+                row("client/step_timeout", "3600"),
+                row("client/fetch_jobs", "8"),
+                row("client/fetch_timeout", "60"),
+                row("client/keep_runs", "100"),
+                row("client/storage", "/var/disco/scratch"),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_strongest_voice_is_believed() {
+        let flag = Flags::from([(Name::Network, "host".to_owned())]);
+        let variable = environment(&[("DISCO_CLIENT_NETWORK", "none")]);
+        let empty = environment(&[("DISCO_CLIENT_NETWORK", "")]);
+        let parameter = parameters(r#"{"client": {"network": "host"}}"#);
+        for (flags, variables, params, value, origin) in [
+            (&flag, &variable, &parameter, "host", "--network"),
+            (&Flags::new(), &variable, &parameter, "none", "env DISCO_CLIENT_NETWORK"),
+            (&Flags::new(), &empty, &parameter, "host", "parameter disco/client/network"),
+            (&Flags::new(), &empty, &Params::default(), "none", "default"),
+        ] {
+            let settings = resolve(flags, variables, params, "h").unwrap();
+            assert_eq!(shown(&settings, "client/network"), (value.to_owned(), origin.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_readmes_settings_work() {
+        let params = parameters(
+            r#"{"server": {"uri": "disco@aklabs.net"},
+                "client": {"cmds": {"rsync": "rsync -qaWHe \"ssh -i /home/disco/.ssh/id_rsa_disco\""}}}"#,
+        );
+        let settings = resolve(&Flags::new(), &environment(&[("NOOP", "true")]), &params, "h").unwrap();
+        assert_eq!(settings.rsync.value, ["rsync", "-qaWHe", "ssh -i /home/disco/.ssh/id_rsa_disco"]);
+        assert_eq!(settings.server_uri.value.as_deref(), Some("disco@aklabs.net"));
+        assert_eq!(
+            (settings.mode.value, settings.mode.origin.to_string().as_str()),
+            (Mode::Noop, "env NOOP")
+        );
+        let moved = Flags::from([(Name::Home, "/srv/d".to_owned())]);
+        let settings = resolve(&moved, &environment(&[("NOOP", "no")]), &params, "h").unwrap();
+        assert_eq!(
+            (settings.mode.value, settings.storage.value.to_str()),
+            (Mode::Live, Some("/srv/d/scratch"))
+        );
+        assert_eq!(home(&moved, &environment(&[])).unwrap(), settings.home);
+    }
+
+    #[test]
+    fn a_bad_value_names_where_it_came_from_and_what_is_allowed() {
+        for (variable, value, message) in [
+            ("NOOP", "maybe", "noop is \"maybe\" (env NOOP): use true, 1 or yes; or false, 0 or no"),
+            (
+                "DISCO_CLIENT_NETWORK",
+                "fetch",
+                "client/network is \"fetch\" (env DISCO_CLIENT_NETWORK): not available yet; use none or host",
+            ),
+            (
+                "DISCO_CLIENT_FETCH_JOBS",
+                "0",
+                "client/fetch_jobs is \"0\" (env DISCO_CLIENT_FETCH_JOBS): use a whole number, 1 to 64",
+            ),
+            (
+                "DISCO_CLIENT_CMDS_RSYNC",
+                "rsync -e \"ssh",
+                "client/cmds/rsync is \"rsync -e \\\"ssh\" (env DISCO_CLIENT_CMDS_RSYNC): a quote is not closed",
+            ),
+            ("DISCO_HOME", "disco", "home is \"disco\" (env DISCO_HOME): use a path that starts with '/'"),
+            (
+                "DISCO_CLIENT_STEP_TIMEOUT",
+                "1h",
+                "client/step_timeout is \"1h\" (env DISCO_CLIENT_STEP_TIMEOUT): use whole seconds, 1 to 31622400",
+            ),
+        ] {
+            let error = resolve(&Flags::new(), &environment(&[(variable, value)]), &Params::default(), "h");
+            assert_eq!(error.unwrap_err().to_string(), message);
+        }
+        let folder = parameters(r#"{"server": {"uri": {}}}"#);
+        let error = resolve(&Flags::new(), &environment(&[]), &folder, "h").unwrap_err().to_string();
+        assert_eq!(error, "server/uri is \"{}\" (parameter disco/server/uri): it is a value, not a folder");
+        let error = resolve(&Flags::new(), &environment(&[]), &Params::default(), "../x").unwrap_err();
+        assert!(
+            error.to_string().starts_with("client/node is \"\" (default): node name \"../x\""),
+            "{error}"
+        );
+    }
+}

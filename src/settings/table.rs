@@ -1,0 +1,133 @@
+//! The one table of all settings: names, flags, variables, defaults.
+
+/// Which setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// disco's own folder.
+    Home,
+    /// The node's name.
+    Node,
+    /// NOOP or live.
+    Noop,
+    /// The master.
+    ServerUri,
+    /// The rsync command line.
+    Rsync,
+    /// The network of steps.
+    Network,
+    /// The time limit of a step.
+    StepTimeout,
+    /// Fetches at a time.
+    FetchJobs,
+    /// How long a master may be silent.
+    FetchTimeout,
+    /// Run records kept.
+    KeepRuns,
+    /// The folder of scratchpads.
+    Storage,
+}
+
+/// One setting: what it is called where, and what it is when nobody says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Which.
+    pub name: Name,
+    /// Its name in lists: the parameter's below `disco/`, where it is one.
+    pub label: &'static str,
+    /// Its flag, with dashes.
+    pub flag: Option<&'static str>,
+    /// Its parameter below `disco/`; the variable follows from it.
+    pub parameter: Option<&'static str>,
+    /// Its variable where that does not follow from the parameter.
+    pub variable: Option<&'static str>,
+    /// Its default as one would type it; empty where it has none or one that depends on the host.
+    pub default: &'static str,
+    /// What it is.
+    pub about: &'static str,
+}
+
+impl Setting {
+    /// Its variable: `DISCO_` and the parameter's path in capitals, `/` as `_`.
+    pub fn environment(&self) -> Option<String> {
+        let derived =
+            || self.parameter.map(|path| format!("DISCO_{}", path.replace('/', "_").to_ascii_uppercase()));
+        self.variable.map(str::to_owned).or_else(derived)
+    }
+}
+
+const fn parameter(
+    name: Name,
+    path: &'static str,
+    flag: Option<&'static str>,
+    default: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting { name, label: path, flag, parameter: Some(path), variable: None, default, about }
+}
+
+/// All settings, in the order in which they are shown.
+pub static TABLE: [Setting; 11] = [
+    Setting {
+        name: Name::Home,
+        label: "home",
+        flag: Some("--home"),
+        parameter: None,
+        variable: Some("DISCO_HOME"),
+        default: "/var/disco",
+        about: "disco's own folder",
+    },
+    Setting {
+        name: Name::Noop,
+        label: "noop",
+        flag: Some("--noop"),
+        parameter: None,
+        variable: Some("NOOP"),
+        default: "false",
+        about: "show what a run would change, and merge nothing",
+    },
+    parameter(Name::Node, "client/node", Some("--node"), "", "this node's name; by default the host name"),
+    parameter(
+        Name::ServerUri,
+        "server/uri",
+        None,
+        "",
+        "the master: rsync://HOST[:PORT], [USER@]HOST, or a folder",
+    ),
+    parameter(Name::Rsync, "client/cmds/rsync", None, "rsync", "the rsync command line, with quoted words"),
+    parameter(Name::Network, "client/network", Some("--network"), "none", "what steps reach: none or host"),
+    parameter(Name::StepTimeout, "client/step_timeout", None, "3600", "seconds that one step may take"),
+    parameter(Name::FetchJobs, "client/fetch_jobs", None, "8", "fetches at a time"),
+    parameter(Name::FetchTimeout, "client/fetch_timeout", None, "60", "seconds that a master may be silent"),
+    parameter(Name::KeepRuns, "client/keep_runs", None, "100", "run records that are kept"),
+    parameter(
+        Name::Storage,
+        "client/storage",
+        None,
+        "",
+        "the folder of scratchpads; by default scratch below home",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_follow_from_parameters() {
+        for (label, variable) in [
+            ("server/uri", "DISCO_SERVER_URI"),
+            ("client/cmds/rsync", "DISCO_CLIENT_CMDS_RSYNC"),
+            ("client/network", "DISCO_CLIENT_NETWORK"),
+            ("client/step_timeout", "DISCO_CLIENT_STEP_TIMEOUT"),
+            ("noop", "NOOP"),
+            ("home", "DISCO_HOME"),
+        ] {
+            let setting = TABLE.iter().find(|setting| setting.label == label).unwrap();
+            assert_eq!(setting.environment().as_deref(), Some(variable));
+        }
+        let mut variables: Vec<_> = TABLE.iter().map(Setting::environment).collect();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), TABLE.len(), "each has a variable of its own");
+    }
+}

@@ -1,0 +1,125 @@
+//! Runs a recorded action on the live system.
+//!
+//! Its output goes to a file and not to a pipe: a service that it starts keeps its streams, and a pipe would be waited
+//! on for as long as the service lives. For the same reason it is not bound to this process's life.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::model::action::Action;
+use crate::model::step::Outcome;
+use crate::sys::wait;
+
+/// The most of an action's output that is told.
+const MOST_OUTPUT: u64 = 1 << 20;
+
+/// How an action went on the live system.
+#[derive(Debug)]
+pub struct Acted {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it printed on both streams, in order.
+    pub output: String,
+}
+
+/// Runs it in its folder (or `/`, where that is only the sandbox's), for at most `limit`.
+pub fn run(action: &Action, limit: Duration) -> Acted {
+    attempt(action, limit).unwrap_or_else(|error| {
+        let reason = format!("cannot execute {}: {error}", action.program.display());
+        Acted { outcome: Outcome::Failed { reason }, output: String::new() }
+    })
+}
+
+fn attempt(action: &Action, limit: Duration) -> io::Result<Acted> {
+    let mut spool = tempfile::tempfile()?;
+    let directory = if action.cwd.is_dir() { &action.cwd } else { std::path::Path::new("/") };
+    let mut command = Command::new(&action.program);
+    if let Some(name) = action.argv.first() {
+        command.arg0(name);
+    }
+    let child = command
+        .args(action.argv.iter().skip(1))
+        .env_clear()
+        .envs(super::execute::ENVIRONMENT)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(spool.try_clone()?)
+        .stderr(spool.try_clone()?)
+        .process_group(0)
+        .spawn()?;
+    let outcome = wait_within(child.id(), limit)?;
+    Ok(Acted { outcome, output: told(&mut spool)? })
+}
+
+fn wait_within(pid: u32, limit: Duration) -> io::Result<Outcome> {
+    let pid = i32::try_from(pid).map_err(io::Error::other)?;
+    let target = rustix::process::Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+    let pidfd = rustix::process::pidfd_open(target, rustix::process::PidfdFlags::empty())?;
+    let deadline = Instant::now() + limit;
+    let mut timed_out = false;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let wait = rustix::event::Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+        let mut watched = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+        match rustix::event::poll(&mut watched, Some(&wait)) {
+            Ok(0) => {
+                timed_out = true;
+                rustix::process::kill_process_group(target, rustix::process::Signal::KILL)?;
+                break;
+            }
+            Ok(_) => break,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    match wait::wait(pid)? {
+        Some(_) if timed_out => Ok(Outcome::TimedOut { seconds: limit.as_secs() }),
+        Some(ended) => Ok(ended.outcome),
+        None => Err(io::Error::other("it was waited for elsewhere")),
+    }
+}
+
+fn told(spool: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    spool.rewind()?;
+    spool.take(MOST_OUTPUT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(script: &str) -> Action {
+        Action {
+            seq: 0,
+            module: "m".parse().unwrap(),
+            step: "s".into(),
+            program: "/bin/bash".into(),
+            argv: vec!["bash".into(), "-c".into(), script.into()],
+            cwd: "/no/such/folder".into(),
+        }
+    }
+
+    #[test]
+    fn a_service_that_stays_does_not_hold_us() {
+        let started = Instant::now();
+        let acted = run(&action("sleep 20 & echo started; echo $! "), Duration::from_secs(15));
+        assert!(acted.outcome.is_done() && started.elapsed() < Duration::from_secs(10));
+        let mut lines = acted.output.lines();
+        assert_eq!(lines.next(), Some("started"));
+        let pid = rustix::process::Pid::from_raw(lines.next().unwrap().trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn endings_are_told() {
+        assert_eq!(run(&action("exit 4"), Duration::from_secs(5)).outcome, Outcome::Exited { status: 4 });
+        assert_eq!(run(&action("exec sleep 20"), Duration::from_millis(1)).outcome, Outcome::TimedOut { seconds: 0 });
+        let missing = Action { program: "/no/such/program".into(), ..action("") };
+        assert!(matches!(run(&missing, Duration::from_secs(5)).outcome, Outcome::Failed { .. }));
+    }
+}

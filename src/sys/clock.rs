@@ -1,0 +1,57 @@
+//! The time of day, and what a piece of this process's own work costs.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+use crate::model::step::Cost;
+
+/// Now, as RFC 3339 in the node's time zone, to the millisecond.
+pub fn now() -> String {
+    jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+}
+
+/// Now as a name that sorts by time: `20261120-190451-042`, UTC.
+pub fn stamp() -> String {
+    jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f").to_string()
+}
+
+/// Measures a piece of this thread's work: wall and CPU time, faults and blocks are this piece's, `mem_max` is the largest
+/// size of the whole process so far (the kernel keeps no other).
+#[derive(Debug)]
+pub struct Meter {
+    started: Instant,
+    before: Cost,
+}
+
+impl Meter {
+    /// Starts measuring.
+    pub fn start() -> Meter {
+        Meter { started: Instant::now(), before: usage() }
+    }
+
+    /// The cost since the start.
+    pub fn stop(&self) -> Cost {
+        let (now, before) = (usage(), &self.before);
+        Cost {
+            time_real: self.started.elapsed().as_secs_f64(),
+            time_user: now.time_user - before.time_user,
+            time_sys: now.time_sys - before.time_sys,
+            mem_max: now.mem_max,
+            mem_faults_major: now.mem_faults_major - before.mem_faults_major,
+            mem_faults_minor: now.mem_faults_minor - before.mem_faults_minor,
+            io_fsin: now.io_fsin - before.io_fsin,
+            io_fsout: now.io_fsout - before.io_fsout,
+            switches_voluntary: now.switches_voluntary - before.switches_voluntary,
+            switches_involuntary: now.switches_involuntary - before.switches_involuntary,
+        }
+    }
+}
+
+fn usage() -> Cost {
+    // It fails only for a bad pointer or `who`, and both are nix's; nothing is what then was used.
+    match getrusage(UsageWho::RUSAGE_THREAD) {
+        Ok(usage) => super::wait::cost_from(usage.as_ref(), Duration::ZERO),
+        Err(_) => Cost::default(),
+    }
+}

@@ -1,0 +1,199 @@
+//! Single files and folders, with errors that name the path. Whole trees are in [`crate::sys::folders`].
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Something that could not be done to a file or folder.
+#[derive(Debug, Error)]
+#[error("cannot {action} {path:?}")]
+pub struct FileError {
+    /// What was to be done, as a verb.
+    pub action: &'static str,
+    /// To which path.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// A function for `map_err` that adds what was to be done to which path.
+    pub fn at(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> FileError {
+        let path = path.into();
+        move |source| FileError { action, path, source }
+    }
+}
+
+/// The type and permissions of a file written by [`write_whole`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// These permission bits, owned by this process.
+    New(u32),
+    /// Permissions and owner of the file that it replaces; these bits where there is none.
+    KeptOr(u32),
+}
+
+/// The text of a file; an error for bytes that are not UTF-8.
+pub fn read_to_string(path: &Path) -> Result<String, FileError> {
+    fs::read_to_string(path).map_err(FileError::at("read", path))
+}
+
+/// The text of a file, or none where there is no such file.
+pub fn read_if_there(path: &Path) -> Result<Option<String>, FileError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::at("read", path)(error)),
+    }
+}
+
+/// Writes a file whole: to a temporary file beside it, synced, renamed over it, the folder synced.
+///
+/// After a crash the name holds the old content or the new, never a part. A temporary name that ends in `~` may be left.
+/// A symbolic link of that name is replaced, not followed.
+pub fn write_whole(path: &Path, content: &[u8], ownership: Ownership) -> Result<(), FileError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let at = |action| FileError::at(action, path);
+    let old = match fs::symlink_metadata(path) {
+        Ok(old) if old.is_file() => Some(old),
+        Ok(_) => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(at("look at")(error)),
+    };
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".disco-")
+        .suffix("~")
+        .tempfile_in(folder)
+        .map_err(FileError::at("make a temporary file in", folder))?;
+    temporary.write_all(content).map_err(at("write"))?;
+    let mode = match (ownership, &old) {
+        (Ownership::New(mode), _) | (Ownership::KeptOr(mode), None) => mode,
+        (Ownership::KeptOr(_), Some(old)) => {
+            let new = temporary.as_file().metadata().map_err(at("look at"))?;
+            if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+                std::os::unix::fs::fchown(temporary.as_file(), Some(old.uid()), Some(old.gid()))
+                    .map_err(at("keep the owner of"))?;
+            }
+            old.mode() & 0o7777
+        }
+    };
+    temporary
+        .as_file()
+        .set_permissions(fs::Permissions::from_mode(mode))
+        .map_err(at("set the permissions of"))?;
+    temporary.as_file().sync_all().map_err(at("sync"))?;
+    temporary.persist(path).map_err(|error| at("replace")(error.error))?;
+    sync_folder(folder)
+}
+
+/// Makes a folder and those above it, with these permission bits where they are new (less the umask).
+pub fn create_dirs(path: &Path, mode: u32) -> Result<(), FileError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .map_err(FileError::at("make the folder", path))
+}
+
+/// Makes one folder that must be new.
+pub fn create_new_dir(path: &Path, mode: u32) -> Result<(), FileError> {
+    fs::DirBuilder::new().mode(mode).create(path).map_err(FileError::at("make the folder", path))
+}
+
+/// The names in a folder, sorted by their bytes.
+pub fn list_dir(path: &Path) -> Result<Vec<OsString>, FileError> {
+    let mut names = fs::read_dir(path)
+        .and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(FileError::at("list", path))?;
+    names.sort();
+    Ok(names)
+}
+
+/// What a path is, without following a symbolic link; none where there is nothing.
+pub fn look(path: &Path) -> Result<Option<fs::Metadata>, FileError> {
+    found(fs::symlink_metadata(path), path)
+}
+
+/// What a path leads to; none where it leads to nothing.
+pub fn look_through(path: &Path) -> Result<Option<fs::Metadata>, FileError> {
+    found(fs::metadata(path), path)
+}
+
+fn found(metadata: io::Result<fs::Metadata>, path: &Path) -> Result<Option<fs::Metadata>, FileError> {
+    match metadata {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(FileError::at("look at", path)(error)),
+    }
+}
+
+/// The path with every symbolic link followed.
+pub fn canonical(path: &Path) -> Result<PathBuf, FileError> {
+    fs::canonicalize(path).map_err(FileError::at("follow", path))
+}
+
+/// Removes a file or symbolic link.
+pub fn remove_file(path: &Path) -> Result<(), FileError> {
+    fs::remove_file(path).map_err(FileError::at("remove", path))
+}
+
+/// Removes an empty folder.
+pub fn remove_dir(path: &Path) -> Result<(), FileError> {
+    fs::remove_dir(path).map_err(FileError::at("remove the folder", path))
+}
+
+/// Makes the names in a folder survive a crash.
+pub fn sync_folder(path: &Path) -> Result<(), FileError> {
+    fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(FileError::at("sync the folder", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_keeps_what_it_should() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("value");
+        write_whole(&path, b"one", Ownership::KeptOr(0o600)).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        write_whole(&path, b"two", Ownership::KeptOr(0o600)).unwrap();
+        assert_eq!(
+            (fs::metadata(&path).unwrap().mode() & 0o7777, &fs::read(&path).unwrap()[..]),
+            (0o640, &b"two"[..])
+        );
+        write_whole(&path, b"three", Ownership::New(0o644)).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
+        assert_eq!(list_dir(dir.path()).unwrap(), ["value"], "no temporary file is left");
+    }
+
+    #[test]
+    fn a_link_is_replaced_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (outside, link) = (dir.path().join("outside"), dir.path().join("link"));
+        fs::write(&outside, "safe").unwrap();
+        std::os::unix::fs::symlink(&outside, &link).unwrap();
+        write_whole(&link, b"new", Ownership::KeptOr(0o600)).unwrap();
+        assert_eq!(fs::read_to_string(&outside).unwrap(), "safe");
+        assert!(fs::symlink_metadata(&link).unwrap().is_file());
+    }
+
+    #[test]
+    fn errors_name_the_path() {
+        let error = read_to_string(Path::new("/nowhere/x")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read \"/nowhere/x\"");
+        assert!(std::error::Error::source(&error).is_some());
+        let error = write_whole(Path::new("/nowhere/x"), b"", Ownership::New(0o600)).unwrap_err();
+        assert_eq!(error.to_string(), "cannot make a temporary file in \"/nowhere\"");
+    }
+}

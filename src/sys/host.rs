@@ -1,0 +1,161 @@
+//! What the host says of itself: its name, our environment, and the facts that templates see.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+use crate::model::facts::{Facts, Kernel};
+use crate::sys::files::{self, FileError};
+
+/// The name of this host.
+pub fn host_name() -> Result<String, FileError> {
+    let name =
+        nix::unistd::gethostname().map_err(|error| FileError::at("read", "the host name")(error.into()))?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+/// Our environment; names and values that are not UTF-8 have their bad bytes replaced.
+pub fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect()
+}
+
+/// Whether we run as root.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// The facts of this host.
+pub fn facts() -> Result<Facts, FileError> {
+    let kernel = |name: &str| {
+        files::read_to_string(&Path::new("/proc/sys/kernel").join(name))
+            .map(|text| text.trim_end().to_owned())
+    };
+    let os_release = match files::read_if_there(Path::new("/etc/os-release"))? {
+        Some(text) => text,
+        None => files::read_if_there(Path::new("/usr/lib/os-release"))?.unwrap_or_default(),
+    };
+    let online = files::read_if_there(Path::new("/sys/devices/system/cpu/online"))?.unwrap_or_default();
+    let interfaces = interfaces()?;
+    Ok(Facts {
+        os_release: parse_os_release(&os_release),
+        kernel: Kernel {
+            name: kernel("ostype")?,
+            release: kernel("osrelease")?,
+            version: kernel("version")?,
+        },
+        cpus: count_ranges(&online),
+        memory_kib: parse_memory(&files::read_to_string(Path::new("/proc/meminfo"))?),
+        addresses: reachable(&interfaces),
+        interfaces: interfaces
+            .into_iter()
+            .map(|(name, addresses)| (name, addresses.iter().map(IpAddr::to_string).collect()))
+            .collect(),
+        architecture: std::env::consts::ARCH.to_owned(),
+    })
+}
+
+fn interfaces() -> Result<BTreeMap<String, Vec<IpAddr>>, FileError> {
+    let list = nix::ifaddrs::getifaddrs()
+        .map_err(|error| FileError::at("list", "the network interfaces")(error.into()))?;
+    let mut interfaces: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    for entry in list {
+        let Some(address) = entry.address else { continue };
+        let address = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+            (Some(v4), _) => IpAddr::V4(v4.ip()),
+            (None, Some(v6)) => IpAddr::V6(v6.ip()),
+            (None, None) => continue,
+        };
+        interfaces.entry(entry.interface_name).or_default().push(address);
+    }
+    interfaces.values_mut().for_each(|addresses| addresses.sort());
+    Ok(interfaces)
+}
+
+/// The addresses by which others can reach the host, IPv4 first, sorted.
+fn reachable(interfaces: &BTreeMap<String, Vec<IpAddr>>) -> Vec<String> {
+    let mut addresses: Vec<&IpAddr> = interfaces
+        .values()
+        .flatten()
+        .filter(|address| match address {
+            IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local(),
+            IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local(),
+        })
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses.into_iter().map(IpAddr::to_string).collect()
+}
+
+/// The assignments of os-release(5), names in lower case; lines that are none are passed over, as os-release(5) asks.
+fn parse_os_release(text: &str) -> BTreeMap<String, String> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .filter_map(|(name, value)| {
+            let words = shell_words::split(value).ok()?;
+            Some((name.trim().to_ascii_lowercase(), words.join(" ")))
+        })
+        .collect()
+}
+
+/// How many numbers a list like `0-3,8` names.
+fn count_ranges(text: &str) -> u32 {
+    text.trim()
+        .split(',')
+        .filter_map(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            last.parse::<u32>().ok()?.checked_sub(first.parse().ok()?)?.checked_add(1)
+        })
+        .sum()
+}
+
+/// `MemTotal` of /proc/meminfo in KiB.
+fn parse_memory(text: &str) -> u64 {
+    text.lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sources_are_read_as_they_are_written() {
+        let os = parse_os_release(
+            "# x=1\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"13\"\nID=debian\njunk\nBAD=\"x\n",
+        );
+        assert_eq!(os.get("name").unwrap(), "Debian GNU/Linux");
+        assert_eq!((os.get("id").unwrap().as_str(), os.len()), ("debian", 3));
+        for (text, count) in [("0-3\n", 4), ("0", 1), ("0-1,4,6-7", 5), ("", 0), ("3-1", 0)] {
+            assert_eq!(count_ranges(text), count, "{text}");
+        }
+        assert_eq!(parse_memory("MemFree: 1 kB\nMemTotal:       16316412 kB\n"), 16_316_412);
+    }
+
+    #[test]
+    fn addresses_are_those_that_others_can_use() {
+        let interfaces = [
+            ("lo".to_owned(), vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()]),
+            (
+                "eth0".to_owned(),
+                vec![
+                    "2001:db8::1".parse().unwrap(),
+                    "fe80::1".parse().unwrap(),
+                    "192.0.2.7".parse().unwrap(),
+                ],
+            ),
+        ];
+        assert_eq!(reachable(&interfaces.into()), ["192.0.2.7", "2001:db8::1"]);
+    }
+
+    #[test]
+    fn this_host_has_facts() {
+        let facts = facts().unwrap();
+        assert!(facts.cpus >= 1 && facts.memory_kib > 1024 && facts.kernel.name == "Linux", "{facts:?}");
+        assert!(!host_name().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,70 @@
+//! Mounts of a sandbox. Every error names what was to be mounted, and where.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use thiserror::Error;
+
+/// A mount, or a change of one, that could not be made.
+#[derive(Debug, Error)]
+#[error("cannot {action} on {}", at.display())]
+pub struct MountError {
+    action: String,
+    at: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+fn named<T>(action: impl Into<String>, at: &Path, result: nix::Result<T>) -> Result<T, MountError> {
+    result.map_err(|errno| MountError { action: action.into(), at: at.to_owned(), source: errno.into() })
+}
+
+const NONE: Option<&str> = None;
+
+/// Cuts this mount namespace off from all others: what is mounted on either side stays there.
+pub fn make_all_private() -> Result<(), MountError> {
+    let root = Path::new("/");
+    named("make mounts private", root, mount(NONE, root, NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE))
+}
+
+/// Mounts the file system that whoever reads `fuse` (an open /dev/fuse) will serve: suid works, device nodes do not open.
+pub fn fuse(fuse: BorrowedFd<'_>, at: &Path) -> Result<(), MountError> {
+    let options = format!(
+        "fd={},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other",
+        fuse.as_raw_fd()
+    );
+    named("mount the overlay", at, mount(Some("disco"), at, Some("fuse.disco"), MsFlags::MS_NODEV, Some(&*options)))
+}
+
+/// A small file system in memory.
+pub fn tmpfs(at: &Path, flags: MsFlags, options: &str) -> Result<(), MountError> {
+    named("mount tmpfs", at, mount(Some("tmpfs"), at, Some("tmpfs"), flags, Some(options)))
+}
+
+/// A kernel file system such as proc, sysfs, devpts, mqueue.
+pub fn kernel(kind: &str, at: &Path, flags: MsFlags, options: &str) -> Result<(), MountError> {
+    let options = (!options.is_empty()).then_some(options);
+    named(format!("mount {kind}"), at, mount(Some(kind), at, Some(kind), flags, options))
+}
+
+/// Shows `source` at `at` as well.
+pub fn bind(source: &Path, at: &Path) -> Result<(), MountError> {
+    named(format!("bind {}", source.display()), at, mount(Some(source), at, NONE, MsFlags::MS_BIND, NONE))
+}
+
+/// Makes what is mounted at `at` read-only, without set-id programs and device nodes.
+pub fn make_read_only(at: &Path) -> Result<(), MountError> {
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    named("make read-only", at, mount(NONE, at, NONE, flags, NONE))
+}
+
+/// Makes `root` the root of this mount namespace, and takes the old root out of it for good.
+pub fn pivot(root: &Path) -> Result<(), MountError> {
+    let change = |to: &Path| named("change directory", to, nix::unistd::chdir(to));
+    change(root)?;
+    named("pivot the root", root, nix::unistd::pivot_root(".", "."))?;
+    named("detach the old root", Path::new("/"), umount2(".", MntFlags::MNT_DETACH))?;
+    change(Path::new("/"))
+}

@@ -1,0 +1,108 @@
+//! Namespaces, capabilities and limits of this process.
+
+use std::io;
+use std::path::Path;
+
+use caps::{CapSet, Capability};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, setrlimit};
+use thiserror::Error;
+
+/// A wall that could not be raised.
+#[derive(Debug, Error)]
+#[error("cannot {wall}")]
+pub struct WallError {
+    wall: &'static str,
+    #[source]
+    source: io::Error,
+}
+
+impl WallError {
+    fn new(wall: &'static str, source: impl Into<io::Error>) -> Self {
+        WallError { wall, source: source.into() }
+    }
+}
+
+/// Closes every descriptor of this process but standard input, output and error.
+pub fn close_inherited() -> Result<(), WallError> {
+    let wall = "close inherited descriptors";
+    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")
+        .map_err(|error| WallError::new(wall, error))?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // EBADF is the descriptor of the listing itself.
+        let _ = nix::unistd::close(fd);
+    }
+    Ok(())
+}
+
+/// Enters mount, ipc, uts and cgroup namespaces of its own, and a network namespace if `network`, with its loopback up.
+pub fn enter_new(network: bool) -> Result<(), WallError> {
+    let mut flags =
+        CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWCGROUP;
+    flags.set(CloneFlags::CLONE_NEWNET, network);
+    unshare(flags).map_err(|errno| WallError::new("enter new namespaces", errno))?;
+    if network {
+        super::loopback::up().map_err(|error| WallError::new("bring the loopback up", error))?;
+    }
+    Ok(())
+}
+
+/// What a step keeps of root's capabilities: what changing files and being other users needs, nothing that acts on the
+/// kernel, its clock, its modules, its devices or its network.
+const KEPT: [Capability; 21] = [
+    Capability::CAP_CHOWN,
+    Capability::CAP_DAC_OVERRIDE,
+    Capability::CAP_DAC_READ_SEARCH,
+    Capability::CAP_FOWNER,
+    Capability::CAP_FSETID,
+    Capability::CAP_KILL,
+    Capability::CAP_SETUID,
+    Capability::CAP_SETGID,
+    Capability::CAP_SETPCAP,
+    Capability::CAP_SETFCAP,
+    Capability::CAP_MKNOD,
+    Capability::CAP_LINUX_IMMUTABLE,
+    Capability::CAP_NET_BIND_SERVICE,
+    Capability::CAP_NET_RAW,
+    Capability::CAP_IPC_LOCK,
+    Capability::CAP_IPC_OWNER,
+    Capability::CAP_SYS_CHROOT,
+    Capability::CAP_SYS_NICE,
+    Capability::CAP_SYS_RESOURCE,
+    Capability::CAP_LEASE,
+    Capability::CAP_AUDIT_WRITE,
+];
+
+/// Drops every capability but those that a step keeps, for this process and whatever it executes.
+pub fn drop_capabilities() -> Result<(), WallError> {
+    let failed = |error: caps::errors::CapsError| WallError::new("drop capabilities", io::Error::other(error.to_string()));
+    let held = caps::read(None, CapSet::Permitted).map_err(failed)?;
+    let kept: caps::CapsHashSet = KEPT.into_iter().filter(|capability| held.contains(capability)).collect();
+    for capability in caps::read(None, CapSet::Bounding).map_err(failed)? {
+        if !kept.contains(&capability) {
+            caps::drop(None, CapSet::Bounding, capability).map_err(failed)?;
+        }
+    }
+    caps::clear(None, CapSet::Inheritable).map_err(failed)?;
+    caps::set(None, CapSet::Effective, &kept).map_err(failed)?;
+    caps::set(None, CapSet::Permitted, &kept).map_err(failed)
+}
+
+/// No core file, and no core handler either: a pipe handler runs on the host, and 1 is the limit that stops it (core(5)).
+pub fn forbid_core_dumps() -> Result<(), WallError> {
+    setrlimit(Resource::RLIMIT_CORE, 1, 1).map_err(|errno| WallError::new("forbid core dumps", errno))
+}
+
+/// Ends this process when its parent ends.
+pub fn die_with_parent() -> Result<(), WallError> {
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
+        .map_err(|errno| WallError::new("bind this process to its parent", errno))
+}
+
+/// Whether this process is in another namespace of that kind (`mnt`, `pid`, …) than `pid`.
+pub fn differs_from(pid: i32, kind: &str) -> io::Result<bool> {
+    let of = |who: &str| std::fs::read_link(Path::new("/proc").join(who).join("ns").join(kind));
+    Ok(of("self")? != of(&pid.to_string())?)
+}

@@ -1,0 +1,69 @@
+//! The one place that clones this process: into a new pid and mount namespace, for a step of the sandbox.
+//!
+//! Only for a process with a single thread: the child goes on with a copy of its memory, locks included.
+#![allow(unsafe_code)] // clone(2) with namespaces and a pidfd, and _exit(2), have no safe form
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, sigprocmask, SigmaskHow};
+
+/// Starts a child in pid and mount namespaces of its own, where it is pid 1. Returns a pidfd and its pid as seen here.
+///
+/// The child runs `body` and ends with its value as exit status; it never returns from this call.
+pub fn clone_as_init(body: impl FnOnce() -> i32) -> io::Result<(OwnedFd, i32)> {
+    let mut pidfd: libc::c_int = -1;
+    let flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_PIDFD | libc::SIGCHLD;
+    // SAFETY: without CLONE_VM and with no stack this is fork(2) with namespaces; this process has one thread (the
+    // module's rule), so no lock is held by another. CLONE_PIDFD writes one descriptor through the third argument.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let status = body();
+            // SAFETY: ends the child at once; destructors and atexit handlers of the parent's copy must not run here.
+            unsafe { libc::_exit(status) }
+        }
+        pid => {
+            let pid = i32::try_from(pid).map_err(io::Error::other)?;
+            // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
+            Ok((unsafe { OwnedFd::from_raw_fd(pidfd) }, pid))
+        }
+    }
+}
+
+/// Forks; the child runs `body` and ends with its value as exit status. Returns the child's pid.
+pub fn fork(body: impl FnOnce() -> i32) -> io::Result<i32> {
+    // SAFETY: as above: one thread, and the child leaves by _exit.
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Parent { child } => Ok(child.as_raw()),
+        nix::unistd::ForkResult::Child => {
+            let status = body();
+            // SAFETY: as above.
+            unsafe { libc::_exit(status) }
+        }
+    }
+}
+
+/// Gives every signal its default action and an empty mask, as a program expects at its start (Rust ignores SIGPIPE).
+pub fn default_signals() -> io::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
+        // SAFETY: the default action runs no code of ours.
+        unsafe { sigaction(signal, &default) }?;
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fork_gives_the_status_of_the_body() {
+        let pid = fork(|| 7).unwrap();
+        let status = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None).unwrap();
+        assert!(matches!(status, nix::sys::wait::WaitStatus::Exited(_, 7)), "{status:?}");
+    }
+}
