@@ -1,7 +1,7 @@
 //! Tests only: a lower tree, the tree that a sandbox would show after its work, and the scratchpad between them, made by
 //! comparing the two. No FUSE, no mounts: plain folders below a temporary one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +9,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::changes::scan::Layers;
+use crate::changes::compare::compare;
+use crate::changes::scan::{Layers, scan};
+use crate::changes::snapshot::Snapshot;
+use crate::model::change::ChangeSet;
 use crate::model::layer::{LayerEntry, LayerKind};
 use crate::model::path::RootedPath;
 use crate::sys::metadata;
@@ -31,6 +34,12 @@ impl Scratch {
     pub fn layers<'a>(&'a self, exclude: &'a [RootedPath]) -> Layers<'a> {
         let (entries, upper, lower) = (&self.entries, &self.upper, &self.lower);
         Layers { entries, upper, lower, private: &|_| false, exclude }
+    }
+
+    /// All differences that it makes.
+    pub fn changes(&self, exclude: &[RootedPath]) -> ChangeSet {
+        let nothing = Snapshot::default();
+        compare(&nothing, &scan(&self.layers(exclude), &nothing).unwrap())
     }
 }
 
@@ -71,13 +80,31 @@ impl World {
     pub fn scratch(&self, opaque: &dyn Fn(&RootedPath) -> bool) -> Scratch {
         let (before, after) = (manifest(&self.lower()), manifest(&self.after()));
         let mut marks: BTreeMap<RootedPath, LayerKind> = BTreeMap::new();
+        let alone = |facts: &Facts| Facts { linked: PathBuf::new(), ..facts.clone() };
+        // Making a link copies its source up: a group of which one name changes is in the scratchpad as a whole.
+        let touched_groups: BTreeSet<&PathBuf> = after
+            .iter()
+            .filter(|(path, now)| {
+                let shared = after.values().filter(|one| one.linked == now.linked).count() > 1;
+                let then = before.get(path);
+                let joined = then.is_none_or(|then| {
+                    !after.iter().all(|(other, one)| {
+                        one.linked != now.linked
+                            || before.get(other).is_some_and(|was| was.linked == then.linked)
+                    })
+                });
+                shared && (joined || then.map(alone) != Some(alone(now)))
+            })
+            .map(|(_, now)| &now.linked)
+            .collect();
         for (path, now) in &after {
             let then = before.get(path);
             let hidden = above(path).any(|above| {
                 marks.get(&above) == Some(&LayerKind::Directory { opaque: true })
                     || !is_directory(before.get(&above))
             });
-            let touched = then != Some(now) || hidden;
+            let touched =
+                then.map(alone) != Some(alone(now)) || hidden || touched_groups.contains(&now.linked);
             if now.kind == 'd' {
                 let opaque = then.is_none_or(|then| then.kind != 'd') || opaque(path);
                 if touched || opaque && !path.relative().as_os_str().is_empty() {
@@ -118,11 +145,10 @@ impl World {
             };
         }
         for path in marks.keys().rev() {
-            // the clean-up above touched the times of directories; a real scratchpad would keep those that it makes
-            if let (Ok(source), Some('d')) =
-                (fs::File::open(self.after().join(path.relative())), after.get(path).map(|x| x.kind))
-            {
-                let time = source.metadata().unwrap().modified().unwrap();
+            // The clean-up above touched the times of directories; a real scratchpad keeps those that it makes.
+            if is_directory(after.get(path)) {
+                let made = self.after().join(path.relative());
+                let time = made.metadata().unwrap().modified().unwrap();
                 fs::File::open(upper.join(path.relative())).unwrap().set_modified(time).unwrap();
             }
         }

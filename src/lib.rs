@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
 //! | 1 | [`sys`] | every effect: files, processes, mounts, time, what the host says of itself |
-//! | 2 | [`settings`] [`params`] [`fetch`] [`modules`] [`plan`] [`render`] [`changes`] | parts that do not see each other |
+//! | 2 | [`settings`] [`params`] [`fetch`] [`modules`] [`plan`] [`render`] [`changes`] [`merge`] | parts that do not see each other |
 //! | 3 | [`sandbox`] | walls, supervisor, shims; owns the overlay |
 //! | 5 | [`ops`] | one function a command; no printing |
 //! | 6 | [`cli`] | arguments in, text out |
@@ -15,6 +15,7 @@
 pub mod changes;
 pub mod cli;
 pub mod fetch;
+pub mod merge;
 pub mod model;
 pub mod modules;
 pub mod ops;

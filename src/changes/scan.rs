@@ -84,7 +84,7 @@ fn view_accounts(layers: &Layers<'_>) -> Result<Accounts, ScanError> {
             LayerKind::Directory { opaque } => opaque && rooted.is_within(&entry.path),
         };
         // Whether or not the scratchpad holds the file itself, its own copy is the one that shows.
-        match layers.entries.iter().filter(hides).last() {
+        match layers.entries.iter().rfind(hides) {
             None => accounts::read_text(layers.lower, path),
             Some(LayerEntry { kind: LayerKind::Whiteout, .. }) => Ok(String::new()),
             Some(_) => accounts::read_text(layers.upper, path),
@@ -193,10 +193,11 @@ impl Scan<'_> {
             return Err(ScanError::Lost { path: path.clone() });
         };
         let mark = self.mark(&object);
-        if let (Some(mark), Some(State::Present(known))) = (mark, self.previous.view.get(path)) {
-            if known.mark == Some(mark) {
-                return Ok(State::Present(self.renamed(known)));
-            }
+        if let Some(State::Present(known)) = self.previous.view.get(path)
+            && mark.is_some()
+            && known.mark == mark
+        {
+            return Ok(State::Present(self.renamed(known)));
         }
         let device = self.landing_device(path)?;
         let (attributes, body) =

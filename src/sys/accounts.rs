@@ -59,10 +59,10 @@ fn names(text: &str) -> BTreeMap<u32, String> {
         let mut fields = line.split(':');
         if let (Some(name), Some(_), Some(Ok(id))) =
             (fields.next(), fields.next(), fields.next().map(str::parse))
+            && !name.is_empty()
+            && !name.contains(char::is_control)
         {
-            if !name.is_empty() && !name.contains(char::is_control) {
-                names.entry(id).or_insert_with(|| name.to_owned());
-            }
+            names.entry(id).or_insert_with(|| name.to_owned());
         }
     }
     names

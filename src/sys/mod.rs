@@ -18,6 +18,7 @@ pub mod loopback;
 pub mod metadata;
 pub mod mount;
 pub mod namespace;
+pub mod object;
 pub mod process;
 pub mod resolve;
 pub mod scratch;

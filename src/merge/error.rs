@@ -1,0 +1,131 @@
+//! What can keep a merge from happening, or from being whole. Not here: exit codes and hints.
+
+use thiserror::Error;
+
+use crate::model::path::RootedPath;
+use crate::sys::tree::{Obstacle, TreeError};
+
+/// A merge that was refused, could not be staged, or could not be finished.
+#[derive(Debug, Error)]
+pub enum MergeError {
+    /// Something could not be read; nothing is changed.
+    #[error(transparent)]
+    Read(#[from] TreeError),
+    /// The scratchpad no longer holds what the differences say; nothing is changed.
+    #[error("the scratchpad has lost {path}")]
+    Lost {
+        /// The object.
+        path: RootedPath,
+    },
+    /// The live root is no longer what the sandbox saw; nothing is changed.
+    #[error("{path} {conflict} on the live root since the sandbox saw it")]
+    Conflict {
+        /// Where.
+        path: RootedPath,
+        /// What happened to it.
+        conflict: Conflict,
+    },
+    /// The directory that holds a target is gone, or is no directory any more; nothing is changed.
+    #[error("{parent}, which holds {path}, is no directory of the live root any more")]
+    Parent {
+        /// The target.
+        path: RootedPath,
+        /// Its directory.
+        parent: RootedPath,
+        /// What the system said.
+        #[source]
+        cause: TreeError,
+    },
+    /// A mount or a mark keeps an object as it is; nothing is changed.
+    #[error("{path} cannot be changed: {}", obstacle_words(.obstacle))]
+    Obstacle {
+        /// The object.
+        path: RootedPath,
+        /// What keeps it.
+        obstacle: Obstacle,
+    },
+    /// The file system is mounted read-only; nothing is changed.
+    #[error("{path} cannot be changed: its file system is read-only")]
+    ReadOnly {
+        /// The object.
+        path: RootedPath,
+    },
+    /// Replacing a directory would take disco's own home with it; nothing is changed.
+    #[error("{path} cannot be removed: it holds {home}, where disco keeps its own files")]
+    Home {
+        /// The directory.
+        path: RootedPath,
+        /// disco's home.
+        home: RootedPath,
+    },
+    /// Something new could not be made beside its place; nothing that shows is changed.
+    #[error("could not stage {path}{}", remains(.left, "; could not be removed again"))]
+    Stage {
+        /// The target.
+        path: RootedPath,
+        /// What the system said.
+        #[source]
+        cause: TreeError,
+        /// What was staged and could not be removed.
+        left: Vec<RootedPath>,
+    },
+    /// The staged objects could not be brought to the disk; nothing that shows is changed.
+    #[error("could not bring the staged files to the disk{}", remains(.left, "; could not be removed again"))]
+    Sync {
+        /// What the system said.
+        #[source]
+        cause: TreeError,
+        /// What was staged and could not be removed.
+        left: Vec<RootedPath>,
+    },
+    /// A change could not be made; the ones before it were taken back.
+    #[error("could not merge {path}; everything else was taken back{}", remains(.still, ", except"))]
+    Apply {
+        /// The target.
+        path: RootedPath,
+        /// What the system said.
+        #[source]
+        cause: TreeError,
+        /// What could not be taken back and is merged still.
+        still: Vec<RootedPath>,
+        /// What was staged or set aside and could not be removed.
+        left: Vec<RootedPath>,
+    },
+}
+
+/// How the live root differs from what the sandbox saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// Something is there that wasn't.
+    Appeared,
+    /// It is gone.
+    Vanished,
+    /// Its type, mode, owner, content or attributes are others.
+    Changed,
+}
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Conflict::Appeared => "has appeared",
+            Conflict::Vanished => "has vanished",
+            Conflict::Changed => "has changed",
+        })
+    }
+}
+
+fn obstacle_words(obstacle: &Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::MountPoint => "a file system is mounted on it",
+        Obstacle::Immutable => "it is marked as immutable or append-only",
+    }
+}
+
+/// `WORDS: a, b`, or nothing where there is nothing.
+fn remains(paths: &[RootedPath], words: &str) -> String {
+    if paths.is_empty() {
+        return String::new();
+    }
+    let paths: Vec<String> = paths.iter().map(RootedPath::to_string).collect();
+    format!("{words}: {}", paths.join(", "))
+}

@@ -1,0 +1,460 @@
+//! Tests of a whole merge into a plain folder. Owners, device nodes and marks need root.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use rustix::fs::{IFlags, Mode};
+
+use super::error::Conflict;
+use super::plan::{Make, Op};
+use super::*;
+use crate::layered::{Scratch, World, is_litter, manifest, rooted};
+
+struct Merge {
+    world: World,
+    scratch: Scratch,
+    live: Root,
+    changes: ChangeSet,
+    run: RunId,
+    exclude: Vec<RootedPath>,
+}
+
+impl Merge {
+    fn new(world: World, opaque: &dyn Fn(&RootedPath) -> bool) -> Merge {
+        Merge::excluding(world, opaque, &[])
+    }
+
+    fn excluding(world: World, opaque: &dyn Fn(&RootedPath) -> bool, exclude: &[RootedPath]) -> Merge {
+        let scratch = world.scratch(opaque);
+        let changes = scratch.changes(exclude);
+        let live = Root::open(&world.live(), "").unwrap();
+        let run = RunId::new("20120101-1").unwrap();
+        Merge { world, scratch, live, changes, run, exclude: exclude.to_vec() }
+    }
+
+    fn source(&self) -> Source<'_> {
+        let (entries, upper) = (&self.scratch.entries, &self.scratch.upper);
+        let (changes, live, run) = (&self.changes, &self.live, &self.run);
+        Source { changes, entries, upper, live, private: &|_| false, exclude: &self.exclude, run }
+    }
+
+    fn plan(&self) -> MergePlan {
+        let source = self.source();
+        plan::plan(source.changes, &survey::survey(&source).unwrap(), source.exclude, source.run)
+    }
+
+    /// That the live tree equals another, times apart where `lower` has the same object.
+    fn assert_live_is(&self, expected: &Path) {
+        let lower = manifest(&self.world.lower());
+        let (mut live, mut expected) = (manifest(&self.world.live()), manifest(expected));
+        assert!(!live.keys().any(is_litter), "litter: {:?}", live.keys().filter(|path| is_litter(path)));
+        for (path, now) in &mut expected {
+            let mut untimed = lower.get(path).cloned();
+            if let (Some(was), Some(live)) = (&mut untimed, live.get_mut(path)) {
+                was.mtime = now.mtime;
+                was.linked.clone_from(&now.linked);
+                if was == now {
+                    (now.mtime, live.mtime) = (None, None);
+                }
+            }
+        }
+        for path in live.keys().chain(expected.keys()) {
+            assert_eq!(live.get(path), expected.get(path), "{path}");
+        }
+    }
+}
+
+fn fill(root: &Path) {
+    fs::create_dir_all(root.join("a/b")).unwrap();
+    fs::create_dir_all(root.join("d/e")).unwrap();
+    for file in ["a/x", "a/b/y", "d/e/z", "top"] {
+        fs::write(root.join(file), format!("the content of {file}\n")).unwrap();
+    }
+    fs::hard_link(root.join("a/x"), root.join("a/x2")).unwrap();
+    fs::hard_link(root.join("a/x"), root.join("d/x3")).unwrap();
+    symlink("a", root.join("link")).unwrap();
+    chown(root.join("d/e/z"), Some(77), Some(78)).unwrap();
+}
+
+const PATHS: [&str; 14] = [
+    "a",
+    "a/b",
+    "a/b/y",
+    "a/x",
+    "a/x2",
+    "d",
+    "d/e",
+    "d/e/z",
+    "d/x3",
+    "link",
+    "top",
+    "new",
+    "new/sub",
+    "new/sub/leaf",
+];
+
+#[derive(Debug, Clone)]
+enum Work {
+    Write(usize),
+    Rewrite(usize),
+    Folder(usize),
+    Link(usize),
+    Fifo(usize),
+    Device(usize),
+    HardLink(usize, usize),
+    Rename(usize, usize),
+    Remove(usize),
+    Mode(usize, u32),
+    Owner(usize, u32),
+    Attribute(usize),
+}
+
+fn work() -> impl Strategy<Value = Work> {
+    let path = || 0..PATHS.len();
+    prop_oneof![
+        path().prop_map(Work::Write),
+        path().prop_map(Work::Rewrite),
+        path().prop_map(Work::Folder),
+        path().prop_map(Work::Link),
+        path().prop_map(Work::Fifo),
+        path().prop_map(Work::Device),
+        (path(), path()).prop_map(|(a, b)| Work::HardLink(a, b)),
+        (path(), path()).prop_map(|(a, b)| Work::Rename(a, b)),
+        path().prop_map(Work::Remove),
+        (path(), prop_oneof![Just(0o600), Just(0o4755), Just(0o1777), Just(0o000)])
+            .prop_map(|(a, m)| Work::Mode(a, m)),
+        (path(), 1_u32..4).prop_map(|(a, id)| Work::Owner(a, id)),
+        path().prop_map(Work::Attribute),
+    ]
+}
+
+fn clear(path: &Path) {
+    match path.symlink_metadata() {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path).unwrap(),
+        Ok(_) => fs::remove_file(path).unwrap(),
+        Err(_) => {}
+    }
+}
+
+/// Parts a file from its other names, as copy-up does; what follows changes it for good, for a parting alone is not merged.
+fn part(path: &Path) {
+    if path.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
+        let copy = path.with_extension("copy");
+        crate::layered::copy(path, &copy);
+        fs::rename(copy, path).unwrap();
+    }
+}
+
+/// Does one piece of work below `root`; what is impossible there (a parent that is no directory) is left undone.
+fn perform(root: &Path, work: &Work, serial: usize) {
+    let at = |index: usize| root.join(PATHS[index]);
+    let fits = |path: &Path| {
+        let mut above = path.parent().unwrap();
+        loop {
+            if !above.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+                return false;
+            }
+            if above == root {
+                return true;
+            }
+            above = above.parent().unwrap();
+        }
+    };
+    let here = |index: usize| fits(&at(index)) && at(index).symlink_metadata().is_ok();
+    match *work {
+        Work::Write(i) if fits(&at(i)) => {
+            clear(&at(i));
+            let file = fs::File::create(at(i)).unwrap();
+            file.write_at(format!("work {serial}\n").as_bytes(), serial as u64 % 3 * 70_000).unwrap();
+        }
+        Work::Rewrite(i) if here(i) && at(i).symlink_metadata().unwrap().is_file() => {
+            part(&at(i));
+            fs::write(at(i), format!("rewritten by {serial}\n")).unwrap();
+        }
+        Work::Folder(i) if fits(&at(i)) => {
+            clear(&at(i));
+            fs::create_dir(at(i)).unwrap();
+        }
+        Work::Link(i) if fits(&at(i)) => {
+            clear(&at(i));
+            symlink(format!("to/{serial}"), at(i)).unwrap();
+        }
+        Work::Fifo(i) | Work::Device(i) if fits(&at(i)) => {
+            clear(&at(i));
+            let (kind, number) = match work {
+                Work::Device(_) => (rustix::fs::FileType::CharacterDevice, rustix::fs::makedev(1, 3)),
+                _ => (rustix::fs::FileType::Fifo, 0),
+            };
+            rustix::fs::mknodat(rustix::fs::CWD, at(i), kind, Mode::from_raw_mode(0o640), number).unwrap();
+        }
+        Work::HardLink(i, j)
+            if here(i)
+                && fits(&at(j))
+                && !at(i).symlink_metadata().unwrap().is_dir()
+                && !at(i).starts_with(at(j)) =>
+        {
+            clear(&at(j));
+            fs::hard_link(at(i), at(j)).unwrap();
+        }
+        Work::Rename(i, j)
+            if here(i) && fits(&at(j)) && !at(i).starts_with(at(j)) && !at(j).starts_with(at(i)) =>
+        {
+            clear(&at(j));
+            fs::rename(at(i), at(j)).unwrap();
+        }
+        Work::Remove(i) if here(i) => clear(&at(i)),
+        Work::Mode(i, mode) if here(i) && !at(i).is_symlink() => {
+            part(&at(i));
+            fs::set_permissions(at(i), PermissionsExt::from_mode(mode)).unwrap();
+        }
+        Work::Owner(i, id) if here(i) => {
+            part(&at(i));
+            std::os::unix::fs::lchown(at(i), Some(id * 100), Some(id)).unwrap();
+        }
+        Work::Attribute(i) if here(i) => {
+            part(&at(i));
+            let value = serial.to_string().into_bytes();
+            rustix::fs::lsetxattr(at(i), "trusted.disco-test", &value, rustix::fs::XattrFlags::empty())
+                .unwrap();
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn the_live_tree_becomes_what_the_sandbox_showed(
+        works in prop::collection::vec(work(), 1..14),
+        opaque in prop::collection::vec(any::<bool>(), PATHS.len()),
+    ) {
+        let world = World::new(fill);
+        for (serial, work) in works.iter().enumerate() {
+            perform(&world.after(), work, serial);
+        }
+        let opaque = |path: &RootedPath| PATHS.iter().position(|known| rooted(known) == *path).is_some_and(|at| opaque[at]);
+        let merge = Merge::new(world, &opaque);
+        let plan = merge.plan();
+        let json = serde_json::to_string(&plan).unwrap();
+        prop_assert_eq!(serde_json::from_str::<MergePlan>(&json).unwrap(), plan);
+        super::merge(&merge.source()).unwrap();
+        merge.assert_live_is(&merge.world.after());
+    }
+
+    #[test]
+    fn a_merge_that_is_taken_back_leaves_the_tree_as_it_was(works in prop::collection::vec(work(), 1..14)) {
+        let world = World::new(fill);
+        for (serial, work) in works.iter().enumerate() {
+            perform(&world.after(), work, serial);
+        }
+        let merge = Merge::new(world, &|_| false);
+        let staged = merge.plan().check(&merge.source()).unwrap().stage(&merge.source()).unwrap();
+        let (still, left) = staged.apply(&merge.source()).unwrap().undo(&merge.source());
+        prop_assert_eq!((still, left), (Vec::new(), Vec::new()));
+        prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
+        drop(merge.plan().check(&merge.source()).unwrap().stage(&merge.source()).unwrap());
+        prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
+    }
+}
+
+fn mark_immutable(path: PathBuf, on: bool) {
+    let file = fs::File::open(path).unwrap();
+    let mut flags = rustix::fs::ioctl_getflags(&file).unwrap();
+    flags.set(IFlags::IMMUTABLE, on);
+    rustix::fs::ioctl_setflags(&file, flags).unwrap();
+}
+
+/// Changes in every way: a new tree, a replaced file, a type change, a mode, a deletion.
+fn change_everything(after: &Path) {
+    fs::create_dir_all(after.join("new/sub")).unwrap();
+    fs::write(after.join("new/sub/leaf"), "leaf\n").unwrap();
+    fs::write(after.join("top"), "other\n").unwrap();
+    fs::remove_dir_all(after.join("a/b")).unwrap();
+    fs::write(after.join("a/b"), "no folder any more\n").unwrap();
+    fs::set_permissions(after.join("d"), PermissionsExt::from_mode(0o700)).unwrap();
+    fs::remove_file(after.join("d/e/z")).unwrap();
+}
+
+#[test]
+fn a_failure_while_staging_leaves_the_tree_as_it_was() {
+    let world = World::new(fill);
+    change_everything(&world.after());
+    let merge = Merge::new(world, &|_| false);
+    let checked = merge.plan().check(&merge.source()).unwrap();
+    mark_immutable(merge.world.live().join("a"), true);
+    let failed = checked.stage(&merge.source());
+    let refused = merge.plan().check(&merge.source());
+    mark_immutable(merge.world.live().join("a"), false);
+    let Err(MergeError::Stage { path, left, .. }) = failed else { panic!("{failed:?}") };
+    assert_eq!((path, left), (rooted("a/b"), Vec::new()));
+    let Err(MergeError::Obstacle { path, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(path, rooted("a"), "the check sees it before anything is made");
+    assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
+    super::merge(&merge.source()).unwrap();
+    merge.assert_live_is(&merge.world.after());
+}
+
+#[test]
+fn a_failure_while_applying_takes_everything_back() {
+    for stubborn in ["a", "d", "d/e"] {
+        let world = World::new(fill);
+        change_everything(&world.after());
+        let merge = Merge::new(world, &|_| false);
+        let staged = merge.plan().check(&merge.source()).unwrap().stage(&merge.source()).unwrap();
+        mark_immutable(merge.world.live().join(stubborn), true);
+        let failed = staged.apply(&merge.source());
+        mark_immutable(merge.world.live().join(stubborn), false);
+        let Err(MergeError::Apply { still, left, .. }) = failed else { panic!("{failed:?}") };
+        // what was staged in the marked directory itself cannot be removed, and is named
+        let named = if stubborn == "a" { vec![rooted("a/.disco-20120101-1-0")] } else { Vec::new() };
+        assert_eq!((still, &left), (Vec::new(), &named), "{stubborn}");
+        for litter in left {
+            clear(&merge.world.live().join(litter.relative()));
+        }
+        assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()), "{stubborn}");
+    }
+}
+
+#[test]
+fn a_full_file_system_leaves_the_tree_as_it_was() {
+    // The mount is in a namespace of this one thread, and ends with it.
+    std::thread::spawn(|| {
+        use nix::mount::{MsFlags, mount};
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+        let world = World::new(fill);
+        fs::write(world.after().join("a/small"), "fits\n").unwrap();
+        fs::write(world.after().join("d/large"), vec![b'x'; 300 * 1024]).unwrap();
+        let kept = world.live();
+        let moved = kept.with_file_name("full");
+        fs::rename(&kept, &moved).unwrap();
+        fs::create_dir(&kept).unwrap();
+        mount(Some("tmpfs"), &kept, Some("tmpfs"), MsFlags::empty(), Some("size=128k,mode=755")).unwrap();
+        crate::layered::copy(&moved, &kept);
+        let merge = Merge::new(world, &|_| false);
+        let failed = super::merge(&merge.source());
+        let Err(MergeError::Stage { path, left, cause }) = failed else { panic!("{failed:?}") };
+        assert_eq!((path, left), (rooted("d/large"), Vec::new()));
+        assert_eq!(cause.errno(), Some(rustix::io::Errno::NOSPC));
+        merge.assert_live_is(&merge.world.lower());
+        drop(merge.live);
+        nix::mount::umount2(&kept, nix::mount::MntFlags::MNT_DETACH).unwrap();
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn what_changed_meanwhile_is_refused_by_name() {
+    type Row = (&'static str, fn(&Path), &'static str, Conflict);
+    let rows: &[Row] = &[
+        ("edited", |live| fs::write(live.join("top"), "mine\n").unwrap(), "top", Conflict::Changed),
+        (
+            "same size",
+            |live| fs::write(live.join("top"), "THE content of top\n").unwrap(),
+            "top",
+            Conflict::Changed,
+        ),
+        ("gone", |live| fs::remove_file(live.join("top")).unwrap(), "top", Conflict::Vanished),
+        ("name taken", |live| fs::write(live.join("new"), "").unwrap(), "new", Conflict::Appeared),
+        (
+            "new in a deleted folder",
+            |live| fs::write(live.join("a/b/mine"), "").unwrap(),
+            "a/b/mine",
+            Conflict::Appeared,
+        ),
+        (
+            "other mode",
+            |live| fs::set_permissions(live.join("d"), PermissionsExt::from_mode(0o711)).unwrap(),
+            "d",
+            Conflict::Changed,
+        ),
+    ];
+    for (name, meanwhile, expected, how) in rows {
+        let world = World::new(fill);
+        change_everything(&world.after());
+        let merge = Merge::new(world, &|_| false);
+        meanwhile(&merge.world.live());
+        let before = manifest(&merge.world.live());
+        let failed = super::merge(&merge.source());
+        let Err(MergeError::Conflict { path, conflict }) = failed else { panic!("{name}: {failed:?}") };
+        assert_eq!((path, conflict), (rooted(expected), *how), "{name}");
+        assert_eq!(manifest(&merge.world.live()), before, "{name}");
+    }
+}
+
+#[test]
+fn a_parent_that_became_a_link_is_never_followed() {
+    let world = World::new(fill);
+    fs::write(world.after().join("d/e/new"), "").unwrap();
+    let merge = Merge::new(world, &|_| false);
+    fs::rename(merge.world.live().join("d/e"), merge.world.live().join("elsewhere")).unwrap();
+    symlink("../elsewhere", merge.world.live().join("d/e")).unwrap();
+    let Err(MergeError::Parent { path, parent, .. }) = super::merge(&merge.source()) else {
+        panic!("it was followed")
+    };
+    assert_eq!((path, parent), (rooted("d/e/new"), rooted("d/e")));
+    assert!(!merge.world.live().join("elsewhere/new").exists());
+}
+
+#[test]
+fn a_socket_is_left_out_and_named() {
+    let world = World::new(fill);
+    fs::create_dir(world.after().join("run")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(world.after().join("run/s")).unwrap();
+    let merge = Merge::new(world, &|_| false);
+    assert_eq!(super::merge(&merge.source()).unwrap().sockets, [rooted("run/s")]);
+    assert!(merge.world.live().join("run").is_dir() && !merge.world.live().join("run/s").exists());
+}
+
+#[test]
+fn a_file_changes_in_place_only_where_that_is_the_same() {
+    let world = World::new(fill);
+    for file in ["top", "a/x2"] {
+        part(&world.after().join(file));
+        fs::set_permissions(world.after().join(file), PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let merge = Merge::new(world, &|_| false);
+    let open = fs::File::open(merge.world.live().join("top")).unwrap();
+    let plan = merge.plan();
+    assert!(matches!(&plan.ops[0], Op::Place { items, .. } if items[0].make == Make::Copy), "{plan:?}");
+    assert_eq!(plan.ops[1], Op::Attributes { path: rooted("top") });
+    super::merge(&merge.source()).unwrap();
+    assert_eq!(open.metadata().unwrap().permissions().mode(), 0o100600, "an open log stays the file");
+    merge.assert_live_is(&merge.world.after());
+}
+
+#[test]
+fn the_home_stays_whatever_happens_around_it() {
+    let world = World::new(|root| {
+        fill(root);
+        fs::create_dir_all(root.join("var/disco/runs")).unwrap();
+    });
+    fs::write(world.after().join("var/disco/mine"), "").unwrap();
+    fs::write(world.after().join("top"), "other\n").unwrap();
+    let home = [rooted("var/disco")];
+    let merge = Merge::excluding(world, &|_| false, &home);
+    super::merge(&merge.source()).unwrap();
+    assert!(!merge.world.live().join("var/disco/mine").exists());
+    assert_eq!(fs::read_to_string(merge.world.live().join("top")).unwrap(), "other\n");
+    let world = World::new(|root| fs::create_dir_all(root.join("var/disco/runs")).unwrap());
+    clear(&world.after().join("var"));
+    let merge = Merge::excluding(world, &|_| false, &home);
+    let Err(MergeError::Home { path, .. }) = super::merge(&merge.source()) else { panic!("it went") };
+    assert_eq!(path, rooted("var"));
+}
+
+#[test]
+fn a_name_of_ours_that_somebody_has_is_not_removed() {
+    let world = World::new(fill);
+    fs::write(world.after().join("top"), "other\n").unwrap();
+    let merge = Merge::new(world, &|_| false);
+    let taken = merge.world.live().join(Path::new(OsStr::new(".disco-20120101-1-0")));
+    fs::write(&taken, "theirs").unwrap();
+    assert!(matches!(super::merge(&merge.source()), Err(MergeError::Stage { .. })));
+    assert_eq!(fs::read_to_string(taken).unwrap(), "theirs");
+}
