@@ -7,8 +7,9 @@
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
 //! | 1 | [`sys`] | every effect: files, processes, mounts, time, what the host says of itself |
-//! | 2 | [`settings`] [`params`] [`fetch`] [`modules`] [`plan`] [`render`] [`changes`] [`merge`] | parts that do not see each other |
+//! | 2 | [`settings`] [`params`] [`fetch`] [`modules`] [`plan`] [`render`] [`changes`] [`merge`] [`runs`] | parts that do not see each other |
 //! | 3 | [`sandbox`] | walls, supervisor, shims; owns the overlay |
+//! | 4 | [`step`] | one step in a sandbox, and its record |
 //! | 5 | [`ops`] | one function a command; no printing |
 //! | 6 | [`cli`] | arguments in, text out |
 
@@ -22,8 +23,10 @@ pub mod ops;
 pub mod params;
 pub mod plan;
 pub mod render;
+pub mod runs;
 pub mod sandbox;
 pub mod settings;
+pub mod step;
 pub mod sys;
 
 #[cfg(test)]

@@ -2,16 +2,32 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 use crate::fetch::{FetchError, Trouble};
 use crate::modules::ModuleError;
+use crate::ops::dance::DanceError;
 use crate::ops::gather::GatherError;
 use crate::ops::modules::ModulesError;
 use crate::ops::settings::ReadSettingsError;
 use crate::params::ParamsError;
 use crate::plan::PlanError;
+use crate::runs::RunError;
+use crate::sandbox::SandboxError;
 use crate::sys::files::FileError;
+use crate::sys::lock::LockError;
+
+/// How a command ends when nothing kept it from doing its part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what it should.
+    Done,
+    /// A step, validator or action failed.
+    Failed,
+    /// By the signal that asked it to stop.
+    Signal(i32),
+}
 
 /// The kind of an error, which is what its exit code says. Those above 1 are of sysexits(3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,9 +130,13 @@ impl fmt::Display for Failure {
 }
 
 fn file_kind(error: &FileError) -> Kind {
-    match error.source.kind() {
-        std::io::ErrorKind::PermissionDenied => Kind::Permission,
-        std::io::ErrorKind::AlreadyExists => Kind::CannotCreate,
+    io_kind(&error.source)
+}
+
+fn io_kind(error: &io::Error) -> Kind {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Kind::Permission,
+        io::ErrorKind::AlreadyExists => Kind::CannotCreate,
         _ => Kind::Io,
     }
 }
@@ -238,13 +258,57 @@ impl From<GatherError> for Failure {
     }
 }
 
+impl From<DanceError> for Failure {
+    fn from(error: DanceError) -> Failure {
+        let (kind, hint) = match error {
+            DanceError::Gather(error) => return error.into(),
+            DanceError::Busy(_) => (Kind::Busy, Some("`disco dance --wait` waits for it".to_owned())),
+            DanceError::Prepare(LockError::Io { ref source, .. }) => (io_kind(source), None),
+            DanceError::Prepare(LockError::Busy { .. }) => (Kind::Io, None),
+            DanceError::File(ref error) => (file_kind(error), None),
+            DanceError::Record(ref error) => (run_kind(error), None),
+            DanceError::Sandbox(
+                SandboxError::Open(_) | SandboxError::Cannot { .. } | SandboxError::Overlay(_),
+            ) => (Kind::Permission, Some(NEEDS.to_owned())),
+            DanceError::Sandbox(_) | DanceError::Step(_) | DanceError::Scan(_) => (Kind::Io, None),
+            DanceError::Merge(_) => (Kind::Failed, None),
+            DanceError::Home(_) => (Kind::Config, None),
+            DanceError::Interrupted(_) => (Kind::Interrupted, None),
+        };
+        Failure::from_error(kind, &error).hint(hint)
+    }
+}
+
+/// What a sandbox cannot be without.
+const NEEDS: &str =
+    "a sandbox needs root, /dev/fuse and the right to mount: in a container CAP_SYS_ADMIN and that device";
+
+fn run_kind(error: &RunError) -> Kind {
+    match error {
+        RunError::File(error) => file_kind(error),
+        RunError::Damaged { .. } | RunError::Newer { .. } => Kind::Data,
+        RunError::NoSuchRun(_) | RunError::NoRuns(_) => Kind::Failed,
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        let hint = match &error {
+            RunError::NoSuchRun(_) => Some("`disco runs` lists them".to_owned()),
+            RunError::NoRuns(_) => Some("`disco dance --noop` makes one".to_owned()),
+            RunError::File(_) | RunError::Damaged { .. } | RunError::Newer { .. } => None,
+        };
+        Failure::from_error(run_kind(&error), &error).hint(hint)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_failure_is_a_message_with_its_causes_and_a_hint() {
-        let io = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let io = io::Error::from(io::ErrorKind::PermissionDenied);
         let error = ParamsError::File(FileError::at("read", "/x")(io));
         let failure = Failure::from(error);
         assert_eq!(failure.kind.code(), 77);

@@ -1,24 +1,38 @@
 //! The command line: arguments into a call of one `ops` function, and what comes back onto a stream.
 
+pub mod dance;
 pub mod exit;
 pub mod module;
 pub mod param;
 pub mod settings;
+pub mod terminal;
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::cli::exit::{Failure, Kind};
+use crate::cli::exit::{Exit, Failure, Kind};
+use crate::cli::terminal::{Color, Level, Terminal};
+use crate::sandbox::inside;
 use crate::settings::Flags;
 use crate::settings::table::Name;
+use crate::sys::interrupt;
+
+const FIRST_MINUTES: &str = "\
+The first minutes:
+  disco param set disco/server/uri rsync://master.example.com
+  disco dance --noop      show what would change on this very machine; change nothing
+  disco dance             the same, and merge it if everything has succeeded
+  disco report            what each step has cost
+  disco module new NAME   a skeleton of a module
+
+Each command has --help with examples.";
 
 /// Brings this node to the state that its modules describe, and shows every difference first.
 #[derive(Debug, Parser)]
-#[command(name = "disco", version, max_term_width = 100)]
+#[command(name = "disco", version, max_term_width = 100, after_help = FIRST_MINUTES)]
 struct Disco {
     #[command(flatten)]
     global: Global,
@@ -35,6 +49,16 @@ pub struct Global {
     /// This node's name [default: the host name]
     #[arg(long, global = true, value_name = "NAME")]
     pub node: Option<String>,
+    /// Colour: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN",
+        hide_possible_values = true
+    )]
+    pub color: Color,
 }
 
 impl Global {
@@ -48,12 +72,25 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run this node's modules in a sandbox, show every difference, merge if all succeeded
+    Dance(dance::Args),
     /// Read and change the parameters in disco's own folder
     Param(param::Args),
     /// Make modules, and show their order
     Module(module::Args),
     /// Show every setting with its value and where that came from
     Settings(settings::Args),
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  disco completions bash > /etc/bash_completion.d/disco")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:\n  disco man > /usr/local/share/man/man1/disco.1")]
+    Man,
+    #[command(name = "__enter", hide = true)]
+    Enter,
 }
 
 /// The form of a list for other programs, or for people.
@@ -83,7 +120,7 @@ impl From<String> for Said {
 
 /// Runs the command that these arguments (the program's name first) ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let disco = match Disco::try_parse_from(arguments) {
+    let disco = match Disco::try_parse_from(unfold(arguments)) {
         Ok(disco) => disco,
         Err(error) => {
             // Nothing can be said when this fails; the exit code is the same.
@@ -91,32 +128,64 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Kind::Usage.exit_code() } else { ExitCode::SUCCESS };
         }
     };
-    let done = match disco.command {
-        Command::Param(args) => param::run(args, &disco.global),
-        Command::Module(args) => module::run(args, &disco.global),
-        Command::Settings(args) => settings::run(args, &disco.global),
-    };
-    match done.and_then(say) {
-        Ok(()) => ExitCode::SUCCESS,
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let mut terminal = Terminal::new(disco.global.color, no_color);
+    match perform(disco, &mut terminal) {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::Failed) => Kind::Failed.exit_code(),
+        Ok(Exit::Signal(signal)) => {
+            // It returns only for a signal that ends nobody; then the code says it.
+            let _ = interrupt::end_by(signal);
+            Kind::Interrupted.exit_code()
+        }
         Err(failure) => {
-            // Nothing can be said when this fails; the exit code still says what kind it was.
-            let _ = write!(io::stderr(), "{failure}");
+            for line in failure.to_string().lines() {
+                terminal.say(line);
+            }
             failure.kind.exit_code()
         }
     }
 }
 
-fn say(said: Said) -> Result<(), Failure> {
+fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let global = &disco.global;
+    let said = match disco.command {
+        Command::Dance(args) => return dance::run(&args, global, terminal),
+        Command::Enter => {
+            let done = inside::main().map(|()| Exit::Done);
+            return done.map_err(|error| Failure::from_error(Kind::Software, &error));
+        }
+        Command::Param(args) => param::run(args, global)?,
+        Command::Module(args) => module::run(args, global)?,
+        Command::Settings(args) => settings::run(args, global)?,
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Disco::command(), "disco", &mut text);
+            String::from_utf8_lossy(&text).into_owned().into()
+        }
+        Command::Man => {
+            let mut text = Vec::new();
+            let written = clap_mangen::Man::new(Disco::command()).render(&mut text);
+            written
+                .map_err(|error| Failure::new(Kind::Software, "cannot write the manual").because(&error))?;
+            String::from_utf8_lossy(&text).into_owned().into()
+        }
+    };
     for warning in &said.warnings {
-        // A warning that cannot be written must not stop the result.
-        let _ = writeln!(io::stderr(), "warning: {warning}");
+        terminal.say_at(Level::Warning, warning);
     }
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(said.result.as_bytes()).and_then(|()| stdout.flush()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(|error| Failure::new(Kind::Io, "cannot write the result").because(&error)),
+    terminal.results(&said.result);
+    Ok(Exit::Done)
+}
+
+/// The old names: `disco-param dump` is `disco param dump`.
+fn unfold(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let name = arguments.first().and_then(|name| Path::new(name).file_name()?.to_str().map(str::to_owned));
+    if let Some(command) = name.as_deref().and_then(|name| name.strip_prefix("disco-")) {
+        arguments.splice(..1, std::iter::once("disco".into()).chain(command.split('-').map(OsString::from)));
     }
+    arguments
 }
 
 #[cfg(test)]
@@ -125,7 +194,13 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        use clap::CommandFactory as _;
         Disco::command().debug_assert();
+    }
+
+    #[test]
+    fn old_names_are_commands() {
+        let unfolded = |words: &[&str]| unfold(words.iter().map(OsString::from));
+        assert_eq!(unfolded(&["/usr/bin/disco-param", "dump"]), ["disco", "param", "dump"]);
+        assert_eq!(unfolded(&["disco", "dance"]), ["disco", "dance"]);
     }
 }

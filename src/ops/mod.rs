@@ -1,5 +1,6 @@
 //! One function a command: what it does, from the parts below. No printing, no arguments, no exit codes.
 
+pub mod dance;
 pub mod gather;
 pub mod modules;
 pub mod params;

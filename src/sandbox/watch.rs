@@ -58,16 +58,24 @@ impl Sandbox {
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<TaskRun, SandboxError> {
-        let (stdout, theirs_out) = cannot("make a pipe", rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into))?;
-        let (stderr, theirs_err) = cannot("make a pipe", rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into))?;
+        let (stdout, theirs_out) = cannot(
+            "make a pipe",
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into),
+        )?;
+        let (stderr, theirs_err) = cannot(
+            "make a pipe",
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into),
+        )?;
         let mut fds = vec![theirs_out.as_fd(), theirs_err.as_fd()];
         fds.extend(spool.map(|spool| spool.as_fd()));
         cannot("reach the inside", self.channel.send(&ToInside::Run(task), &fds))?;
         drop((theirs_out, theirs_err));
         let mut watch = Watch {
             streams: [
-                Lines::new(Stream::Stdout, stdout).map_err(|source| SandboxError::Cannot { action: "make a pipe", source })?,
-                Lines::new(Stream::Stderr, stderr).map_err(|source| SandboxError::Cannot { action: "make a pipe", source })?,
+                Lines::new(Stream::Stdout, stdout)
+                    .map_err(|source| SandboxError::Cannot { action: "make a pipe", source })?,
+                Lines::new(Stream::Stderr, stderr)
+                    .map_err(|source| SandboxError::Cannot { action: "make a pipe", source })?,
             ],
             shimmed: false,
             on_event,
@@ -95,13 +103,18 @@ impl Sandbox {
     ) -> Result<(super::protocol::TaskEnd, Option<Stop>), SandboxError> {
         let mut stopped = None;
         loop {
-            let mut fds = vec![PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.shims, PollFlags::IN)];
+            let mut fds =
+                vec![PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.shims, PollFlags::IN)];
             if stopped.is_none() {
                 fds.push(PollFd::new(interrupt, PollFlags::IN));
             }
-            fds.extend(watch.streams.iter().filter(|l| !l.ended).map(|l| PollFd::new(&l.from, PollFlags::IN)));
+            fds.extend(
+                watch.streams.iter().filter(|l| !l.ended).map(|l| PollFd::new(&l.from, PollFlags::IN)),
+            );
             let left = deadline.saturating_duration_since(Instant::now());
-            let wait = stopped.is_none().then(|| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
+            let wait = stopped
+                .is_none()
+                .then(|| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
             match poll(&mut fds, wait.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return cannot("watch a step", Err(errno.into())),
@@ -136,9 +149,13 @@ impl Sandbox {
 
     /// Answers one shim. A shim that cannot be answered gets no answer, says so itself, and fails its caller.
     fn answer(&self, watch: &mut Watch<'_>) {
-        let Ok(socket) = rustix::net::accept_with(&self.shims, rustix::net::SocketFlags::CLOEXEC) else { return };
+        let Ok(socket) = rustix::net::accept_with(&self.shims, rustix::net::SocketFlags::CLOEXEC) else {
+            return;
+        };
         let patience = Some(Duration::from_secs(2));
-        if rustix::net::sockopt::set_socket_timeout(&socket, rustix::net::sockopt::Timeout::Recv, patience).is_err() {
+        if rustix::net::sockopt::set_socket_timeout(&socket, rustix::net::sockopt::Timeout::Recv, patience)
+            .is_err()
+        {
             return;
         }
         let channel = Channel::from(socket);
@@ -155,7 +172,9 @@ impl Sandbox {
             let stderr = format!("{}: {error}\n", question.program.display());
             Answer::Say { stdout: String::new(), stderr, status: 1 }
         };
-        let Some(name) = name_of(&question.program) else { return (failed(io::ErrorKind::NotFound.into()), None) };
+        let Some(name) = name_of(&question.program) else {
+            return (failed(io::ErrorKind::NotFound.into()), None);
+        };
         let arguments = question.argv.get(1..).unwrap_or_default();
         let verdict = verdict(name, arguments);
         if matches!(verdict, Verdict::Effect | Verdict::FilesAndEffect) {

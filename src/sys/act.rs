@@ -62,7 +62,8 @@ fn wait_within(pid: u32, limit: Duration) -> io::Result<Outcome> {
     let mut timed_out = false;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let wait = rustix::event::Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+        let wait =
+            rustix::event::Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
         let mut watched = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
         match rustix::event::poll(&mut watched, Some(&wait)) {
             Ok(0) => {
@@ -118,7 +119,10 @@ mod tests {
     #[test]
     fn endings_are_told() {
         assert_eq!(run(&action("exit 4"), Duration::from_secs(5)).outcome, Outcome::Exited { status: 4 });
-        assert_eq!(run(&action("exec sleep 20"), Duration::from_millis(1)).outcome, Outcome::TimedOut { seconds: 0 });
+        assert_eq!(
+            run(&action("exec sleep 20"), Duration::from_millis(1)).outcome,
+            Outcome::TimedOut { seconds: 0 }
+        );
         let missing = Action { program: "/no/such/program".into(), ..action("") };
         assert!(matches!(run(&missing, Duration::from_secs(5)).outcome, Outcome::Failed { .. }));
     }

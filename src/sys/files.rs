@@ -43,6 +43,12 @@ pub fn read_to_string(path: &Path) -> Result<String, FileError> {
     fs::read_to_string(path).map_err(FileError::at("read", path))
 }
 
+/// The permission bits of a file.
+pub fn mode(path: &Path) -> Result<u32, FileError> {
+    let metadata = fs::metadata(path).map_err(FileError::at("look at", path))?;
+    Ok(metadata.permissions().mode() & 0o777)
+}
+
 /// The text of a file, or none where there is no such file.
 pub fn read_if_there(path: &Path) -> Result<Option<String>, FileError> {
     match fs::read_to_string(path) {

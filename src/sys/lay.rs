@@ -73,14 +73,16 @@ pub fn file(content: &mut File, target: &Path, mode: u32) -> Result<(), LayError
         Ok(there) if there.is_dir() => return refused("write", target, "a folder is in its place"),
         Ok(there) if there.is_file() => {
             if !same(content, target)? {
-                let mut old = named("write", target, OpenOptions::new().write(true).truncate(true).open(target))?;
+                let mut old =
+                    named("write", target, OpenOptions::new().write(true).truncate(true).open(target))?;
                 copy(content, &mut old, target)?;
             }
             return Ok(());
         }
         Ok(_) => named("replace", target, fs::remove_file(target))?,
     }
-    let mut new = named("create", target, OpenOptions::new().write(true).create_new(true).mode(0o600).open(target))?;
+    let mut new =
+        named("create", target, OpenOptions::new().write(true).create_new(true).mode(0o600).open(target))?;
     copy(content, &mut new, target)?;
     named("set the mode of", target, new.set_permissions(Permissions::from_mode(mode)))
 }

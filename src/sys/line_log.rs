@@ -31,7 +31,12 @@ impl LineLog {
                 if let Some(parent) = path.parent() {
                     super::files::create_dirs(parent, 0o700)?;
                 }
-                let open = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(FileError::at("write", &path))?;
+                let open = OpenOptions::new()
+                    .append(true)
+                    .create(true)
+                    .mode(0o600)
+                    .open(&path)
+                    .map_err(FileError::at("write", &path))?;
                 self.file.insert(BufWriter::new(open))
             }
         };

@@ -39,7 +39,12 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock, and writes `holder` into its file for whoever is refused. With `wait` it waits for its turn, and
     /// tells `on_wait` once whom for.
-    pub fn take(path: &Path, holder: &str, wait: bool, on_wait: &mut dyn FnMut(&str)) -> Result<Lock, LockError> {
+    pub fn take(
+        path: &Path,
+        holder: &str,
+        wait: bool,
+        on_wait: &mut dyn FnMut(&str),
+    ) -> Result<Lock, LockError> {
         let failed = |source: io::Error| LockError::Io { path: path.to_owned(), source };
         let mut file = OpenOptions::new()
             .read(true)
@@ -59,7 +64,8 @@ impl Lock {
                     return Err(LockError::Busy { path: path.to_owned(), holder });
                 }
                 on_wait(&holder);
-                rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|errno| failed(errno.into()))?;
+                rustix::fs::flock(&file, FlockOperation::LockExclusive)
+                    .map_err(|errno| failed(errno.into()))?;
             }
             Err(errno) => return Err(failed(errno.into())),
         }
@@ -88,7 +94,10 @@ mod tests {
         let path = dir.path().join("lock");
         let first = Lock::take(&path, "pid 1, since noon", false, &mut |_| {}).unwrap();
         let refused = Lock::take(&path, "pid 2", false, &mut |_| {}).unwrap_err();
-        assert!(matches!(&refused, LockError::Busy { holder, .. } if holder == "pid 1, since noon"), "{refused}");
+        assert!(
+            matches!(&refused, LockError::Busy { holder, .. } if holder == "pid 1, since noon"),
+            "{refused}"
+        );
         first.release().unwrap();
         Lock::take(&path, "pid 2", false, &mut |_| {}).unwrap();
     }

@@ -83,13 +83,15 @@ mod tests {
     #[test]
     fn a_look_is_bounded() {
         let script = |text: &str| ["-c".to_owned(), text.to_owned()];
-        let seen = run(Path::new("/bin/sh"), &script("echo a; echo b >&2; exit 3"), Duration::from_secs(5)).unwrap();
+        let seen =
+            run(Path::new("/bin/sh"), &script("echo a; echo b >&2; exit 3"), Duration::from_secs(5)).unwrap();
         assert_eq!((seen.stdout.as_str(), seen.stderr.as_str(), seen.status), ("a\n", "b\n", 3));
         let started = Instant::now();
         let seen = run(Path::new("/bin/sh"), &script("exec sleep 20"), Duration::from_millis(50)).unwrap();
         assert_eq!(seen.status, 124);
         assert!(started.elapsed() < Duration::from_secs(10));
-        let seen = run(Path::new("/bin/sh"), &script("yes | head -c 1000000"), Duration::from_secs(5)).unwrap();
+        let seen =
+            run(Path::new("/bin/sh"), &script("yes | head -c 1000000"), Duration::from_secs(5)).unwrap();
         assert_eq!(seen.stdout.len() as u64, MOST_OUTPUT);
     }
 }

@@ -35,7 +35,11 @@ pub fn fuse(fuse: BorrowedFd<'_>, at: &Path) -> Result<(), MountError> {
         "fd={},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other",
         fuse.as_raw_fd()
     );
-    named("mount the overlay", at, mount(Some("disco"), at, Some("fuse.disco"), MsFlags::MS_NODEV, Some(&*options)))
+    named(
+        "mount the overlay",
+        at,
+        mount(Some("disco"), at, Some("fuse.disco"), MsFlags::MS_NODEV, Some(&*options)),
+    )
 }
 
 /// A small file system in memory.
@@ -56,7 +60,8 @@ pub fn bind(source: &Path, at: &Path) -> Result<(), MountError> {
 
 /// Makes what is mounted at `at` read-only, without set-id programs and device nodes.
 pub fn make_read_only(at: &Path) -> Result<(), MountError> {
-    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let flags =
+        MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     named("make read-only", at, mount(NONE, at, NONE, flags, NONE))
 }
 

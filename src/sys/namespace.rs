@@ -39,8 +39,10 @@ pub fn close_inherited() -> Result<(), WallError> {
 
 /// Enters mount, ipc, uts and cgroup namespaces of its own, and a network namespace if `network`, with its loopback up.
 pub fn enter_new(network: bool) -> Result<(), WallError> {
-    let mut flags =
-        CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWCGROUP;
+    let mut flags = CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWCGROUP;
     flags.set(CloneFlags::CLONE_NEWNET, network);
     unshare(flags).map_err(|errno| WallError::new("enter new namespaces", errno))?;
     if network {
@@ -77,7 +79,9 @@ const KEPT: [Capability; 21] = [
 
 /// Drops every capability but those that a step keeps, for this process and whatever it executes.
 pub fn drop_capabilities() -> Result<(), WallError> {
-    let failed = |error: caps::errors::CapsError| WallError::new("drop capabilities", io::Error::other(error.to_string()));
+    let failed = |error: caps::errors::CapsError| {
+        WallError::new("drop capabilities", io::Error::other(error.to_string()))
+    };
     let held = caps::read(None, CapSet::Permitted).map_err(failed)?;
     let kept: caps::CapsHashSet = KEPT.into_iter().filter(|capability| held.contains(capability)).collect();
     for capability in caps::read(None, CapSet::Bounding).map_err(failed)? {

@@ -24,7 +24,8 @@ impl ScratchFolder {
         // The name with a dot is no run's: a sweep that comes between the folder and its lock does not see it.
         let hidden = storage.join(format!(".{name}"));
         fs::DirBuilder::new().mode(0o700).create(&hidden).map_err(failed)?;
-        let lock = Lock::take(&hidden.join("lock"), &format!("pid {}", std::process::id()), false, &mut |_| {})?;
+        let lock =
+            Lock::take(&hidden.join("lock"), &format!("pid {}", std::process::id()), false, &mut |_| {})?;
         fs::rename(&hidden, &path).map_err(failed)?;
         Ok(ScratchFolder { path, lock: Some(lock) })
     }
@@ -60,7 +61,9 @@ pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
     let mut removed = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed)?.path();
-        if path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b".")) || !path.join("lock").exists() {
+        if path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."))
+            || !path.join("lock").exists()
+        {
             continue;
         }
         match Lock::take(&path.join("lock"), "sweep", false, &mut |_| {}) {
@@ -80,7 +83,8 @@ fn remove(path: &Path) -> Result<(), LockError> {
     let failed = |source| LockError::Io { path: path.to_owned(), source };
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            for folder in walkdir::WalkDir::new(path).into_iter().flatten().filter(|e| e.file_type().is_dir()) {
+            for folder in walkdir::WalkDir::new(path).into_iter().flatten().filter(|e| e.file_type().is_dir())
+            {
                 fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).map_err(failed)?;
             }
             fs::remove_dir_all(path).map_err(failed)

@@ -35,7 +35,9 @@ pub enum InsideError {
 pub fn main() -> Result<(), InsideError> {
     namespace::close_inherited().map_err(|error| InsideError::Channel(io::Error::other(error)))?;
     let channel = Channel::from(io::stdin().as_fd().try_clone_to_owned().map_err(InsideError::Channel)?);
-    let Ok(Some((ToInside::Setup(setup), mut fds))) = channel.receive() else { return Err(InsideError::NotOurs) };
+    let Ok(Some((ToInside::Setup(setup), mut fds))) = channel.receive() else {
+        return Err(InsideError::NotOurs);
+    };
     let Some(fuse) = fds.pop() else { return Err(InsideError::NotOurs) };
     let say = |message: &FromInside, fds: &[OwnedFd]| {
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
@@ -52,7 +54,8 @@ pub fn main() -> Result<(), InsideError> {
     while let Some((message, fds)) = channel.receive::<ToInside>().map_err(InsideError::Channel)? {
         match message {
             ToInside::Run(task) => {
-                let answer = run(&channel, &task, fds).unwrap_or_else(|error| FromInside::Failed(chain(error)));
+                let answer =
+                    run(&channel, &task, fds).unwrap_or_else(|error| FromInside::Failed(chain(error)));
                 say(&answer, &[])?;
             }
             ToInside::Kill => {} // it came when the task had ended already
@@ -98,7 +101,9 @@ fn run(channel: &Channel, task: &Task, fds: Vec<OwnedFd>) -> io::Result<FromInsi
             }
         }
     }
-    let Some(init) = wait::wait(pid)? else { return Err(io::Error::other("the task's first process is lost")) };
+    let Some(init) = wait::wait(pid)? else {
+        return Err(io::Error::other("the task's first process is lost"));
+    };
     // The report is there unless init was killed; then its own figures, which include whom it had waited for, must do.
     let reported = match init.outcome {
         Outcome::Signaled { .. } => None,

@@ -78,7 +78,17 @@ pub fn raise_for_task() -> Result<(), Error> {
             mount::make_read_only(&path)?;
         }
     }
-    for name in ["kcore", "keys", "timer_list", "sched_debug", "latency_stats", "kmsg", "kpagecount", "kpageflags", "kpagecgroup"] {
+    for name in [
+        "kcore",
+        "keys",
+        "timer_list",
+        "sched_debug",
+        "latency_stats",
+        "kmsg",
+        "kpagecount",
+        "kpageflags",
+        "kpagecgroup",
+    ] {
         let path = proc.join(name);
         if path.exists() {
             mount::bind(Path::new("/dev/null"), &path)?;
@@ -101,7 +111,12 @@ fn devices(dev: &Path) -> Result<(), Error> {
         }
     }
     for (name, kind, flags, options) in [
-        ("pts", "devpts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,gid=5"),
+        (
+            "pts",
+            "devpts",
+            MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+            "newinstance,ptmxmode=0666,mode=620,gid=5",
+        ),
         ("shm", "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=1777"),
         ("mqueue", "mqueue", QUIET, ""),
     ] {

@@ -31,7 +31,16 @@ const SYSTEMCTL_LOOKS: [&str; 12] = [
 
 /// Verbs of systemctl(1) that make and remove symlinks.
 const SYSTEMCTL_FILES: [&str; 11] = [
-    "enable", "disable", "mask", "unmask", "preset", "preset-all", "reenable", "revert", "set-default", "add-wants",
+    "enable",
+    "disable",
+    "mask",
+    "unmask",
+    "preset",
+    "preset-all",
+    "reenable",
+    "revert",
+    "set-default",
+    "add-wants",
     "add-requires",
 ];
 
@@ -54,7 +63,8 @@ pub fn verdict(name: &str, arguments: &[String]) -> Verdict {
             Some(_) => Verdict::Effect,
         },
         "service" | "invoke-rc.d" | "rc-service" => {
-            let looks = has("--status-all") || has("--help") || has("--version") || has("--query") || has("--list");
+            let looks =
+                has("--status-all") || has("--help") || has("--version") || has("--query") || has("--list");
             if looks || words.nth(1) == Some("status") { Verdict::Look } else { Verdict::Effect }
         }
         "initctl" => match words.next() {

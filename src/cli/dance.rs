@@ -1,0 +1,187 @@
+//! `disco dance`: the text of a run as it goes on, in the classic form, and its exit code.
+
+use crate::changes::diff::DiffStyle;
+use crate::changes::text;
+use crate::cli::Global;
+use crate::cli::exit::{Exit, Failure, Kind};
+use crate::cli::terminal::{Level, Terminal};
+use crate::model::run::{Mode, RunOutcome, RunRecord};
+use crate::model::step::{ModuleOutcome, Stream};
+use crate::ops::dance::{self, DanceError, DanceEvent, Options};
+use crate::ops::settings::settings;
+use crate::settings::table::Name;
+use crate::sys::interrupt::Interrupt;
+
+const EXAMPLES: &str = "\
+Examples:
+  disco dance --noop             show what a run would change, and change nothing
+  disco dance                    run, show, and merge if everything has succeeded
+  NOOP=true disco dance          the same as --noop
+  disco dance --noop --server rsync://master.example.com
+  disco dance --diff unified     differences as in a patch
+
+Exit status: 0 done; 1 a step or action failed; 65 a bad module; 69 the master is
+unavailable; 75 another live run is under way.";
+
+/// Fetch this node's modules, run them in a sandbox, show every difference, merge if all succeeded.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Stop before the merge: show everything, change nothing
+    #[arg(long)]
+    pub noop: bool,
+    /// The master: rsync://HOST[:PORT], [USER@]HOST or a folder
+    #[arg(long, value_name = "URI")]
+    pub server: Option<String>,
+    /// Whose network the steps see
+    #[arg(long, value_name = "none|host")]
+    pub network: Option<String>,
+    /// Seconds that a step may take
+    #[arg(long, value_name = "SECONDS")]
+    pub step_timeout: Option<String>,
+    /// How differences of content are shown
+    #[arg(long, value_enum, default_value = "normal")]
+    pub diff: Diff,
+    /// Wait for another live run instead of refusing
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// The forms of a difference, for the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Diff {
+    /// As diff(1) prints it
+    Normal,
+    /// As in a patch
+    Unified,
+    /// Counts of lines
+    Stat,
+    /// None
+    None,
+}
+
+impl From<Diff> for DiffStyle {
+    fn from(diff: Diff) -> DiffStyle {
+        match diff {
+            Diff::Normal => DiffStyle::Normal,
+            Diff::Unified => DiffStyle::Unified,
+            Diff::Stat => DiffStyle::Stat,
+            Diff::None => DiffStyle::None,
+        }
+    }
+}
+
+/// Does the dance and tells it.
+pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let mut flags = global.flags();
+    let said = [
+        (Name::Noop, args.noop.then(|| "true".to_owned())),
+        (Name::ServerUri, args.server.clone()),
+        (Name::Network, args.network.clone()),
+        (Name::StepTimeout, args.step_timeout.clone()),
+    ];
+    flags.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    let (settings, unknown) = settings(&flags)?;
+    for origin in unknown {
+        terminal.say_at(Level::Warning, &format!("{origin} is no setting of disco: see `disco settings`"));
+    }
+    let interrupt = Interrupt::watch()
+        .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
+    let style = args.diff.into();
+    let mode = settings.mode.value;
+    let mut tell = |event: DanceEvent<'_>| show(&event, mode, style, terminal);
+    match dance::dance(&settings, Options { wait: args.wait }, &interrupt, &mut tell) {
+        Ok(record) => {
+            terminal.say_at(Level::Info, &summary(&record));
+            Ok(exit_of(&record))
+        }
+        Err(DanceError::Interrupted(signal)) => {
+            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
+            Ok(Exit::Signal(signal))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, terminal: &mut Terminal) {
+    match event {
+        DanceEvent::Waiting { holder } => terminal.say_at(Level::Info, &format!("Waiting for {holder}")),
+        DanceEvent::Swept { path } => {
+            terminal
+                .say_at(Level::Warning, &format!("Removed what a killed run had left: {}", path.display()));
+        }
+        DanceEvent::Fetching { from } => terminal.progress(&format!("Fetching from {from}")),
+        DanceEvent::Planned { run, modules } => terminal.progress(&format!("Run {run}: {modules} modules")),
+        DanceEvent::Processing { module, at: _ } => {
+            terminal.result_at(Level::Info, &format!("Processing {module}"))
+        }
+        DanceEvent::Line { stream: Stream::Stdout, text, .. } => terminal.result(text),
+        DanceEvent::Line { stream: Stream::Stderr, text, .. } => terminal.say(text),
+        DanceEvent::Asked { action } => match mode {
+            Mode::Noop => {
+                terminal.result_at(Level::Warning, &format!("Would execute : {}", action.command()))
+            }
+            Mode::Live => terminal.say_at(Level::Info, &format!("Deferred : {}", action.command())),
+        },
+        DanceEvent::StepFailed { module, step, outcome } => {
+            terminal.say_at(Level::Error, &format!("{module}: {step}: {outcome}"));
+        }
+        DanceEvent::Skipped { module, because } => {
+            terminal.say_at(Level::Error, &format!("{module}: not run, because {because} did not succeed"));
+        }
+        DanceEvent::Changed { changes, .. } => {
+            terminal.results(&text::change_set(changes, style));
+        }
+        DanceEvent::Merged { changes } => {
+            terminal.say_at(Level::Info, &format!("Merged {}", count(*changes, "change")))
+        }
+        DanceEvent::NotMerged { path, why } => {
+            terminal.say_at(Level::Warning, &format!("Not merged : {path} : {why}"))
+        }
+        DanceEvent::Executed { action, outcome, output } => {
+            for line in output.lines() {
+                terminal.say(line);
+            }
+            let level = if outcome.is_done() { Level::Info } else { Level::Error };
+            terminal.say_at(level, &format!("Executed : {} : {outcome}", action.command()));
+        }
+    }
+}
+
+/// One line that says how the run ended, what it found, and where to read more.
+fn summary(record: &RunRecord) -> String {
+    let changes: usize = record.modules.iter().map(|module| module.changes.0.len()).sum();
+    let (changes, actions) = (count(changes, "change"), count(record.actions.len(), "action"));
+    let failed = record.modules.iter().filter(|module| module.outcome != ModuleOutcome::Done).count();
+    let ended = match &record.outcome {
+        RunOutcome::Shown => format!("NOOP: {changes} and {actions} pending, nothing merged"),
+        RunOutcome::Merged => format!("merged: {changes}, {actions} executed"),
+        RunOutcome::Failed => {
+            format!("failed in {} of {}: nothing merged", failed, count(record.modules.len(), "module"))
+        }
+        RunOutcome::ActionFailed => {
+            format!("merged: {changes}, but an action failed and later ones were not run")
+        }
+        RunOutcome::Unfinished
+        | RunOutcome::NotStarted { .. }
+        | RunOutcome::MergeFailed { .. }
+        | RunOutcome::Interrupted { .. } => "not finished".to_owned(),
+    };
+    format!("Run {}: {ended} (`disco report` says what it cost)", record.run)
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+fn exit_of(record: &RunRecord) -> Exit {
+    match &record.outcome {
+        RunOutcome::Shown | RunOutcome::Merged => Exit::Done,
+        RunOutcome::Interrupted { signal } => Exit::Signal(*signal),
+        RunOutcome::Failed
+        | RunOutcome::ActionFailed
+        | RunOutcome::Unfinished
+        | RunOutcome::NotStarted { .. }
+        | RunOutcome::MergeFailed { .. } => Exit::Failed,
+    }
+}

@@ -1,0 +1,138 @@
+//! The one way to the user: results to standard output, all else to standard error; colour on terminals only.
+
+use std::io::{self, IsTerminal, Write};
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a line is; the word that it starts with, and its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// `info:`
+    Info,
+    /// `warning:`
+    Warning,
+    /// `error:`
+    Error,
+    /// `report:`
+    Report,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Level::Info => "info:",
+            Level::Warning => "warning:",
+            Level::Error => "error:",
+            Level::Report => "report:",
+        }
+    }
+
+    fn color(self) -> &'static str {
+        match self {
+            Level::Info | Level::Report => "\x1b[0;36;40m",
+            Level::Warning => "\x1b[0;33;40m",
+            Level::Error => "\x1b[0;31;40m",
+        }
+    }
+}
+
+/// Standard output and standard error, as the user wants them.
+#[derive(Debug)]
+pub struct Terminal {
+    color_out: bool,
+    color_err: bool,
+    progress: bool,
+    broken: bool,
+}
+
+impl Terminal {
+    /// For this process's streams. `no_color` says whether NO_COLOR is set and not empty.
+    pub fn new(color: Color, no_color: bool) -> Terminal {
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let want = |terminal: bool| match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !no_color,
+        };
+        Terminal { color_out: want(out), color_err: want(err), progress: err, broken: false }
+    }
+
+    /// A line of the result.
+    pub fn result(&mut self, text: &str) {
+        let text = paint(text, self.color_out);
+        self.broken |= put(&mut io::stdout().lock(), &text).is_err();
+    }
+
+    /// The lines of the result.
+    pub fn results(&mut self, text: &str) {
+        for line in text.split_terminator('\n') {
+            self.result(line);
+        }
+    }
+
+    /// A line of the result with its level.
+    pub fn result_at(&mut self, level: Level, text: &str) {
+        self.result(&format!("{} {text}", level.word()));
+    }
+
+    /// Anything else: warnings, errors, what a script says on its standard error.
+    pub fn say(&mut self, text: &str) {
+        let text = paint(text, self.color_err);
+        // With standard error gone there is nobody left to tell.
+        let _ = put(&mut io::stderr().lock(), &text);
+    }
+
+    /// Anything else, with its level.
+    pub fn say_at(&mut self, level: Level, text: &str) {
+        self.say(&format!("{} {text}", level.word()));
+    }
+
+    /// What goes on, for somebody who waits at a terminal; nothing of the kind in a pipe.
+    pub fn progress(&mut self, text: &str) {
+        if self.progress {
+            self.say_at(Level::Info, text);
+        }
+    }
+
+    /// Whether standard output could not be written, as when a pager has been left.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+}
+
+/// Colours a line by the level that it starts with.
+fn paint(text: &str, color: bool) -> String {
+    let levels = [Level::Info, Level::Warning, Level::Error, Level::Report];
+    match levels.into_iter().find(|level| color && text.starts_with(level.word())) {
+        Some(level) => format!("{}{}\x1b[0m{}", level.color(), level.word(), &text[level.word().len()..]),
+        None => text.to_owned(),
+    }
+}
+
+fn put(to: &mut impl Write, text: &str) -> io::Result<()> {
+    to.write_all(text.as_bytes())?;
+    to.write_all(b"\n")?;
+    to.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_level_is_coloured() {
+        assert_eq!(paint("info: x", true), "\x1b[0;36;40minfo:\x1b[0m x");
+        assert_eq!(paint("info: x", false), "info: x");
+        assert_eq!(paint("> info: x", true), "> info: x");
+    }
+}

@@ -1,0 +1,103 @@
+//! What a dance tells while it goes on. Whoever prints decides on the words.
+
+use std::path::Path;
+
+use crate::model::action::Action;
+use crate::model::change::ChangeSet;
+use crate::model::names::{ModuleName, RunId};
+use crate::model::path::RootedPath;
+use crate::model::step::{Outcome, Stream};
+
+/// Something that a dance did, or that was done in it.
+#[derive(Debug)]
+pub enum DanceEvent<'a> {
+    /// Another live run holds the run lock, and this one waits for it.
+    Waiting {
+        /// Who holds it, in its own words.
+        holder: &'a str,
+    },
+    /// What a killed run had left was removed.
+    Swept {
+        /// Where it was.
+        path: &'a Path,
+    },
+    /// It fetches from the master.
+    Fetching {
+        /// The master's address.
+        from: &'a str,
+    },
+    /// The run has its order of modules.
+    Planned {
+        /// The run.
+        run: &'a RunId,
+        /// How many modules there are.
+        modules: usize,
+    },
+    /// A module begins.
+    Processing {
+        /// Which.
+        module: &'a ModuleName,
+        /// Its place, from 1.
+        at: usize,
+    },
+    /// A step printed a line.
+    Line {
+        /// The module.
+        module: &'a ModuleName,
+        /// The step.
+        step: &'a str,
+        /// Where.
+        stream: Stream,
+        /// What.
+        text: &'a str,
+    },
+    /// A step asked for an effect on the running system; it was recorded and not made.
+    Asked {
+        /// For what.
+        action: &'a Action,
+    },
+    /// A step failed; its module ends here.
+    StepFailed {
+        /// The module.
+        module: &'a ModuleName,
+        /// The step.
+        step: &'a str,
+        /// How.
+        outcome: &'a Outcome,
+    },
+    /// A module is not run, because one that it needs did not succeed.
+    Skipped {
+        /// The module.
+        module: &'a ModuleName,
+        /// The one that it needs.
+        because: &'a ModuleName,
+    },
+    /// What a module changed.
+    Changed {
+        /// The module.
+        module: &'a ModuleName,
+        /// Against the state before it.
+        changes: &'a ChangeSet,
+    },
+    /// Everything is merged.
+    Merged {
+        /// How many objects differ.
+        changes: usize,
+    },
+    /// Something that the merge left out, and why.
+    NotMerged {
+        /// Where.
+        path: &'a RootedPath,
+        /// Why.
+        why: &'a str,
+    },
+    /// A recorded action was run on the live system.
+    Executed {
+        /// Which.
+        action: &'a Action,
+        /// How it went.
+        outcome: &'a Outcome,
+        /// What it printed.
+        output: &'a str,
+    },
+}

@@ -1,0 +1,82 @@
+//! The end of a run: NOOP stops here; live merges if everything succeeded, then runs the recorded actions.
+
+use crate::merge;
+use crate::model::run::{Mode, RunOutcome};
+use crate::sandbox::{self, Scratch};
+use crate::settings::Settings;
+use crate::sys::act;
+use crate::sys::interrupt::Interrupt;
+use crate::sys::tree::Root;
+
+use super::differences::Differences;
+use super::{DanceError, DanceEvent, Run, modules};
+
+/// Decides how the run ends. Takes the sealed scratchpad: nothing else can be merged.
+pub(super) fn finish(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    interrupt: &Interrupt,
+    _sealed: &Scratch,
+    differences: &Differences,
+) -> Result<(), DanceError> {
+    if let Some(signal) = interrupt.signal() {
+        return Err(DanceError::Interrupted(signal));
+    }
+    run.record.outcome = match (modules::all_done(&run.record), run.record.mode) {
+        (false, _) => RunOutcome::Failed,
+        (true, Mode::Noop) => RunOutcome::Shown,
+        (true, Mode::Live) => {
+            merge_all(run, differences)?;
+            run.record.outcome = RunOutcome::Merged;
+            run.save()?;
+            act(run, settings)?
+        }
+    };
+    Ok(())
+}
+
+/// From here on a signal waits: the merge and its actions belong together.
+fn merge_all(run: &mut Run<'_>, differences: &Differences) -> Result<(), DanceError> {
+    let changes = differences.in_all();
+    let (upper, entries) = differences.scratchpad();
+    let live = Root::open("/".as_ref(), "live root")?;
+    let merged = run.metered("merge", |run| {
+        let (changes, live, private) = (&changes, &live, &sandbox::is_private_xattr);
+        let exclude = differences.excluded();
+        merge::merge(&merge::Source { changes, entries, upper, live, private, exclude, run: &run.record.run })
+    })?;
+    for path in &merged.sockets {
+        (run.on_event)(DanceEvent::NotMerged {
+            path,
+            why: "a socket lives with the process that listens on it",
+        });
+    }
+    for path in &merged.left {
+        (run.on_event)(DanceEvent::NotMerged {
+            path,
+            why: "set aside by the merge, and could not be removed",
+        });
+    }
+    (run.on_event)(DanceEvent::Merged { changes: changes.0.len() });
+    Ok(())
+}
+
+/// Runs the recorded actions in their order, up to the first that fails.
+fn act(run: &mut Run<'_>, settings: &Settings) -> Result<RunOutcome, DanceError> {
+    for at in 0..run.record.actions.len() {
+        let action = run.record.actions[at].action.clone();
+        let acted = act::run(&action, settings.step_timeout.value);
+        (run.on_event)(DanceEvent::Executed {
+            action: &action,
+            outcome: &acted.outcome,
+            output: &acted.output,
+        });
+        let failed = !acted.outcome.is_done();
+        run.record.actions[at].outcome = Some(acted.outcome);
+        run.save()?;
+        if failed {
+            return Ok(RunOutcome::ActionFailed);
+        }
+    }
+    Ok(RunOutcome::Merged)
+}

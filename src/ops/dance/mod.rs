@@ -1,0 +1,257 @@
+//! The dance: fetch, plan, run everything in one sandbox, show, and (live, if all succeeded) merge and act.
+//!
+//! One path for NOOP and live: a NOOP run is a live run that stops before the merge. An `Err` means that disco could not
+//! do its part; a module that fails is in the record.
+
+mod differences;
+mod event;
+mod finish;
+mod modules;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::changes::scan::ScanError;
+use crate::merge::MergeError;
+use crate::model::names::{ModuleName, RunId};
+use crate::model::path::{PathError, RootedPath};
+use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
+use crate::model::step::Cost;
+use crate::model::truth::Truth;
+use crate::ops::gather::{self, GatherError};
+use crate::render;
+use crate::runs::{RunError, Runs};
+use crate::sandbox::{Sandbox, SandboxError, Spec};
+use crate::settings::{Network, Settings};
+use crate::step::{self, StepError};
+use crate::sys::clock::{self, Meter};
+use crate::sys::files::{self, FileError};
+use crate::sys::interrupt::Interrupt;
+use crate::sys::lock::{Lock, LockError};
+use crate::sys::scratch::{self, ScratchFolder};
+
+pub use event::DanceEvent;
+
+/// A dance that disco could not do. Nothing is merged, unless the error is the merge's own and says so.
+#[derive(Debug, Error)]
+pub enum DanceError {
+    /// Another live run is under way.
+    #[error("another live run is under way")]
+    Busy(#[source] LockError),
+    /// A folder of disco's own could not be made, locked or removed.
+    #[error("cannot prepare the run")]
+    Prepare(#[source] LockError),
+    /// The modules could not be had or ordered. Nothing has run.
+    #[error(transparent)]
+    Gather(#[from] GatherError),
+    /// The sandbox could not be opened or used.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A step could not be run or recorded.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// The differences could not be found.
+    #[error("cannot find the differences")]
+    Scan(#[from] ScanError),
+    /// The merge could not be done.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// The record could not be kept.
+    #[error(transparent)]
+    Record(#[from] RunError),
+    /// A file of disco's own could not be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// disco's home is no plain path.
+    #[error("disco's home must be an absolute path without '..'")]
+    Home(#[source] PathError),
+    /// A signal asked to stop; nothing is merged.
+    #[error("interrupted by signal {0}; nothing is merged")]
+    Interrupted(i32),
+}
+
+/// How a dance is to go, beyond the settings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Wait for another live run instead of refusing.
+    pub wait: bool,
+}
+
+/// A run under way.
+struct Run<'a> {
+    record: RunRecord,
+    folder: PathBuf,
+    runs: Runs,
+    fetched: BTreeMap<ModuleName, Cost>,
+    on_event: &'a mut dyn FnMut(DanceEvent<'_>),
+}
+
+impl Run<'_> {
+    fn save(&self) -> Result<(), DanceError> {
+        Ok(self.runs.save(&self.record)?)
+    }
+
+    /// Does a part of disco's own work, and keeps what it cost.
+    fn metered<T>(&mut self, part: &str, work: impl FnOnce(&mut Self) -> T) -> T {
+        let meter = Meter::start();
+        let result = work(self);
+        self.record.internal.push(InternalCost { part: part.to_owned(), cost: meter.stop() });
+        result
+    }
+}
+
+/// Does the dance, and returns its record, which is on disk by then.
+pub fn dance(
+    settings: &Settings,
+    options: Options,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<RunRecord, DanceError> {
+    let mode = settings.mode.value;
+    prepare_home(settings)?;
+    let id = new_run_id();
+    let _lock = match mode {
+        Mode::Live => Some(take_run_lock(settings, options, &id, on_event)?),
+        Mode::Noop => None,
+    };
+    for path in scratch::sweep(&settings.storage.value).map_err(DanceError::Prepare)? {
+        on_event(DanceEvent::Swept { path: &path });
+    }
+    let scratch = ScratchFolder::create(&settings.storage.value, id.as_str()).map_err(DanceError::Prepare)?;
+    let runs = Runs::new(&settings.home.value);
+    let mut run = Run {
+        folder: runs.folder(&id),
+        record: new_record(settings, id, mode),
+        runs,
+        fetched: BTreeMap::new(),
+        on_event,
+    };
+    run.save()?;
+    let result = run_in(&mut run, settings, interrupt, &scratch);
+    run.record.ended = Some(clock::now());
+    if let Err(error) = &result {
+        run.record.outcome = match error {
+            DanceError::Interrupted(signal) => RunOutcome::Interrupted { signal: *signal },
+            DanceError::Merge(_) => RunOutcome::MergeFailed { reason: in_full(error) },
+            _ if run.record.modules.is_empty() => RunOutcome::NotStarted { reason: in_full(error) },
+            _ => RunOutcome::Failed,
+        };
+    }
+    run.save()?;
+    run.runs.prune(settings.keep_runs.value)?;
+    scratch.remove().map_err(DanceError::Prepare)?;
+    result.map(|()| run.record)
+}
+
+/// Everything between the opening of the record and its closing.
+fn run_in(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    interrupt: &Interrupt,
+    scratch: &ScratchFolder,
+) -> Result<(), DanceError> {
+    let view = scratch.path().join("view");
+    (run.on_event)(DanceEvent::Fetching { from: settings.server_uri.value.as_deref().unwrap_or_default() });
+    let gathered = gather::gather(settings, &view, interrupt.flag())
+        .map_err(|error| interrupted(interrupt, error.into()))?;
+    run.record.internal.extend(gathered.internal);
+    run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
+    run.fetched = gathered.fetched;
+    run.save()?;
+    (run.on_event)(DanceEvent::Planned { run: &run.record.run, modules: run.record.plan.len() });
+    let values = render::Context {
+        params: gathered.params,
+        hostname: settings.node.value.to_string(),
+        facts: gathered.facts,
+    };
+    let spec = Spec {
+        scratch: scratch.path(),
+        home: &settings.home.value,
+        view: &view,
+        hidden: vec![settings.storage.value.clone()],
+        own_network: settings.network.value == Network::None,
+    };
+    let mut sandbox = run.metered("sandbox", |_| Sandbox::open(&spec))?;
+    let context = step::Context {
+        node: &settings.node.value,
+        home: &settings.home.value,
+        view: &view,
+        values: &values,
+        limit: settings.step_timeout.value,
+        best_truth: if spec.own_network { Truth::Exact } else { Truth::Unknown },
+        interrupt,
+    };
+    let mut differences = differences::Differences::new(sandbox.layers(), excluded(settings)?)?;
+    modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)
+        .map_err(|error| interrupted(interrupt, error))?;
+    let sealed = sandbox.seal()?;
+    finish::finish(run, settings, interrupt, &sealed, &differences)
+}
+
+/// An error that a signal has caused is that signal.
+fn interrupted(interrupt: &Interrupt, error: DanceError) -> DanceError {
+    interrupt.signal().map_or(error, DanceError::Interrupted)
+}
+
+/// What never merges: disco's own folders.
+fn excluded(settings: &Settings) -> Result<Vec<RootedPath>, DanceError> {
+    [&settings.home.value, &settings.storage.value]
+        .into_iter()
+        .map(|path| RootedPath::new(path).map_err(DanceError::Home))
+        .collect()
+}
+
+fn prepare_home(settings: &Settings) -> Result<(), DanceError> {
+    files::create_dirs(&settings.home.value, 0o755)?;
+    for name in ["parameters", "modules", "runs"] {
+        files::create_dirs(&settings.home.value.join(name), 0o700)?;
+    }
+    Ok(())
+}
+
+fn take_run_lock(
+    settings: &Settings,
+    options: Options,
+    id: &RunId,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<Lock, DanceError> {
+    let holder = format!("run {id}, pid {}, since {}", std::process::id(), clock::now());
+    let mut on_wait = |holder: &str| on_event(DanceEvent::Waiting { holder });
+    Lock::take(&settings.home.value.join("lock"), &holder, options.wait, &mut on_wait).map_err(|error| {
+        match error {
+            LockError::Busy { .. } => DanceError::Busy(error),
+            LockError::Io { .. } => DanceError::Prepare(error),
+        }
+    })
+}
+
+fn new_run_id() -> RunId {
+    let id = format!("{}-{}", clock::stamp(), std::process::id());
+    // A stamp and a number are digits and dashes.
+    RunId::new(id).expect("a time stamp is a run id")
+}
+
+fn new_record(settings: &Settings, run: RunId, mode: Mode) -> RunRecord {
+    RunRecord {
+        schema: SCHEMA,
+        run,
+        node: settings.node.value.clone(),
+        mode,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: clock::now(),
+        ended: None,
+        outcome: RunOutcome::Unfinished,
+        plan: Vec::new(),
+        internal: Vec::new(),
+        modules: Vec::new(),
+        actions: Vec::new(),
+    }
+}
+
+/// An error and its causes on one line.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

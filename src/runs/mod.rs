@@ -1,0 +1,172 @@
+//! The records of runs, below `runs/` of disco's home: one folder a run, with `record.json` and what its steps printed.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::model::names::RunId;
+use crate::model::run::{RunRecord, SCHEMA};
+use crate::sys::files::{self, FileError, Ownership};
+use crate::sys::folders;
+
+/// A record that could not be kept or read.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// A file of it could not be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is no record.
+    #[error("the record of run {run} is damaged")]
+    Damaged {
+        /// Which run.
+        run: RunId,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A newer disco wrote it.
+    #[error("the record of run {run} has form {schema}, and this disco reads up to {SCHEMA}")]
+    Newer {
+        /// Which run.
+        run: RunId,
+        /// The form that it has.
+        schema: u32,
+    },
+    /// There is no such run.
+    #[error("there is no run {0}")]
+    NoSuchRun(RunId),
+    /// There is no run at all.
+    #[error("there is no run yet below {}", .0.display())]
+    NoRuns(PathBuf),
+}
+
+/// The folder of all records.
+#[derive(Debug, Clone)]
+pub struct Runs(PathBuf);
+
+impl Runs {
+    /// The records of that home.
+    pub fn new(home: &Path) -> Runs {
+        Runs(home.join("runs"))
+    }
+
+    /// The folder of one run, whether it is there or not.
+    pub fn folder(&self, run: &RunId) -> PathBuf {
+        self.0.join(run.as_str())
+    }
+
+    /// Saves a record whole: after a crash it is the old one or this one.
+    pub fn save(&self, record: &RunRecord) -> Result<(), RunError> {
+        let folder = self.folder(&record.run);
+        files::create_dirs(&folder, 0o700)?;
+        let damaged = |source| RunError::Damaged { run: record.run.clone(), source };
+        let mut json = serde_json::to_vec_pretty(record).map_err(damaged)?;
+        json.push(b'\n');
+        Ok(files::write_whole(&folder.join("record.json"), &json, Ownership::New(0o600))?)
+    }
+
+    /// The names of all runs that have a record, oldest first.
+    pub fn list(&self) -> Result<Vec<RunId>, RunError> {
+        if files::look(&self.0)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut runs = Vec::new();
+        for name in files::list_dir(&self.0)? {
+            let run = name.to_str().and_then(|name| RunId::new(name).ok());
+            if let Some(run) = run
+                && files::look(&self.folder(&run).join("record.json"))?.is_some()
+            {
+                runs.push(run);
+            }
+        }
+        runs.sort();
+        Ok(runs)
+    }
+
+    /// The record of one run.
+    pub fn load(&self, run: &RunId) -> Result<RunRecord, RunError> {
+        let path = self.folder(run).join("record.json");
+        let text = files::read_if_there(&path)?.ok_or_else(|| RunError::NoSuchRun(run.clone()))?;
+        parse(run, &text)
+    }
+
+    /// The record of the newest run.
+    pub fn latest(&self) -> Result<RunRecord, RunError> {
+        let newest = self.list()?.pop().ok_or_else(|| RunError::NoRuns(self.0.clone()))?;
+        self.load(&newest)
+    }
+
+    /// Removes the oldest, so that `keep` are left; returns what was removed.
+    pub fn prune(&self, keep: usize) -> Result<Vec<OsString>, RunError> {
+        let runs = self.list()?;
+        let surplus = runs.len().saturating_sub(keep);
+        runs.into_iter()
+            .take(surplus)
+            .map(|run| {
+                folders::remove_tree(&self.folder(&run))?;
+                Ok(OsString::from(String::from(run)))
+            })
+            .collect()
+    }
+}
+
+fn parse(run: &RunId, text: &str) -> Result<RunRecord, RunError> {
+    #[derive(Deserialize)]
+    struct Form {
+        schema: u32,
+    }
+    let damaged = |source| RunError::Damaged { run: run.clone(), source };
+    let Form { schema } = serde_json::from_str(text).map_err(damaged)?;
+    if schema > SCHEMA {
+        return Err(RunError::Newer { run: run.clone(), schema });
+    }
+    serde_json::from_str(text).map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::names::NodeName;
+    use crate::model::run::{Mode, RunOutcome};
+
+    fn record(run: &str) -> RunRecord {
+        RunRecord {
+            schema: SCHEMA,
+            run: RunId::new(run).unwrap(),
+            node: NodeName::new("localhost").unwrap(),
+            mode: Mode::Noop,
+            version: "0".into(),
+            started: "2026-01-01T00:00:00Z".into(),
+            ended: None,
+            outcome: RunOutcome::NotStarted { reason: "x".into() },
+            plan: vec!["m".parse().unwrap()],
+            internal: Vec::new(),
+            modules: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn records_are_kept_found_and_pruned() {
+        let home = tempfile::tempdir().unwrap();
+        let runs = Runs::new(home.path());
+        assert!(matches!(runs.latest(), Err(RunError::NoRuns(_))));
+        for run in ["20260102-1", "20260101-1", "20260103-1"] {
+            runs.save(&record(run)).unwrap();
+        }
+        assert_eq!(runs.latest().unwrap(), record("20260103-1"));
+        assert_eq!(runs.prune(2).unwrap(), ["20260101-1"]);
+        assert!(matches!(runs.load(&RunId::new("20260101-1").unwrap()), Err(RunError::NoSuchRun(_))));
+        assert_eq!(runs.list().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn damage_and_the_future_are_told_apart() {
+        let run = RunId::new("20260101-1").unwrap();
+        assert!(matches!(parse(&run, "{"), Err(RunError::Damaged { .. })));
+        assert!(matches!(parse(&run, "{\"schema\":1}"), Err(RunError::Damaged { .. })));
+        assert!(matches!(parse(&run, "{\"schema\":2}"), Err(RunError::Newer { schema: 2, .. })));
+    }
+}
