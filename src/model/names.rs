@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn names_are_checked_on_the_way_in() {
-        for (good, bad) in [("web-1.example.com", "../etc"), ("localhost", "-rf"), ("a", ""), ("x_y", "a/b")] {
+        for (good, bad) in [("web-1.example.com", "../etc"), ("localhost", "-rf"), ("a", ""), ("x_y", "a/b")]
+        {
             assert!(NodeName::new(good).is_ok(), "{good}");
             assert!(NodeName::new(bad).is_err(), "{bad}");
         }

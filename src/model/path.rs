@@ -97,7 +97,9 @@ impl Serialize for RootedPath {
         let path = self.absolute();
         match path.to_str() {
             Some(text) => Stored::Text(text.to_owned()),
-            None => Stored::Bytes { hex: path.as_os_str().as_bytes().iter().map(|b| format!("{b:02x}")).collect() },
+            None => Stored::Bytes {
+                hex: path.as_os_str().as_bytes().iter().map(|b| format!("{b:02x}")).collect(),
+            },
         }
         .serialize(serializer)
     }
