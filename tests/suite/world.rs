@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub use manifest::Manifest;
-pub use master::ModuleFiles;
 pub use output::Output;
 
 /// The name of every hermetic node.
@@ -280,6 +279,11 @@ pub struct Running<'a> {
 }
 
 impl Running<'_> {
+    /// Its pid, as the node numbers it.
+    pub fn pid(&self) -> &str {
+        &self.pid
+    }
+
     /// Sends it a signal, by name.
     pub fn signal(&self, name: &str) {
         self.world.run(&["kill", "-s", name, &self.pid]).succeeds();

@@ -52,6 +52,21 @@ impl Manifest {
         lines
     }
 
+    /// What is there, folders, times and logs apart: equal for two nodes that came to the same state on different ways.
+    pub fn objects(&self) -> Vec<String> {
+        let kept = self
+            .0
+            .iter()
+            .filter(|(path, what)| !what.starts_with("directory") && !path.starts_with("/var/log/"));
+        kept.map(|(path, what)| {
+            let words: Vec<&str> = what.split(' ').collect();
+            let time = words.iter().position(|word| *word == "mtime").unwrap_or(words.len());
+            let rest = words.iter().enumerate().filter(|(at, _)| *at != time && *at != time + 1);
+            format!("{path}: {}", rest.map(|(_, word)| *word).collect::<Vec<_>>().join(" "))
+        })
+        .collect()
+    }
+
     fn holds_something(&self, folder: &str) -> bool {
         let below = format!("{folder}/");
         self.0.keys().any(|path| path.starts_with(&below))

@@ -56,6 +56,13 @@ impl World {
         self.setting("disco/server/uri", "rsync://127.0.0.1");
     }
 
+    /// Takes a module off the master and from the node; published with the next `publish()`.
+    pub fn remove_module(&self, name: &str) {
+        fs::remove_dir_all(self.stage.path().join("modules").join(name)).expect("it was there");
+        fs::remove_file(self.stage.path().join(format!("parameters/{NODE}/modules/{name}")))
+            .expect("it was assigned");
+    }
+
     /// Copies the module set, as it is now, to where the master serves it.
     pub fn publish(&self) {
         self.put("rsyncd.conf", &self.rsyncd_conf());
@@ -156,10 +163,5 @@ impl ModuleFiles {
     pub fn unassigned(self) -> Self {
         fs::remove_file(&self.assignment).expect("it was assigned");
         self
-    }
-
-    /// Its folder, where the test itself changes something.
-    pub fn dir(&self) -> &Path {
-        &self.dir
     }
 }

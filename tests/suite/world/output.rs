@@ -66,6 +66,13 @@ impl Output {
         self
     }
 
+    /// Its standard error is exactly that.
+    #[track_caller]
+    pub fn stderr_is(&self, text: &str) -> &Self {
+        assert!(self.stderr == text, "standard error should be\n{text}\n{self}");
+        self
+    }
+
     /// Its standard error holds that.
     #[track_caller]
     pub fn stderr_has(&self, text: &str) -> &Self {
