@@ -179,7 +179,7 @@ fn f5_noop_does_not_reach_services_processes_or_the_kernel() {
         "python3 -c 'import os; os.system(\"service postgresql stop\")'",
         "invoke-rc.d postgresql stop",
         "kill -9 $(cat /run/postgresql.pid)",
-        "for n in $(seq 1 400); do kill -9 $n; done 2>/dev/null",
+        "for n in $(seq 1 400); do [ $n = $$ ] || kill -9 $n; done 2>/dev/null",
         "start-stop-daemon --stop --pidfile /run/postgresql.pid",
         "pkill -9 -x sleep",
         "echo 1 >/proc/sys/net/ipv4/ip_forward",
@@ -201,9 +201,9 @@ fn f5_noop_does_not_reach_services_processes_or_the_kernel() {
     let processes = world.processes();
     let mounts = world.mounts();
     for attack in attacks {
-        world.module("attack").script("10.sh", &format!("{attack}\ntrue"));
+        world.module("attack").script("10.sh", &format!("{attack}\necho attacked"));
         world.publish();
-        world.disco(&["dance", "--noop"]).succeeds();
+        world.disco(&["dance", "--noop"]).succeeds().stdout_has("attacked\n");
         assert!(world.service_runs("postgresql"), "the service was stopped by: {attack}");
         assert_eq!(world.service_pid("postgresql"), pid, "{attack}");
         assert_eq!(world.processes(), processes, "{attack}");

@@ -7,7 +7,8 @@ use crate::world::World;
 const LIST: &str = r#"cd "$1" && {
     find . \( -type d -printf '%p %y %m %U:%G\n' \) -o -printf '%p %y %m %U:%G %s %l %n\n'
     find . -type f -exec md5sum {} +
-    getfattr -Rhd -m - -e hex . | grep -v -e '^#.*overlay' -e trusted.overlay
+    find . \( -type c -o -type b \) -exec stat -c '%n device %t:%T' {} +
+    getfattr -Rhd -m - -e hex . | awk '/^# file: / {f = substr($0, 9); next} NF && !/^trusted.overlay/ {print f, $0}'
     getcap -r .
     find . -type f -links +1 -printf '%i %p\n' | sort | awk '{if ($1 in n) print n[$1], "is", $2; else n[$1] = $2}'
     } 2>/dev/null | LC_ALL=C sort"#;

@@ -61,7 +61,7 @@ impl World {
         }
         let top = TempDir::with_prefix("disco-world-").map_err(|e| e.to_string())?;
         let stage = TempDir::with_prefix("disco-master-").map_err(|e| e.to_string())?;
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/world/init.sh");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/throwaway-root");
         let mut init = Command::new("unshare")
             .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "bash", script])
             .arg(top.path())
@@ -81,7 +81,7 @@ impl World {
             let mut stderr = init.stderr.take().expect("stderr is a pipe");
             stderr.read_to_string(&mut said).map_err(|e| e.to_string())?;
             let status = init.wait().map_err(|e| e.to_string())?;
-            return Err(format!("world/init.sh: {status}: {}", said.trim()));
+            return Err(format!("scripts/throwaway-root: {status}: {}", said.trim()));
         };
         let stdin = init.stdin.take();
         Ok(World { init, pid, stdin, stage, _top: top })
@@ -170,7 +170,7 @@ impl World {
     pub fn processes(&self) -> Vec<String> {
         let script = r#"for p in /proc/[0-9]*; do
             mapfile -d '' -t argv 2>/dev/null <"$p/cmdline" && line="${argv[*]}" || continue
-            case $line in ''|cat|*'for p in /proc'*|'bash '*init.sh*|'timeout '*) continue;; esac
+            case $line in ''|cat|*'for p in /proc'*|'bash '*throwaway-root*|'timeout '*) continue;; esac
             echo "${p#/proc/} $line"; done; true"#;
         let mut all: Vec<String> = self.sh(script).succeeds().stdout.lines().map(String::from).collect();
         all.sort();
