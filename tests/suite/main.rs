@@ -1,5 +1,7 @@
 //! The one test binary of the program: rules of the house, and whole dances of the program on hermetic nodes.
 
+#![allow(clippy::disallowed_methods, reason = "tests look at the machine with the standard library")]
+
 mod dpkg;
 mod example;
 mod failures;
