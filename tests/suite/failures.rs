@@ -380,6 +380,25 @@ fn f8_a_second_live_run_is_told_who_holds_the_lock_and_a_noop_run_is_not_blocked
 }
 
 #[test]
+fn f8_a_step_that_takes_too_long_is_ended_with_all_its_processes() {
+    let Some(world) = node() else { return };
+    world.setting("disco/client/step_timeout", "1");
+    world
+        .module("m")
+        .script("10.sh", "trap '' TERM; echo x >/etc/x; setsid sleep 8762 & sleep 8762; sleep 8762");
+    world.master();
+    let (before, processes) = (world.manifest(), world.processes());
+    world
+        .disco(&["dance"])
+        .exits(1)
+        .stderr_has("error: m: ")
+        .stderr_has("10.sh")
+        .stderr_has("still running after 1 s");
+    assert_eq!(world.processes(), processes);
+    assert_eq!(world.manifest().since(&before), [""; 0]);
+}
+
+#[test]
 fn f8_nothing_is_left_in_temporary_folders() {
     let Some(world) = node() else { return };
     world.module("m").script("10.sh", "echo x >/etc/x").template("etc/y", "echo y");

@@ -84,3 +84,31 @@ fn names_that_would_leave_the_tree_are_refused() {
     assert_ne!(out.status, Some(0), "{out}");
     assert!(!world.exists("/etc/owned"), "a link led out of the tree");
 }
+
+#[test]
+fn settings_say_where_each_value_came_from() {
+    let Some(world) = node() else { return };
+    let out =
+        world.command(&["disco", "settings"]).env("DISCO_CLIENT_NETWORK", "host").env("NOOP", "true").run();
+    let row = |name: &str| {
+        let line = out.stdout.lines().find(|line| line.split_whitespace().any(|word| word == name));
+        line.unwrap_or_else(|| panic!("no row for {name}\n{out}")).to_owned()
+    };
+    out.succeeds();
+    assert!(
+        row("server/uri").contains("disco@aklabs.net")
+            && row("server/uri").contains("parameter disco/server/uri")
+    );
+    assert!(
+        row("client/network").contains("host") && row("client/network").contains("env DISCO_CLIENT_NETWORK")
+    );
+    assert!(row("noop").contains("true") && row("noop").contains("env NOOP"), "{out}");
+    assert!(row("home").contains("/var/disco") && row("home").contains("default"), "{out}");
+    world.setting("disco/client/network", "everything");
+    world
+        .disco(&["settings"])
+        .exits(78)
+        .stderr_has("client/network")
+        .stderr_has("everything")
+        .stderr_has("none or host");
+}
