@@ -100,3 +100,16 @@ fn the_parts_of_a_world_are_real() {
     world.expect_another_host_key();
     world.sh(&over_ssh).stderr_has("Host key verification failed");
 }
+
+/// Outside of namespaces of its own it would move the machine itself into another root.
+#[test]
+fn the_root_is_not_made_where_it_is_not_alone() {
+    let Some(world) = World::new() else { return };
+    let mounts = world.mounts();
+    world.write("/tmp/throwaway-root", include_str!("../../scripts/throwaway-root"));
+    world
+        .run(&["bash", "/tmp/throwaway-root", "/mnt", "/usr/local/bin/disco"])
+        .exits(64)
+        .stderr_has("error: throwaway-root: not alone here");
+    assert_eq!(world.mounts(), mounts);
+}
