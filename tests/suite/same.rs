@@ -80,7 +80,7 @@ fn a_rewrite_with_equal_content_is_no_change() {
     );
     world.master();
     let before = world.manifest();
-    world.disco(&["dance"]).succeeds().reports_no_difference();
+    world.disco(&["dance"]).succeeds().stdout_has("rewritten\n").reports_no_difference();
     assert_eq!(world.manifest().since(&before), [""; 0]);
 }
 

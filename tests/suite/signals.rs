@@ -20,7 +20,7 @@ fn a_signal_during_a_step_leaves_nothing() {
             dance.signal(signal);
             let out = dance.wait();
             assert_eq!(out.signal_or_status(), status, "{signal}\n{out}");
-            world.wait_until("its processes are gone", || world.processes() == processes);
+            world.only_has(&processes);
             assert_eq!(world.mounts(), mounts, "{signal} leaves a mount");
             assert_eq!(world.manifest().since(&before), [""; 0], "{signal}");
 
@@ -58,5 +58,5 @@ fn a_step_owns_its_processes() {
     world.master();
     let processes = world.processes();
     world.disco(&["dance"]).succeeds().stdout_has("alone");
-    assert_eq!(world.processes(), processes);
+    world.only_has(&processes);
 }

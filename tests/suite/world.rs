@@ -177,6 +177,16 @@ impl World {
         all
     }
 
+    /// Nothing but these processes is left, once those that are ending have ended.
+    #[track_caller]
+    pub fn only_has(&self, processes: &[String]) {
+        let start = Instant::now();
+        while self.processes() != processes && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(self.processes(), processes, "processes are left, or were ended");
+    }
+
     /// The mounts of the node, as its init sees them.
     pub fn mounts(&self) -> String {
         self.read("/proc/1/mountinfo")

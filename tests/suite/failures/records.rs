@@ -61,7 +61,7 @@ fn f8_a_step_that_takes_too_long_is_ended_with_all_its_processes() {
         .stderr_has("error: m: ")
         .stderr_has("10.sh")
         .stderr_has("still running after 1 s");
-    assert_eq!(world.processes(), processes);
+    world.only_has(&processes);
     assert_eq!(world.manifest().since(&before), [""; 0]);
 }
 
@@ -72,8 +72,8 @@ fn f8_nothing_is_left_in_temporary_folders() {
     world.master();
     let list = "find /tmp /var/tmp /dev/shm -mindepth 1 -not -path '/tmp/master*' | sort";
     let before = world.sh(list).succeeds().stdout.clone();
-    world.disco(&["dance", "--noop"]).succeeds();
-    world.disco(&["dance"]).succeeds();
+    world.disco(&["dance", "--noop"]).succeeds().stdout_has("/etc/x : Created");
+    world.disco(&["dance"]).succeeds().stdout_has("/etc/x : Created");
     world.sh(list).succeeds().stdout_is(&before);
     world.run(&["ls", "-A", "/var/disco/scratch"]).stdout_is("");
 }
