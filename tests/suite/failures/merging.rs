@@ -108,6 +108,7 @@ fn f3_deletions_are_applied_and_no_bookkeeping_reaches_the_root() {
     for path in ["/srv/c", "/srv/tree"] {
         assert!(!world.exists(path), "{path} is still there");
     }
-    let odd = "cd / && find etc srv usr var home root -xdev \( -type c -o -name '.wh.*' -o -name '.unionfs*' \)";
+    let odd =
+        r"cd / && find etc srv usr var home root -xdev \( -type c -o -name '.wh.*' -o -name '.unionfs*' \)";
     world.sh(odd).succeeds().stdout_is("");
 }
