@@ -138,6 +138,11 @@ fn segment(path: &str) -> String {
     path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
+/// Whether a file holds nothing but tests, by its name.
+fn is_tests_only(path: &str) -> bool {
+    TESTS_ALONE.contains(&module_of(path)) || path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
+}
+
 /// What is wrong with one file of `src/`, given its path below it.
 fn violations(path: &str, text: &str) -> Vec<String> {
     let module = module_of(path);
@@ -147,7 +152,7 @@ fn violations(path: &str, text: &str) -> Vec<String> {
         wrong.push(format!("{path}: does not open with `//!`, what it is and what it is not"));
     }
     let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count();
-    let tests_only = path.ends_with("/tests.rs") || TESTS_ALONE.contains(&module);
+    let tests_only = is_tests_only(path);
     if lines > LONGEST && !tests_only {
         wrong.push(format!("{path}: {lines} lines, tests apart; split it before {LONGEST}"));
     }
@@ -166,6 +171,9 @@ fn violations(path: &str, text: &str) -> Vec<String> {
     }
     for used in crate_uses(&code) {
         if used == module {
+            continue;
+        }
+        if tests_only && TESTS_ALONE.contains(&used.as_str()) {
             continue;
         }
         match floor(&used) {
@@ -250,6 +258,8 @@ fn violations_are_found() {
         ("util.rs", "//! x\n", "`util` has no floor"),
         ("ops/x.rs", "//! x\nuse crate::helpers::y;\n", "`crate::helpers`, which has no floor"),
         ("ops/a/b.rs", "//! x\nuse super::super::cli;\n", "hides which floor"),
+        ("merge/apply.rs", "//! x\nuse crate::layered::x;\n", "uses `crate::layered`, which has no floor"),
+        ("merge/tests.rs", "//! x\nuse crate::changes::x;\n", "`merge` (floor 2) uses `changes` (floor 2)"),
         ("sys/fs.rs", "use std::fs;\n", "does not open with `//!`"),
     ] {
         let found = violations(path, text);
@@ -273,6 +283,7 @@ fn what_is_allowed_is_not_called_a_violation() {
         ),
         ("model/x.rs", "//! x\nconst A: &str = r#\"a \" crate::sys\"#; /* crate::ops */\n"),
         ("model/x.rs", "//! x\npub(crate) fn f() {}\nuse my_crate::sys;\n"),
+        ("merge/tests.rs", "//! x\nuse crate::layered::x;\n"),
         ("lib.rs", "//! x\nuse crate::cli;\n"),
         ("main.rs", "//! x\nuse disco::cli;\n"),
     ] {
