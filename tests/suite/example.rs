@@ -30,7 +30,11 @@ fn scripts_can_run_twice() {
     world.example();
     world.parameter("admin_user/key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample key");
     world.publish();
-    world.sh("cp -r /tmp/master/modules /tmp/master/parameters /var/disco/").succeeds();
+    let lay = format!(
+        "cd /tmp/master && cp -r modules parameters /var/disco/ && cd modules &&
+         for m in */parameters; do rsync -a --ignore-existing $m /var/disco/parameters/{NODE}/ || exit; done"
+    );
+    world.sh(&lay).succeeds();
     let run = |module: &str| {
         let script = format!(
             "cd / && for s in /var/disco/modules/{module}/scripts/*; do DISCO_NODE={NODE} DISCO_MODULE={module} \

@@ -64,8 +64,8 @@ fn f7_a_failing_template_installs_nothing_and_fails_its_module() {
     let Some(world) = World::new() else { return };
     let templates = [
         ("etc/half.cfg", "echo half; exit 4", "exit status 4"),
-        ("etc/tera.cfg.tera", "line one\n{{ params.no.such.thing }}\n", "no"),
-        ("etc/syntax.cfg.tera", "{% if %}", "syntax.cfg.tera"),
+        ("etc/tera.cfg.tera", "line one\n{{ params.nosuch }}\n", "nosuch"),
+        ("etc/syntax.cfg.tera", "one\ntwo {% if %}", "line 2"),
     ];
     world.master();
     for (name, text, reason) in templates {

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 params=/var/disco/parameters/$DISCO_NODE/parameters/admin_user
-name=$(cat "$params/name" 2>/dev/null || cat "$DISCO_MODULE_DIR/parameters/admin_user/name")
+name=$(cat "$params/name")
 [ -s "$params/key" ] || { echo "set admin_user/key for $DISCO_NODE to let $name come in" >&2; exit 0; }
 
 group=$(id -gn "$name")
