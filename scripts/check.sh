@@ -1,0 +1,13 @@
+#!/bin/bash
+# check.sh - what must hold before a push, tests apart: format, lints, shell scripts. Changes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; "$@"; }
+
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets --locked -- -D warnings
+mapfile -t shell < <(grep -rlE -m1 '^#!/bin/(ba)?sh|^# shellcheck shell=' .ci scripts tests modules-example | sort)
+step shellcheck -x "${shell[@]}"
+# Where cargo-deny is installed: advisories and licences of what we depend on.
+if command -v cargo-deny >/dev/null; then step cargo deny --locked check; fi

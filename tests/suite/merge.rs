@@ -1,0 +1,100 @@
+//! The merge, against the plain truth: a script that runs in a dance leaves the node as it leaves another node when it
+//! runs there without disco.
+
+use crate::world::World;
+
+/// What is below some folders, as programs on the node see it: type, mode, owner, size, target, links, attributes, content.
+const LIST: &str = r#"cd "$1" && {
+    find . \( -type d -printf '%p %y %m %U:%G\n' \) -o -printf '%p %y %m %U:%G %s %l %n\n'
+    find . -type f -exec md5sum {} +
+    find . \( -type c -o -type b \) -exec stat -c '%n device %t:%T' {} +
+    getfattr -Rhd -m - -e hex . | awk '/^# file: / {f = substr($0, 9); next} NF && !/^trusted.overlay/ {print f, $0}'
+    getcap -r .
+    find . -type f -links +1 -printf '%i %p\n' | sort | awk '{if ($1 in n) print n[$1], "is", $2; else n[$1] = $2}'
+    } 2>/dev/null | LC_ALL=C sort"#;
+
+const BEFORE: &str = r#"set -e; mkdir -p /srv/t/dir/deep /srv/t/full; cd /srv/t
+    echo a >a; echo b >b; echo d >dir/d; echo e >dir/deep/e; ln -s a link; ln a hard; echo f >full/f; echo g >full/g
+    mkfifo pipe; echo acl >acl; setfacl -m u:daemon:r acl; cp /usr/bin/true caps; echo immutable >other; ln -s full to-full"#;
+
+/// The script runs on both nodes, in a dance and plainly; then both look alike, and the second dance finds nothing.
+#[track_caller]
+fn as_without_disco(script: &str) {
+    let (Some(dancing), Some(plain)) = (World::new(), World::new()) else { return };
+    for world in [&dancing, &plain] {
+        world.sh(BEFORE).succeeds();
+    }
+    let script = format!("set -e; umask 022; cd /srv/t\n{script}");
+    plain.sh(&script).succeeds();
+    dancing.module("m").script("10.sh", &script);
+    dancing.master();
+    let list = |world: &World| world.run(&["bash", "-c", LIST, "list", "/srv/t"]).succeeds().stdout.clone();
+    let untouched = list(&dancing);
+    dancing.disco(&["dance", "--noop"]).succeeds();
+    assert_eq!(list(&dancing), untouched, "NOOP changed something");
+    let out = dancing.disco(&["dance"]);
+    out.succeeds();
+    let (with, without) = (list(&dancing), list(&plain));
+    assert_ne!(with, untouched, "the dance changed nothing\n{out}");
+    assert_eq!(with, without, "{out}");
+}
+
+macro_rules! cases {
+    ($($name:ident: $script:expr;)*) => { $(#[test] fn $name() { as_without_disco($script); })* };
+}
+
+cases! {
+    deletions: "rm -f a; rm -rf dir";
+    a_folder_replaced_by_another_of_its_name: "rm -rf full; mkdir -m 750 full; echo new >full/h; chown 3:4 full";
+    a_folder_emptied: "rm -f full/*";
+    a_folder_replaced_by_a_file: "rm -rf full; echo now-a-file >full";
+    a_file_replaced_by_a_folder: "rm -f b; mkdir b; echo in >b/in";
+    a_file_replaced_by_a_link: "rm -f b; ln -s dir/d b";
+    a_link_replaced_by_a_file: "rm -f link; echo file >link";
+    a_write_through_a_linked_folder: "echo through >to-full/through; rm -f to-full/g";
+    a_renamed_file: "mv b renamed; mv -T link link2";
+    a_renamed_folder: "mv dir moved; echo more >moved/more";
+    new_hard_links: "echo one >h1; ln h1 h2; ln h1 dir/h3";
+    a_hard_link_of_the_node_that_is_kept: "echo changed >>a";
+    owners_and_modes: "chown 1:2 b; chmod 4755 caps; chmod 1777 full; chown -h 5:6 link; chmod 600 dir/deep/e";
+    extended_attributes: "setfattr -n user.k -v v b; setfattr -n user.k -v v dir; echo n >n; setfattr -n user.n -v n n";
+    access_control_lists: "setfacl -m u:daemon:rw,g:mail:r b; setfacl -d -m u:daemon:rwx full; setfacl -b acl";
+    capabilities: "setcap cap_net_bind_service=+ep caps; cp /usr/bin/true caps2; setcap cap_net_raw=+p caps2";
+    special_files: "mkfifo -m 640 pipe2; rm -f pipe; mknod null c 1 3; chmod 666 null";
+    sparse_and_empty_files: "truncate -s 30M sparse; : >empty; truncate -s 0 b";
+    appended_and_edited: "echo more >>b; sed -i s/d/D/ dir/d; printf x | dd of=dir/deep/e conv=notrunc status=none";
+    names_that_are_not_text: r#"printf x >"$(printf 'b\377d')"; printf y >'with space'; printf z >$'new\nline'; : >-rf"#;
+    many_files: "mkdir many; for i in {1..1500}; do echo $i >many/$i; done";
+    a_deep_tree: "p=deep; for i in {1..60}; do p=$p/d$i; done; mkdir -p $p; echo end >$p/end";
+}
+
+#[test]
+fn what_a_program_holds_open_is_replaced_and_not_rewritten() {
+    let Some(world) = World::new() else { return };
+    world.write("/etc/held", "old\n");
+    world.module("m").script("10.sh", "echo new >/etc/held");
+    world.master();
+    world
+        .sh("exec 3</etc/held; disco dance >/dev/null || exit; cat <&3; cat /etc/held")
+        .succeeds()
+        .stdout_is("old\nnew\n");
+}
+
+#[test]
+fn files_on_other_mounts_of_the_node_are_merged_there() {
+    let Some(world) = World::new() else { return };
+    world
+        .sh("mkdir /srv/mnt && mount -t tmpfs mnt /srv/mnt && echo old >/srv/mnt/f && echo x >/srv/mnt/gone")
+        .succeeds();
+    world
+        .module("m")
+        .script("10.sh", "cat /srv/mnt/f; echo new >/srv/mnt/f; rm /srv/mnt/gone; echo n >/srv/mnt/n");
+    world.master();
+    world.disco(&["dance", "--noop"]).succeeds().stdout_has("old\n").stdout_has("/srv/mnt/gone : Deleted");
+    world.run(&["cat", "/srv/mnt/f"]).succeeds().stdout_is("old\n");
+    world.disco(&["dance"]).succeeds();
+    world
+        .sh("cat /srv/mnt/f /srv/mnt/n; ls /srv/mnt; umount /srv/mnt; ls /srv/mnt")
+        .succeeds()
+        .stdout_is("new\nn\nf\nn\n");
+}

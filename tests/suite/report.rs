@@ -1,0 +1,88 @@
+//! `disco report`: the seed's blocks for every step, with figures of that step's own processes.
+
+use crate::world::World;
+
+/// The lines of a report with single spaces, numbers replaced.
+fn shape(report: &str) -> Vec<String> {
+    report
+        .lines()
+        .map(|line| {
+            let words =
+                line.split_whitespace().map(|word| if word.parse::<f64>().is_ok() { "N" } else { word });
+            words.collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
+const FIGURES: [&str; 4] = [
+    "report: time_real N : time_user N : time_sys N",
+    "report: mem_avg N : mem_max N : mem_faults_major N : mem_faults_minor N",
+    "report: io_fsin N : io_fsout N : io_sockin N : io_sockout N : io_signals N",
+    "report: exit: N",
+];
+
+#[track_caller]
+fn has_block(lines: &[String], heads: &[&str]) {
+    let block: Vec<&str> = heads.iter().copied().chain(FIGURES).collect();
+    assert!(lines.windows(block.len()).any(|window| window == block), "no {block:#?} in {lines:#?}");
+}
+
+/// A figure of the block below the line that ends with `head`.
+fn figure(report: &str, head: &str, name: &str) -> f64 {
+    let block = report.lines().skip_while(|line| !line.contains(head)).skip(1);
+    let words: Vec<&str> = block.take(4).flat_map(str::split_whitespace).collect();
+    let at = words.iter().position(|word| word.trim_end_matches(':') == name).expect("the figure is there");
+    words[at + 1].parse().expect("it is a number")
+}
+
+#[test]
+fn the_report_has_the_seeds_blocks() {
+    let Some(world) = World::new() else { return };
+    world.service("postgresql");
+    world.example();
+    world.master();
+    world.disco(&["dance"]).succeeds();
+    let lines = shape(&world.disco(&["report"]).succeeds().stdout);
+    has_block(&lines, &["report: _internal: diff"]);
+    has_block(&lines, &["report: _internal: fetch_params"]);
+    has_block(&lines, &["report: othermodule-3.2: diff"]);
+    has_block(&lines, &["report: othermodule-3.2: fetch"]);
+    has_block(&lines, &["report: othermodule-3.2: template", "report: etc/othermodule/stuff.cfg :"]);
+    has_block(&lines, &["report: testmodule-1.0: exec", "report: 00-hello.sh :"]);
+    has_block(&lines, &["report: 10-service_stop.sh :"]);
+    has_block(&lines, &["report: testmodule-1.0: fetch"]);
+}
+
+#[test]
+fn figures_are_of_the_step_and_not_of_those_before_it() {
+    let Some(world) = World::new() else { return };
+    world
+        .module("m")
+        .script("10-idle.sh", "sleep 0.7")
+        .script("20-busy.sh", "for ((i = 0; i < 300000; i++)); do :; done")
+        .script("30-large.sh", "head -c 200000000 /dev/zero | tail -c 200000000 | wc -c >/dev/null")
+        .script("40-small.sh", ":");
+    world.master();
+    world.disco(&["dance", "--noop"]).succeeds();
+    let report = world.disco(&["report"]).succeeds().stdout.clone();
+    let of = |script: &str, name: &str| figure(&report, script, name);
+    assert!(of("10-idle.sh", "time_real") >= 0.7, "{report}");
+    assert!(of("10-idle.sh", "time_user") < 0.3, "{report}");
+    assert!(of("20-busy.sh", "time_user") > 0.1, "{report}");
+    assert!(of("30-large.sh", "mem_max") > 150_000.0, "{report}");
+    assert!(
+        of("40-small.sh", "mem_max") < 100_000.0,
+        "a later step shows the peak of an earlier one\n{report}"
+    );
+}
+
+#[test]
+fn a_failed_step_shows_its_exit_status_and_its_run_is_kept() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10-fails.sh", "exit 7");
+    world.master();
+    world.disco(&["report"]).stdout_is("").stderr_has("run");
+    world.disco(&["dance"]).exits(1);
+    let report = world.disco(&["report"]).succeeds().stdout.clone();
+    assert_eq!(figure(&report, "10-fails.sh", "exit"), 7.0, "{report}");
+}

@@ -1,0 +1,307 @@
+//! The hermetic node ("World"): a copy-on-write root of this machine in namespaces of its own, with the `disco` under
+//! test at `/usr/local/bin/disco`, real services, and a real master on its own loopback.
+//!
+//! Nothing that happens in it reaches the machine: its root is a kernel overlay on a tmpfs, its mounts, processes,
+//! network, host name and IPC are its own, and all of it ends with the `World` (or with the test's process, however
+//! that ends). The host is never written by path; whatever a test wants inside goes through a command inside.
+
+mod manifest;
+mod master;
+mod output;
+mod service;
+mod ssh;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub use manifest::Manifest;
+pub use output::Output;
+
+/// The name of every hermetic node.
+pub const NODE: &str = "localhost.localdomain";
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// No command of a test may take longer, in seconds.
+const LONGEST: &str = "120";
+
+/// A node of its own. Dropping it ends its processes and forgets its files.
+pub struct World {
+    init: Child,
+    pid: u32,
+    /// Its end of file ends the node.
+    stdin: Option<ChildStdin>,
+    /// What the master will serve; see `publish`.
+    stage: TempDir,
+    _top: TempDir,
+}
+
+impl World {
+    /// A new node; `None` where this machine cannot have one, after saying why. With `DISCO_REQUIRE_PRIVILEGED=1` that
+    /// is a failure instead.
+    pub fn new() -> Option<World> {
+        match Self::open() {
+            Ok(world) => Some(world),
+            Err(reason) if std::env::var("DISCO_REQUIRE_PRIVILEGED").as_deref() == Ok("1") => {
+                panic!("no hermetic node, and DISCO_REQUIRE_PRIVILEGED=1 allows no skip: {reason}")
+            }
+            Err(reason) => {
+                println!("skipped: {reason}");
+                None
+            }
+        }
+    }
+
+    fn open() -> Result<World, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Err("needs root: a live merge changes owners, and a copy-on-write root is mounted".into());
+        }
+        let top = TempDir::with_prefix("disco-world-").map_err(|e| e.to_string())?;
+        let stage = TempDir::with_prefix("disco-master-").map_err(|e| e.to_string())?;
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/throwaway-root");
+        let mut init = Command::new("unshare")
+            .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "bash", script])
+            .arg(top.path())
+            .arg(env!("CARGO_BIN_EXE_disco"))
+            .env_clear()
+            .env("PATH", PATH)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| format!("unshare: {e}"))?;
+        let mut first = String::new();
+        let stdout = init.stdout.take().expect("stdout is a pipe");
+        BufReader::new(stdout).read_line(&mut first).map_err(|e| e.to_string())?;
+        let Some(pid) = first.strip_prefix("ready ").and_then(|pid| pid.trim().parse().ok()) else {
+            let mut said = String::new();
+            let mut stderr = init.stderr.take().expect("stderr is a pipe");
+            stderr.read_to_string(&mut said).map_err(|e| e.to_string())?;
+            let status = init.wait().map_err(|e| e.to_string())?;
+            return Err(format!("scripts/throwaway-root: {status}: {}", said.trim()));
+        };
+        let stdin = init.stdin.take();
+        Ok(World { init, pid, stdin, stage, _top: top })
+    }
+
+    /// The pid of the node's first process, as the machine numbers it.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// What the command did.
+    pub fn run(&self, argv: &[&str]) -> Output {
+        self.command(argv).run()
+    }
+
+    /// What `bash -c script` did.
+    pub fn sh(&self, script: &str) -> Output {
+        self.run(&["bash", "-c", script])
+    }
+
+    /// What `disco` did with these arguments.
+    pub fn disco(&self, args: &[&str]) -> Output {
+        self.run(&[&["disco"], args].concat())
+    }
+
+    /// A command for the node, not yet run.
+    pub fn command<'a>(&'a self, argv: &[&str]) -> InWorld<'a> {
+        InWorld {
+            world: self,
+            argv: argv.iter().map(|s| s.to_string()).collect(),
+            env: vec![],
+            stdin: String::new(),
+        }
+    }
+
+    /// Starts a command and leaves it running, so that a signal can be sent to it.
+    pub fn spawn(&self, argv: &[&str]) -> Running<'_> {
+        let note = format!("/tmp/spawned.{}", SPAWNED.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let script = r#"echo $$ >"$0.new" && mv "$0.new" "$0" && exec "$@""#;
+        let argv = [&["bash", "-c", script, &note], argv].concat();
+        let child = self
+            .entering(&argv)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("nsenter starts");
+        self.wait_until("the command has started", || self.exists(&note));
+        let pid = self.read(&note).trim().to_owned();
+        Running { world: self, child, pid, argv: argv.iter().skip(4).map(|s| s.to_string()).collect() }
+    }
+
+    /// Writes a file, its folders included, mode 644, owned by root.
+    pub fn write(&self, path: &str, text: &str) {
+        self.write_with_mode(path, "644", text);
+    }
+
+    /// Writes a file of that mode, its folders included, owned by root.
+    pub fn write_with_mode(&self, path: &str, mode: &str, text: &str) {
+        self.command(&["install", "-D", "-m", mode, "/dev/stdin", path]).stdin(text).run().succeeds();
+    }
+
+    /// The text of a file.
+    pub fn read(&self, path: &str) -> String {
+        self.run(&["cat", "--", path]).succeeds().stdout.clone()
+    }
+
+    /// Whether there is anything at that path, a dangling link included.
+    pub fn exists(&self, path: &str) -> bool {
+        self.run(&["test", "-e", path, "-o", "-L", path]).status == Some(0)
+    }
+
+    /// Sets one of this node's own parameters, such as `disco/server/uri`.
+    pub fn setting(&self, name: &str, value: &str) {
+        self.write(&format!("/var/disco/parameters/{name}"), &format!("{value}\n"));
+    }
+
+    /// Everything that differs from the machine in the node's root, with what it is; `/proc`, `/sys`, `/dev`, `/run`,
+    /// `/tmp` and `/var/disco` apart.
+    pub fn manifest(&self) -> Manifest {
+        // The node's init holds this descriptor open on the copy-on-write layer, for us alone.
+        Manifest::of(&PathBuf::from(format!("/proc/{}/fd/9/.", self.pid)))
+    }
+
+    /// Every process of the node but its init, `pid command line` a line, sorted.
+    pub fn processes(&self) -> Vec<String> {
+        let script = r#"for p in /proc/[0-9]*; do
+            mapfile -d '' -t argv 2>/dev/null <"$p/cmdline" && line="${argv[*]}" || continue
+            case $line in ''|cat|*'for p in /proc'*|'bash '*throwaway-root*|'timeout '*) continue;; esac
+            echo "${p#/proc/} $line"; done; true"#;
+        let mut all: Vec<String> = self.sh(script).succeeds().stdout.lines().map(String::from).collect();
+        all.sort();
+        all
+    }
+
+    /// Nothing but these processes is left, once those that are ending have ended.
+    #[track_caller]
+    pub fn only_has(&self, processes: &[String]) {
+        let start = Instant::now();
+        while self.processes() != processes && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(self.processes(), processes, "processes are left, or were ended");
+    }
+
+    /// The mounts of the node, as its init sees them.
+    pub fn mounts(&self) -> String {
+        self.read("/proc/1/mountinfo")
+    }
+
+    /// Waits until it is so; a failure after 20 seconds.
+    pub fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !so() {
+            assert!(start.elapsed() < Duration::from_secs(20), "waited 20 s until {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// nsenter(1) into the node, with a cleared environment.
+    fn entering(&self, argv: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--target", &self.pid.to_string(), "--"])
+            .args(argv)
+            .env_clear()
+            .envs([
+                ("PATH", PATH),
+                ("HOME", "/root"),
+                ("LC_ALL", "C.UTF-8"),
+                ("TERM", "dumb"),
+                ("USER", "root"),
+            ]);
+        command
+    }
+}
+
+static SPAWNED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        // Waits for the kernel to end every process of the node.
+        if let Err(e) = self.init.wait() {
+            eprintln!("world: waiting for its init: {e}");
+        }
+    }
+}
+
+/// A command for a node, not yet run.
+#[must_use = "it has not run yet"]
+pub struct InWorld<'a> {
+    world: &'a World,
+    argv: Vec<String>,
+    env: Vec<(String, String)>,
+    stdin: String,
+}
+
+impl InWorld<'_> {
+    /// With one more environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// With this on its standard input.
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.stdin = text.into();
+        self
+    }
+
+    /// What it did.
+    pub fn run(self) -> Output {
+        let argv: Vec<&str> = ["timeout", "--kill-after=5", LONGEST]
+            .into_iter()
+            .chain(self.argv.iter().map(String::as_str))
+            .collect();
+        let mut child = self
+            .world
+            .entering(&argv)
+            .envs(self.env)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("nsenter starts");
+        let mut stdin = child.stdin.take().expect("stdin is a pipe");
+        let text = self.stdin;
+        let writer = std::thread::spawn(move || {
+            // A command may end without reading all of it.
+            let _ = stdin.write_all(text.as_bytes());
+        });
+        let done = child.wait_with_output().expect("the command can be waited for");
+        writer.join().expect("the writer ends");
+        Output::new(self.argv, done)
+    }
+}
+
+/// A command that runs in a node.
+pub struct Running<'a> {
+    world: &'a World,
+    child: Child,
+    pid: String,
+    argv: Vec<String>,
+}
+
+impl Running<'_> {
+    /// Its pid, as the node numbers it.
+    pub fn pid(&self) -> &str {
+        &self.pid
+    }
+
+    /// Sends it a signal, by name.
+    pub fn signal(&self, name: &str) {
+        self.world.run(&["kill", "-s", name, &self.pid]).succeeds();
+    }
+
+    /// What it did, once it has ended.
+    pub fn wait(self) -> Output {
+        let done = self.child.wait_with_output().expect("the command can be waited for");
+        Output::new(self.argv, done)
+    }
+}
