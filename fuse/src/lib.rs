@@ -33,6 +33,8 @@ mod rename;
 mod serve;
 mod shim;
 mod stat;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod whiteout;
 mod xattr;

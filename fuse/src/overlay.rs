@@ -144,7 +144,7 @@ impl Overlay {
             links: Links::default(),
             whiteouts,
             shims,
-            dirfds: DirFds::default(),
+            dirfds: DirFds::new(),
             handles: Handles::default(),
             tree: RwLock::new(()),
             stripes: [const { Mutex::new(()) }; STRIPES],

@@ -86,3 +86,27 @@ impl Whiteouts {
         rustix::fs::renameat(&self.work, temporary, directory, name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More than the 65000 links that ext4 allows; elsewhere one inode may do for all.
+    #[test]
+    fn there_is_no_end_of_whiteouts() {
+        let directory = tempfile::tempdir().unwrap();
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = rustix::fs::open(directory.path(), flags, Mode::empty()).unwrap();
+        let work = Arc::new(open);
+        let (whiteouts, same) = Whiteouts::prepare(&work).unwrap();
+        assert!(same, "a plain file system numbers its listings as its files");
+        for number in 0..66_000 {
+            whiteouts.link(&work, OsStr::new(&format!("w{number}"))).unwrap();
+        }
+        for name in ["w0", "w65999"] {
+            assert!(whiteouts.is_whiteout(&Stat::at(&work, name).unwrap()), "{name}");
+        }
+        std::fs::write(directory.path().join("plain"), "").unwrap();
+        assert!(!whiteouts.is_whiteout(&Stat::at(&work, "plain").unwrap()));
+    }
+}

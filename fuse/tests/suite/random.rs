@@ -144,10 +144,9 @@ impl Side {
         let done = |()| String::new();
         match op {
             Op::Write { path, flags, at: offset, data, mode } => {
-                if let Err(errno) = plain(path) {
-                    if errno != Errno::NOENT {
-                        return Err(errno);
-                    }
+                match plain(path) {
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(errno) => return Err(errno),
                 }
                 let file = rustix::fs::open(at(path), *flags, Mode::from_raw_mode(*mode))?;
                 Ok(rustix::io::pwrite(file, data, *offset)?.to_string())

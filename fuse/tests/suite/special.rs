@@ -166,3 +166,37 @@ fn a_scratch_that_is_not_empty_is_refused_by_name() {
     let error = Overlay::open(options).unwrap_err();
     assert!(error.to_string().contains("upper"), "{error}");
 }
+
+/// Also the case in which a listing of the upper may number files differently.
+#[test]
+fn a_scratch_on_kernel_overlayfs_works() {
+    enter();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for name in ["lower", "lower/d", "mount", "ko", "ko/low", "ko/low/scratch", "ko/up", "ko/work", "ko/view"]
+    {
+        fs::create_dir(path(name)).unwrap();
+    }
+    for name in ["lower/d/f", "lower/d/g", "lower/gone"] {
+        fs::write(path(name), name).unwrap();
+    }
+    fs::hard_link(path("lower/d/f"), path("lower/link")).unwrap();
+    let show = |name: &str| path(name).display().to_string();
+    let layers =
+        format!("lowerdir={},upperdir={},workdir={}", show("ko/low"), show("ko/up"), show("ko/work"));
+    mount(Some("overlay"), &path("ko/view"), Some("overlay"), MsFlags::empty(), Some(layers.as_str()))
+        .unwrap();
+    let lower = read_only_clone(&path("lower")).unwrap();
+    let options = Options { lower, scratch: path("ko/view/scratch"), shims: Vec::new() };
+    let (server, overlay) = crate::world::serve_at(options, &path("mount"));
+    let script = "rm gone d/g; echo more >>link; test $(stat -c %h d/f) = 2; grep -q more d/f; : >n
+        test \"$(ls -A)\" = $'d\\nlink\\nn'; mv d e; test \"$(ls -A e)\" = f; rm -r e; mkdir d; test -z \"$(ls -A d)\"";
+    let done = std::process::Command::new("bash").args(["-ec", script]).current_dir(path("mount")).output();
+    let done = done.unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let layer = disco_fuse::read_layer(overlay.upper_dir()).unwrap();
+    let names: Vec<_> = layer.iter().map(|entry| entry.path.to_str().unwrap()).collect();
+    assert_eq!(names, ["d", "gone", "link", "n"]);
+    umount(&path("mount")).unwrap();
+    server.join().unwrap();
+}

@@ -1,30 +1,25 @@
-//! FUSE: turns the kernel's requests into calls of [`Overlay`] and their results into replies.
-//! The only file that knows `fuser`; it decides nothing about files.
+//! What the kernel asks, as calls of the overlay.
 
+use super::replies::{
+    GENERATION, KEPT, answer_empty, answer_entry, answer_nothing, answer_xattr, attributes, error, kind,
+    wanted_time,
+};
+use crate::Overlay;
 use crate::attributes::Change;
 use crate::create::Maker;
-use crate::node::Hold;
-use crate::place::Time;
 use crate::rename::Target;
-use crate::{Overlay, Stat};
 use fuser::{
-    BackgroundSession, BsdFileFlags, Config, CopyFileRangeFlags, Errno, FileAttr, FileHandle, FileType,
-    Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags,
-    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, Session, SessionACL, TimeOrNow,
-    WriteFlags,
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags,
+    KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
+    Request, TimeOrNow, WriteFlags,
 };
 use std::ffi::{CString, OsStr};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// How long the kernel may rely on what it was told: nobody but itself changes the view.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-const GENERATION: Generation = Generation(0);
+use std::time::SystemTime;
 
 /// What is asked of the kernel, each for itself: an older kernel has fewer.
 const WISHES: [InitFlags; 8] = [
@@ -39,137 +34,8 @@ const WISHES: [InitFlags; 8] = [
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
 ];
 
-/// Serves an overlay on an already mounted `/dev/fuse` descriptor, in threads of its own.
-pub fn serve(overlay: Arc<Overlay>, fuse: OwnedFd) -> io::Result<Server> {
-    let threads = std::thread::available_parallelism()?.get().max(2);
-    let mut config = Config::default();
-    config.n_threads = Some(threads);
-    config.acl = SessionACL::All;
-    let session = Session::from_fd(Front(overlay), fuse, SessionACL::All, config)?;
-    Ok(Server(session.spawn()?))
-}
-
-/// An overlay that is being served. Dropping it waits for nothing: the threads end with the mount.
 #[derive(Debug)]
-pub struct Server(BackgroundSession);
-
-impl Server {
-    /// Returns when the mount is gone.
-    pub fn join(self) -> io::Result<()> {
-        self.0.join()
-    }
-}
-
-#[derive(Debug)]
-struct Front(Arc<Overlay>);
-
-fn error(errno: rustix::io::Errno) -> Errno {
-    Errno::from_i32(errno.raw_os_error())
-}
-
-fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
-    let whole = Duration::from_secs(seconds.unsigned_abs());
-    let start = if seconds < 0 { UNIX_EPOCH - whole } else { UNIX_EPOCH + whole };
-    start + Duration::from_nanos(u64::from(nanoseconds))
-}
-
-fn wanted_time(time: TimeOrNow) -> Time {
-    let time = match time {
-        TimeOrNow::Now => return Time::Now,
-        TimeOrNow::SpecificTime(time) => time,
-    };
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => Time::At(after.as_secs() as i64, after.subsec_nanos()),
-        Err(before) => {
-            let before = before.duration();
-            match before.subsec_nanos() {
-                0 => Time::At(-(before.as_secs() as i64), 0),
-                part => Time::At(-(before.as_secs() as i64) - 1, 1_000_000_000 - part),
-            }
-        }
-    }
-}
-
-fn kind(kind: rustix::fs::FileType) -> FileType {
-    match kind {
-        rustix::fs::FileType::Directory => FileType::Directory,
-        rustix::fs::FileType::Symlink => FileType::Symlink,
-        rustix::fs::FileType::Fifo => FileType::NamedPipe,
-        rustix::fs::FileType::Socket => FileType::Socket,
-        rustix::fs::FileType::CharacterDevice => FileType::CharDevice,
-        rustix::fs::FileType::BlockDevice => FileType::BlockDevice,
-        _ => FileType::RegularFile,
-    }
-}
-
-fn attributes(stat: &Stat) -> FileAttr {
-    FileAttr {
-        ino: INodeNo(stat.ino),
-        size: stat.size,
-        blocks: stat.blocks,
-        atime: time(stat.atime, stat.atime_nsec),
-        mtime: time(stat.mtime, stat.mtime_nsec),
-        ctime: time(stat.ctime, stat.ctime_nsec),
-        crtime: UNIX_EPOCH,
-        kind: kind(stat.kind()),
-        perm: stat.permissions() as u16,
-        nlink: u32::try_from(stat.nlink).unwrap_or(u32::MAX),
-        uid: stat.uid,
-        gid: stat.gid,
-        // FUSE carries the low 32 bits, which hold 12 bits of major and 20 of minor.
-        rdev: stat.rdev as u32,
-        blksize: stat.blksize,
-        flags: 0,
-    }
-}
-
-/// Answers that there is no such name, in a way that the kernel keeps.
-fn answer_nothing(reply: ReplyEntry) {
-    let nothing = FileAttr {
-        ino: INodeNo(0),
-        size: 0,
-        blocks: 0,
-        atime: UNIX_EPOCH,
-        mtime: UNIX_EPOCH,
-        ctime: UNIX_EPOCH,
-        crtime: UNIX_EPOCH,
-        kind: FileType::RegularFile,
-        perm: 0,
-        nlink: 0,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        blksize: 0,
-        flags: 0,
-    };
-    reply.entry(&KEPT, &nothing, GENERATION);
-}
-
-fn answer_entry(reply: ReplyEntry, made: crate::Result<(Hold<'_>, Stat)>) {
-    match made {
-        Ok((node, stat)) => {
-            node.remembered();
-            reply.entry(&KEPT, &attributes(&stat), GENERATION);
-        }
-        Err(errno) => reply.error(error(errno)),
-    }
-}
-
-fn answer_empty(reply: ReplyEmpty, done: crate::Result<()>) {
-    match done {
-        Ok(()) => reply.ok(),
-        Err(errno) => reply.error(error(errno)),
-    }
-}
-
-fn answer_xattr(reply: ReplyXattr, size: u32, value: crate::Result<Vec<u8>>) {
-    match value {
-        Ok(value) if size == 0 => reply.size(value.len() as u32),
-        Ok(value) if value.len() > size as usize => reply.error(Errno::ERANGE),
-        Ok(value) => reply.data(&value),
-        Err(errno) => reply.error(error(errno)),
-    }
-}
+pub(super) struct Front(pub Arc<Overlay>);
 
 fn c_string(name: &OsStr) -> crate::Result<CString> {
     CString::new(name.as_bytes()).map_err(|_nul| rustix::io::Errno::INVAL)
