@@ -278,16 +278,17 @@ fn told_to_stop_it_kills_every_rsync() {
 fn a_fetch_over_loopback_takes_no_time() {
     let daemon = daemon();
     let node = Node::new(&format!("rsync://127.0.0.1:{}", daemon.port), "rsync");
-    let times: Vec<f64> = (0..10)
-        .map(|run| {
-            let (home, view) = (node.home(), node.view(&format!("view-{run}")));
-            node.fetch(&home, &view).modules(&[module("testmodule-1.0")].into()).unwrap()
-                [&module("testmodule-1.0")]
-                .time_real
-        })
-        .collect();
+    let mut times = Vec::new();
+    // Without TCP_NODELAY on both sides each is more than 0.07. The machine may be busy, so the best of some counts.
+    for run in 0..30 {
+        let (home, view) = (node.home(), node.view(&format!("view-{run}")));
+        let name = module("testmodule-1.0");
+        let cost = node.fetch(&home, &view).modules(&[name.clone()].into()).unwrap()[&name];
+        times.push(cost.time_real);
+        if cost.time_real < 0.03 {
+            break;
+        }
+    }
     println!("seconds: {times:?}");
-    let best = times.iter().copied().fold(f64::INFINITY, f64::min);
-    // Without TCP_NODELAY on both sides it is more than 0.1; alone on a machine, with it, 0.01.
-    assert!(best < 0.03, "{times:?}");
+    assert!(times.iter().any(|time| *time < 0.03), "{times:?}");
 }
