@@ -250,6 +250,47 @@ fn what_is_wrong_is_named_with_the_module_and_the_cure() {
 }
 
 #[test]
+fn the_readmes_way_through_a_remote_shell_works() {
+    let daemon = daemon();
+    // What ssh does with `ssh -l disco HOST rsync --server --daemon .`, the forced configuration apart.
+    let shell = daemon.dir.path().join("shell");
+    let said = daemon.dir.path().join("said");
+    let conf = daemon.dir.path().join("rsyncd.conf");
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" > {}\nexec rsync --server --daemon --config={} .\n",
+        said.display(),
+        conf.display()
+    );
+    fs::write(&shell, script).unwrap();
+    fs::set_permissions(&shell, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let node = Node::new("disco@aklabs.net", &format!("rsync -qaWHe \"{} -i KEY\"", shell.display()));
+    node.modules(&["testmodule-1.0"]).unwrap();
+    assert!(node.view("view/modules/testmodule-1.0/scripts/00-hello.sh").exists());
+    assert_eq!(fs::read_to_string(said).unwrap(), "-i KEY -l disco aklabs.net rsync --server --daemon .\n");
+}
+
+#[test]
+fn owners_are_ours_and_secrets_stay_private() {
+    let master = master();
+    let file = "modules/testmodule-1.0/scripts/00-hello.sh";
+    if crate::sys::host::is_root() {
+        std::os::unix::fs::chown(master.path().join(file), Some(12345), Some(12345)).unwrap();
+    }
+    let node = Node::new(master.path().to_str().unwrap(), "rsync -a");
+    let (home, view) = (node.home(), node.view("view"));
+    let fetch = node.fetch(&home, &view);
+    fetch.parameters(&node_name()).unwrap();
+    fetch.modules(&both()).unwrap();
+    publish(&view, &home, &parts()).unwrap();
+    for folder in [&home, &view] {
+        let fetched = fs::metadata(folder.join(file)).unwrap();
+        assert_eq!(fetched.uid(), fs::metadata(folder).unwrap().uid());
+        assert_eq!(fs::metadata(folder.join("parameters")).unwrap().mode() & 0o7777, 0o700);
+        assert_eq!(fs::metadata(folder.join("modules")).unwrap().mode() & 0o7777, 0o755);
+    }
+}
+
+#[test]
 fn a_partial_fetch_is_an_error() {
     let master = master();
     // As root every file can be read, so a file that vanishes stands in: a link that the daemon cannot follow.
