@@ -37,7 +37,8 @@ enum Command {
     /// Set a value, make a folder with {}, or set many with -
     #[command(after_help = "\
 Without VALUE the value is read from standard input. With - for NAME, lines NAME=VALUE are read
-from there (the lines of `disco param dump` too); when one of them is bad, none is set.
+from there (the lines of `disco param dump` too, for values of one line); when one of them is
+bad, none is set.
 A new value is readable by its owner alone.
 
 Examples:
@@ -60,7 +61,11 @@ Examples:
         name: Option<ParameterName>,
     },
     /// Print lines NAME = VALUE, sorted
-    #[command(after_help = "Example:\n  disco param dump disco")]
+    #[command(after_help = "\
+A value of several lines is shown on one, its newlines as \\n; `disco param get` prints it as it is.
+
+Example:
+  disco param dump disco")]
     Dump {
         /// Where to start [default: the whole tree]
         name: Option<ParameterName>,

@@ -46,6 +46,15 @@ impl fmt::Display for What {
 }
 
 impl What {
+    /// Makes the folder that holds it, below `above`. Parameters may hold secrets, so that of parameters is for its owner.
+    fn create_parent(&self, above: &Path) -> Result<(), FileError> {
+        files::create_dirs(above, 0o755)?;
+        match self {
+            What::Parameters(_) => files::create_dirs(&above.join("parameters"), 0o700),
+            What::Module(_) => files::create_dirs(&above.join("modules"), 0o755),
+        }
+    }
+
     /// Its folder below the view, and below disco's own folder.
     pub fn folder(&self) -> PathBuf {
         match self {
@@ -187,6 +196,7 @@ impl Fetch<'_> {
     fn one(&self, what: &What) -> Result<Cost, FetchError> {
         let from = self.source.of(what);
         let into = self.view.join(what.folder());
+        what.create_parent(self.view)?;
         files::create_dirs(&into, 0o755)?;
         let cached = self.home.join(what.folder());
         let cached = files::look_through(&cached)?.is_some_and(|there| there.is_dir()).then_some(cached);

@@ -15,9 +15,7 @@ use crate::sys::folders;
 pub fn publish(view: &Path, home: &Path, parts: &[What]) -> Result<(), FileError> {
     for part in parts {
         let (fetched, cached) = (view.join(part.folder()), home.join(part.folder()));
-        if let Some(folder) = cached.parent() {
-            files::create_dirs(folder, 0o755)?;
-        }
+        part.create_parent(home)?;
         let new = folders::beside(&cached)?;
         let published =
             folders::hard_link_tree(&fetched, &new).and_then(|()| folders::replace_tree(&new, &cached));

@@ -250,6 +250,47 @@ fn what_is_wrong_is_named_with_the_module_and_the_cure() {
 }
 
 #[test]
+fn the_readmes_way_through_a_remote_shell_works() {
+    let daemon = daemon();
+    // What ssh does with `ssh -l disco HOST rsync --server --daemon .`, the forced configuration apart.
+    let shell = daemon.dir.path().join("shell");
+    let said = daemon.dir.path().join("said");
+    let conf = daemon.dir.path().join("rsyncd.conf");
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" > {}\nexec rsync --server --daemon --config={} .\n",
+        said.display(),
+        conf.display()
+    );
+    fs::write(&shell, script).unwrap();
+    fs::set_permissions(&shell, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let node = Node::new("disco@aklabs.net", &format!("rsync -qaWHe \"{} -i KEY\"", shell.display()));
+    node.modules(&["testmodule-1.0"]).unwrap();
+    assert!(node.view("view/modules/testmodule-1.0/scripts/00-hello.sh").exists());
+    assert_eq!(fs::read_to_string(said).unwrap(), "-i KEY -l disco aklabs.net rsync --server --daemon .\n");
+}
+
+#[test]
+fn owners_are_ours_and_secrets_stay_private() {
+    let master = master();
+    let file = "modules/testmodule-1.0/scripts/00-hello.sh";
+    if crate::sys::host::is_root() {
+        std::os::unix::fs::chown(master.path().join(file), Some(12345), Some(12345)).unwrap();
+    }
+    let node = Node::new(master.path().to_str().unwrap(), "rsync -a");
+    let (home, view) = (node.home(), node.view("view"));
+    let fetch = node.fetch(&home, &view);
+    fetch.parameters(&node_name()).unwrap();
+    fetch.modules(&both()).unwrap();
+    publish(&view, &home, &parts()).unwrap();
+    for folder in [&home, &view] {
+        let fetched = fs::metadata(folder.join(file)).unwrap();
+        assert_eq!(fetched.uid(), fs::metadata(folder).unwrap().uid());
+        assert_eq!(fs::metadata(folder.join("parameters")).unwrap().mode() & 0o7777, 0o700);
+        assert_eq!(fs::metadata(folder.join("modules")).unwrap().mode() & 0o7777, 0o755);
+    }
+}
+
+#[test]
 fn a_partial_fetch_is_an_error() {
     let master = master();
     // As root every file can be read, so a file that vanishes stands in: a link that the daemon cannot follow.
@@ -278,16 +319,17 @@ fn told_to_stop_it_kills_every_rsync() {
 fn a_fetch_over_loopback_takes_no_time() {
     let daemon = daemon();
     let node = Node::new(&format!("rsync://127.0.0.1:{}", daemon.port), "rsync");
-    let times: Vec<f64> = (0..10)
-        .map(|run| {
-            let (home, view) = (node.home(), node.view(&format!("view-{run}")));
-            node.fetch(&home, &view).modules(&[module("testmodule-1.0")].into()).unwrap()
-                [&module("testmodule-1.0")]
-                .time_real
-        })
-        .collect();
+    let mut times = Vec::new();
+    // Without TCP_NODELAY on both sides each is more than 0.07. The machine may be busy, so the best of some counts.
+    for run in 0..30 {
+        let (home, view) = (node.home(), node.view(&format!("view-{run}")));
+        let name = module("testmodule-1.0");
+        let cost = node.fetch(&home, &view).modules(&[name.clone()].into()).unwrap()[&name];
+        times.push(cost.time_real);
+        if cost.time_real < 0.03 {
+            break;
+        }
+    }
     println!("seconds: {times:?}");
-    let best = times.iter().copied().fold(f64::INFINITY, f64::min);
-    // Without TCP_NODELAY on both sides it is more than 0.1; alone on a machine, with it, 0.01.
-    assert!(best < 0.03, "{times:?}");
+    assert!(times.iter().any(|time| *time < 0.03), "{times:?}");
 }

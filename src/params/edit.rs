@@ -14,6 +14,9 @@ use crate::sys::{files, folders};
 /// Sets a parameter in the tree below `root`, with the folders above it. The value is written whole, with one newline
 /// after it.
 pub fn put(root: &Path, assignment: &Assignment) -> Result<(), ParamsError> {
+    if let Some(home) = root.parent() {
+        files::create_dirs(home, 0o755)?;
+    }
     files::create_dirs(root, 0o700)?;
     let path = place(root, &assignment.name)?;
     let there = files::look(&path)?;
@@ -103,12 +106,13 @@ mod tests {
     #[test]
     fn values_and_folders_are_set_and_deleted() {
         let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().join("parameters");
+        let root = dir.path().join("home/parameters");
         put(&root, &assign("disco/server/uri", "disco@aklabs.net")).unwrap();
         put(&root, &assign("empty", "{}")).unwrap();
         put(&root, &assign("empty", "{}")).unwrap();
         let mode = |path: &str| fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o7777;
         assert_eq!(fs::read_to_string(root.join("disco/server/uri")).unwrap(), "disco@aklabs.net\n");
+        assert_eq!((mode(".."), mode("")), (0o755, 0o700));
         assert_eq!((mode("disco/server/uri"), mode("disco/server"), mode("disco")), (0o600, 0o700, 0o700));
         fs::set_permissions(root.join("disco/server/uri"), fs::Permissions::from_mode(0o644)).unwrap();
         put(&root, &assign("disco/server/uri", "other")).unwrap();
