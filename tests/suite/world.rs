@@ -299,8 +299,16 @@ impl Running<'_> {
         self.world.run(&["kill", "-s", name, &self.pid]).succeeds();
     }
 
-    /// What it did, once it has ended.
-    pub fn wait(self) -> Output {
+    /// What it did, once it has ended; a failure after a minute.
+    pub fn wait(mut self) -> Output {
+        let start = Instant::now();
+        while self.child.try_wait().expect("the command can be waited for").is_none() {
+            if start.elapsed() > Duration::from_secs(60) {
+                self.signal("KILL");
+                panic!("waited a minute for the end of {:?}", self.argv);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let done = self.child.wait_with_output().expect("the command can be waited for");
         Output::new(self.argv, done)
     }
