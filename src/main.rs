@@ -6,7 +6,7 @@ use disco::sandbox::shims::client;
 
 fn main() -> ExitCode {
     match client::called_as() {
-        Some(program) => ExitCode::from(client::main(program)),
+        Some(called) => ExitCode::from(client::main(called)),
         None => disco::cli::run(std::env::args_os()),
     }
 }

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::model::step::{Cost, Outcome, Stream};
 use crate::sandbox::protocol::{FromInside, Task, ToInside};
 use crate::sandbox::shims::verdict::{Verdict, verdict};
-use crate::sandbox::shims::{Answer, Question, name_of};
+use crate::sandbox::shims::{Answer, Question};
 use crate::sandbox::{Sandbox, SandboxError, cannot};
 use crate::sys::channel::Channel;
 use crate::sys::interrupt::Interrupt;
@@ -172,11 +172,8 @@ impl Sandbox {
             let stderr = format!("{}: {error}\n", question.program.display());
             Answer::Say { stdout: String::new(), stderr, status: 1 }
         };
-        let Some(name) = name_of(&question.program) else {
-            return (failed(io::ErrorKind::NotFound.into()), None);
-        };
         let arguments = question.argv.get(1..).unwrap_or_default();
-        let verdict = verdict(name, arguments);
+        let verdict = verdict(&question.name, arguments);
         if matches!(verdict, Verdict::Effect | Verdict::FilesAndEffect) {
             watch.shimmed = true;
             (watch.on_event)(Event::Asked(question));

@@ -153,6 +153,9 @@ fn run_in(
     scratch: &ScratchFolder,
 ) -> Result<(), DanceError> {
     let view = scratch.path().join("view");
+    for name in ["parameters", "modules"] {
+        files::create_dirs(&view.join(name), 0o700)?;
+    }
     (run.on_event)(DanceEvent::Fetching { from: settings.server_uri.value.as_deref().unwrap_or_default() });
     let gathered = gather::gather(settings, &view, interrupt.flag())
         .map_err(|error| interrupted(interrupt, error.into()))?;

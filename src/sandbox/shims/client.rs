@@ -16,14 +16,21 @@ use crate::sys::execute;
 const UNREACHABLE: u8 = 69;
 
 /// Whether this process was executed under the name of a shim; if so, the path it was executed by.
-pub fn called_as() -> Option<PathBuf> {
-    let path = PathBuf::from(std::ffi::OsStr::from_bytes(rustix::param::linux_execfn().to_bytes()));
-    name_of(&path).map(|_| path)
+pub fn called_as() -> Option<Called> {
+    let program = PathBuf::from(std::ffi::OsStr::from_bytes(rustix::param::linux_execfn().to_bytes()));
+    name_of(&program).map(|name| Called { name, program })
+}
+
+/// How a shim was executed.
+#[derive(Debug)]
+pub struct Called {
+    name: &'static str,
+    program: PathBuf,
 }
 
 /// Asks the supervisor, does as it says, returns the exit status.
-pub fn main(program: PathBuf) -> u8 {
-    match ask(program) {
+pub fn main(called: Called) -> u8 {
+    match ask(called) {
         Ok(status) => status,
         Err(error) => {
             // Nothing else can be done with a message that cannot be written.
@@ -33,14 +40,15 @@ pub fn main(program: PathBuf) -> u8 {
     }
 }
 
-fn ask(program: PathBuf) -> io::Result<u8> {
+fn ask(called: Called) -> io::Result<u8> {
     let argv: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let socket: OwnedFd =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(SHIM_SOCKET)?)?;
     let channel = Channel::from(socket);
     let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    channel.send(&Question { program, argv: argv.clone(), directory }, &[])?;
+    let Called { name, program } = called;
+    channel.send(&Question { name: name.to_owned(), program, argv: argv.clone(), directory }, &[])?;
     let Some((answer, fds)) = channel.receive::<Answer>()? else {
         return Err(io::ErrorKind::ConnectionAborted.into());
     };

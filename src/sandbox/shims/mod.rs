@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::sys::resolve;
 
 /// The commands that are shimmed where the node has them.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "service",
     "systemctl",
     "invoke-rc.d",
@@ -24,6 +24,7 @@ pub const NAMES: [&str; 12] = [
     "halt",
     "poweroff",
     "telinit",
+    "runlevel",
     "openrc-shutdown",
 ];
 
@@ -33,6 +34,8 @@ const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/
 /// What a shim asks.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Question {
+    /// The command that it stands for, one of [`NAMES`].
+    pub name: String,
     /// The path by which it was executed.
     pub program: PathBuf,
     /// Its arguments, its own name first.
@@ -75,8 +78,10 @@ pub fn locate() -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The shim that a program path stands for, if any.
+/// The shim that a path is executed as, if any: by its own name (`reboot`, a link to systemctl, acts as reboot), else by
+/// that of the program it leads to (somebody's own link to systemctl).
 pub fn name_of(program: &Path) -> Option<&'static str> {
-    let name = program.file_name()?;
-    NAMES.into_iter().find(|shim| name == *shim)
+    let named =
+        |path: &Path| NAMES.into_iter().find(|shim| path.file_name().is_some_and(|name| name == *shim));
+    named(program).or_else(|| named(&resolve::canonical(program).ok()??))
 }

@@ -71,6 +71,7 @@ pub fn verdict(name: &str, arguments: &[String]) -> Verdict {
             Some("status" | "list" | "version" | "help") => Verdict::Look,
             _ => Verdict::Effect,
         },
+        "runlevel" => Verdict::Look,
         "shutdown" | "reboot" | "halt" | "poweroff" if has("--help") => Verdict::Look,
         _ => Verdict::Effect,
     }
@@ -96,6 +97,7 @@ mod tests {
             ("systemctl", Verdict::Look),
             ("systemctl --force", Verdict::Effect),
             ("reboot", Verdict::Effect),
+            ("runlevel", Verdict::Look),
             ("shutdown -h now", Verdict::Effect),
             ("invoke-rc.d ssh start", Verdict::Effect),
             ("deb-systemd-invoke restart x.service", Verdict::Effect),
