@@ -225,7 +225,7 @@ fn perform(root: &Path, work: &Work, serial: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn the_live_tree_becomes_what_the_sandbox_showed(
@@ -399,6 +399,19 @@ fn a_parent_that_became_a_link_is_never_followed() {
     };
     assert_eq!((path, parent), (rooted("d/e/new"), rooted("d/e")));
     assert!(!merge.world.live().join("elsewhere/new").exists());
+}
+
+#[test]
+fn the_root_itself_can_change_its_mode() {
+    let world = World::new(fill);
+    fs::set_permissions(world.after(), PermissionsExt::from_mode(0o711)).unwrap();
+    let mut merge = Merge::new(world, &|_| false);
+    let root =
+        LayerEntry { path: rooted("/"), kind: crate::model::layer::LayerKind::Directory { opaque: false } };
+    merge.scratch.entries.insert(0, root);
+    merge.changes = merge.scratch.changes(&[]);
+    super::merge(&merge.source()).unwrap();
+    merge.assert_live_is(&merge.world.after());
 }
 
 #[test]
