@@ -149,9 +149,7 @@ fn make(
 }
 
 fn attributes(source: &Source<'_>, path: &RootedPath, done: &mut Vec<Done>) -> Result<(), TreeError> {
-    let (parent, name) = source.live.parent(path)?;
-    let (upper_parent, upper_name) = source.upper.parent(path)?;
-    let (live, upper) = (parent.object(&name)?, upper_parent.object(&upper_name)?);
+    let (live, upper) = (source.live.object(path)?, source.upper.object(path)?);
     let mut wanted = metadata::metadata(&upper, source.private)?;
     // What is private to a scratchpad is not for it to take from the live object.
     let own = metadata::xattrs(&live, &|name| !(source.private)(name))?;
@@ -196,8 +194,12 @@ fn take_back(live: &Root, done: &[Done], litter: &mut Litter<'_>) -> Vec<RootedP
 }
 
 fn revert(live: &Root, done: &Done, litter: &mut Litter<'_>) -> Result<(), TreeError> {
+    if let Done::Attributes { path, old } = done {
+        return restore(live, path, old);
+    }
     let (parent, name) = live.parent(done.path())?;
     match done {
+        Done::Attributes { .. } => Ok(()), // above: it has no name beside its path
         Done::Placed { stage, .. } => parent.rename(&name, stage, Rename::Replace),
         Done::Exchanged { stage, .. } => parent.rename(stage, &name, Rename::Exchange),
         Done::Aside { aside, path } => {
@@ -211,12 +213,14 @@ fn revert(live: &Root, done: &Done, litter: &mut Litter<'_>) -> Result<(), TreeE
             litter.keep(path, aside);
             Ok(())
         }
-        Done::Attributes { old, .. } => {
-            let object = parent.object(&name)?;
-            let now = metadata::metadata(&object, &|_| false)?;
-            let what = |one: &Metadata| (one.uid, one.gid, one.permissions, one.xattrs.clone());
-            // Where the change itself was refused, taking it back would be refused too.
-            if what(&now) == what(old) { Ok(()) } else { metadata::apply(&object, old, Times::Copied) }
-        }
     }
+}
+
+/// Gives an object its old attributes back. Where the change itself was refused there is nothing to do, and doing it
+/// would be refused too.
+fn restore(live: &Root, path: &RootedPath, old: &Metadata) -> Result<(), TreeError> {
+    let object = live.object(path)?;
+    let now = metadata::metadata(&object, &|_| false)?;
+    let what = |one: &Metadata| (one.uid, one.gid, one.permissions, one.xattrs.clone());
+    if what(&now) == what(old) { Ok(()) } else { metadata::apply(&object, old, Times::Copied) }
 }

@@ -54,4 +54,6 @@ pub fn merge(source: &Source<'_>) -> Result<MergeReport, MergeError> {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

@@ -112,6 +112,11 @@ impl Root {
         }
     }
 
+    /// The object at `path`, which may be the root itself; an error where there is none.
+    pub fn object(&self, path: &RootedPath) -> Result<Object, TreeError> {
+        self.lookup(path)?.ok_or(Errno::NOENT).map_err(self.place(path).error("look at"))
+    }
+
     /// The directory at `path`; an error where it is none, or a symbolic link is on the way.
     pub fn directory(&self, path: &RootedPath) -> Result<Directory, TreeError> {
         let place = self.place(path);
