@@ -4,6 +4,9 @@ pub mod dance;
 pub mod exit;
 pub mod module;
 pub mod param;
+pub mod report;
+pub mod report_text;
+pub mod runs;
 pub mod settings;
 pub mod terminal;
 
@@ -74,6 +77,14 @@ impl Global {
 enum Command {
     /// Run this node's modules in a sandbox, show every difference, merge if all succeeded
     Dance(dance::Args),
+    /// Show what each step of a run has cost
+    #[command(
+        after_help = "Examples:\n  disco report\n  disco report 20261120-190451-042-1234 --format json"
+    )]
+    Report(report::Args),
+    /// List the runs that are kept
+    #[command(after_help = "Example:\n  disco runs --format json")]
+    Runs(runs::Args),
     /// Read and change the parameters in disco's own folder
     Param(param::Args),
     /// Make modules, and show their order
@@ -155,6 +166,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
             let done = inside::main().map(|()| Exit::Done);
             return done.map_err(|error| Failure::from_error(Kind::Software, &error));
         }
+        Command::Report(args) => report::run(&args, global)?,
+        Command::Runs(args) => runs::run(&args, global)?,
         Command::Param(args) => param::run(args, global)?,
         Command::Module(args) => module::run(args, global)?,
         Command::Settings(args) => settings::run(args, global)?,

@@ -57,7 +57,7 @@ Examples:
     /// List the names in a folder
     #[command(after_help = "Example:\n  disco param keys users/present")]
     Keys {
-        /// The folder [default: the whole tree]
+        /// The folder [default: the top]
         name: Option<ParameterName>,
     },
     /// Print lines NAME = VALUE, sorted

@@ -1,34 +1,32 @@
 //! `disco runs`: one line a run. Arguments in, text out.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use clap::Args;
 use serde::Serialize;
 
-use crate::cli::report::Format;
+use crate::cli::exit::Failure;
+use crate::cli::{Format, Global, Said};
 use crate::model::names::RunId;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::ops::report::{self, Listed};
-use crate::runs::RunError;
+use crate::ops::settings::home;
 
-/// List the runs that are kept
-///
-/// Example: disco runs --format json
-#[derive(Debug, Args)]
-pub struct RunsArgs {
+/// What `disco runs` takes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// How to print them
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
 }
 
-/// The text to print.
-pub fn run(args: &RunsArgs, home: &Path) -> Result<String, RunError> {
-    let runs = report::all(home)?;
-    Ok(match args.format {
+/// The list.
+pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
+    let runs = report::all(&home(&global.flags())?.value)?;
+    let text = match args.format {
         Format::Text => table(&runs),
         Format::Json => json_lines(&runs),
-    })
+    };
+    Ok(text.into())
 }
 
 /// The version of the JSON lines' form.

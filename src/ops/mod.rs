@@ -4,4 +4,5 @@ pub mod dance;
 pub mod gather;
 pub mod modules;
 pub mod params;
+pub mod report;
 pub mod settings;

@@ -76,7 +76,7 @@ fn a_rewrite_with_equal_content_is_no_change() {
     let Some(world) = World::new() else { return };
     world.module("m").script(
         "10.sh",
-        "cp -a /etc/passwd /etc/new; mv /etc/new /etc/passwd; touch /etc/group; cat /etc/hosts",
+        "cp -a /etc/passwd /etc/new; mv /etc/new /etc/passwd; touch /etc/group; echo rewritten",
     );
     world.master();
     let before = world.manifest();

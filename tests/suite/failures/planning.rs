@@ -93,13 +93,13 @@ fn f7_a_second_run_of_templates_and_files_reports_nothing_and_writes_nothing() {
         .parameter("shape", "round")
         .template("etc/m/bash.cfg", "echo colour=$(cat /var/disco/parameters/$(hostname)/parameters/colour)")
         .template("etc/m/tera.cfg.tera", "{{ params.colour }} {{ params.shape }} on {{ hostname }}\n")
-        .file("etc/m/plain", 0o640, "plain\n")
+        .file("etc/m/plain", 0o604, "plain\n")
         .file("usr/local/bin/tool", 0o755, "#!/bin/sh\necho tool\n");
     world.master();
     world.disco(&["dance"]).succeeds();
     assert_eq!(world.read("/etc/m/bash.cfg"), "colour=green\n");
     assert_eq!(world.read("/etc/m/tera.cfg"), "green round on localhost.localdomain\n");
-    world.run(&["stat", "-c", "%U:%G %a", "/etc/m/plain"]).succeeds().stdout_is("root:root 640\n");
+    world.run(&["stat", "-c", "%U:%G %a", "/etc/m/plain"]).succeeds().stdout_is("root:root 604\n");
     world.run(&["/usr/local/bin/tool"]).succeeds().stdout_is("tool\n");
     let before = world.manifest();
     world.disco(&["dance"]).succeeds().reports_no_difference();

@@ -53,18 +53,18 @@ impl Manifest {
     }
 
     /// What is there, folders, times and logs apart: equal for two nodes that came to the same state on different ways.
+    /// What is as on the machine itself does not count: a file that was only opened for writing is in the layer too.
     pub fn objects(&self) -> Vec<String> {
         let kept = self
             .0
             .iter()
             .filter(|(path, what)| !what.starts_with("directory") && !path.starts_with("/var/log/"));
-        kept.map(|(path, what)| {
-            let words: Vec<&str> = what.split(' ').collect();
-            let time = words.iter().position(|word| *word == "mtime").unwrap_or(words.len());
-            let rest = words.iter().enumerate().filter(|(at, _)| *at != time && *at != time + 1);
-            format!("{path}: {}", rest.map(|(_, word)| *word).collect::<Vec<_>>().join(" "))
-        })
-        .collect()
+        kept.map(|(path, what)| (path, timeless(what)))
+            .filter(|(path, what)| {
+                fs::symlink_metadata(path).is_err() || timeless(&describe(Path::new(path))) != *what
+            })
+            .map(|(path, what)| format!("{path}: {what}"))
+            .collect()
     }
 
     fn holds_something(&self, folder: &str) -> bool {
@@ -77,6 +77,14 @@ impl fmt::Debug for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(&self.0).finish()
     }
+}
+
+/// A description without its time.
+fn timeless(what: &str) -> String {
+    let words: Vec<&str> = what.split(' ').collect();
+    let time = words.iter().position(|word| *word == "mtime").unwrap_or(words.len());
+    let rest = words.iter().enumerate().filter(|(at, _)| *at != time && *at != time + 1);
+    rest.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
 }
 
 fn describe(path: &Path) -> String {
