@@ -20,7 +20,7 @@ pub enum Trouble {
     HostKey,
     /// The master does not let us in.
     Denied,
-    /// Something answered, or ended at once, that is no rsync daemon.
+    /// What answered is no rsync daemon, or went away.
     NoDaemon,
     /// ssh failed otherwise.
     Shell,
@@ -47,7 +47,7 @@ impl fmt::Display for Trouble {
             Trouble::Unreachable => "the host cannot be reached",
             Trouble::HostKey => "the master's ssh key is not the one that is known",
             Trouble::Denied => "the master denies access",
-            Trouble::NoDaemon => "no rsync daemon answered",
+            Trouble::NoDaemon => "no rsync daemon answered, or it went away",
             Trouble::Shell => "the remote shell failed",
             Trouble::Partial => "only a part arrived",
             Trouble::TimedOut => "the master was silent for too long",
@@ -107,6 +107,8 @@ impl Trouble {
             3 | 11 => Trouble::Local,
             5 => Trouble::Denied,
             10 => Trouble::Unreachable,
+            // A remote shell that ends at once shows as 5 or 12, by who is faster.
+            12 => Trouble::NoDaemon,
             14 | 126 | 127 => Trouble::NoProgram,
             23..=25 => Trouble::Partial,
             30 | 35 => Trouble::TimedOut,
@@ -131,7 +133,7 @@ impl Trouble {
                 "check the master's key, then add it to known_hosts of the user that runs disco (ssh-keyscan)".to_owned()
             }
             (Trouble::NoDaemon, _) => {
-                format!("check what answers on the master, and that an rsyncd.conf is there for it; {uri}")
+                format!("check what answers on the master (its log, its rsyncd.conf) and that the login works with ssh alone; {uri}")
             }
             (Trouble::Denied | Trouble::Shell, _) => {
                 "check the user, key or password that disco/client/cmds/rsync names; try the same with ssh alone".to_owned()
@@ -193,7 +195,10 @@ mod tests {
             (14, "rsync: Failed to exec nossh: No such file or directory (2)", Trouble::NoProgram),
             (11, "rsync: write failed: No space left on device (28)", Trouble::Local),
             (1, "rsync: --nonsense: unknown option", Trouble::Usage),
-            (12, "error in rsync protocol data stream", Trouble::Other),
+            (12, "safe_write failed to write 41 bytes to fd 4: Broken pipe (32)", Trouble::NoDaemon),
+            (5, "rsync: did not see server greeting", Trouble::NoDaemon),
+            (12, "rsync: write failed: No space left on device (28)", Trouble::Local),
+            (22, "error allocating core memory buffers", Trouble::Other),
         ] {
             assert_eq!(Trouble::from_rsync(&Outcome::Exited { status }, stderr), expected, "{stderr}");
         }

@@ -267,10 +267,16 @@ mod tests {
     fn a_child_that_takes_too_long_is_killed_with_its_group() {
         let started = Instant::now();
         let process =
-            Process { limit: Some(Duration::from_millis(200)), ..shell("sleep 60 & sleep 60; true") };
+            Process { limit: Some(Duration::from_millis(200)), ..shell("sleep 60 & echo $!; wait") };
         let ended = process.run(&GO_ON).unwrap();
         assert_eq!(ended.outcome, Outcome::TimedOut { seconds: 0 });
         assert!(started.elapsed() < Duration::from_secs(10));
+        let status = format!("/proc/{}/status", String::from_utf8(ended.stdout).unwrap().trim());
+        let lives = || std::fs::read_to_string(&status).is_ok_and(|text| !text.contains("State:\tZ"));
+        while lives() {
+            assert!(started.elapsed() < Duration::from_secs(10), "what it started lives on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     #[test]
