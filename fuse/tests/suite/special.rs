@@ -145,6 +145,11 @@ fn the_clone_is_read_only_even_for_mounts_that_come_later() {
     mount(Some(&lower), &lower, none, MsFlags::MS_BIND, none).unwrap();
     mount(none, &lower, none, MsFlags::MS_SHARED, none).unwrap();
     let clone = read_only_clone(&lower).unwrap();
+    // Detached it is safe by chance on some kernels; attached, only its being private keeps it so.
+    let attached = directory.path().join("attached");
+    fs::create_dir(&attached).unwrap();
+    let flags = rustix::mount::MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(&clone, "", rustix::fs::CWD, &attached, flags).unwrap();
     mount(none, &lower.join("later"), Some("tmpfs"), MsFlags::empty(), none).unwrap();
     fs::write(lower.join("later/f"), "x").unwrap();
     use rustix::fs::{Mode, OFlags, openat};
