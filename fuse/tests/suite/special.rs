@@ -1,6 +1,6 @@
 //! What is not a plain file: devices, fifos, submounts, and the overlay's own attributes.
 
-use crate::world::{World, enter};
+use crate::world::{World, enter, unmount};
 use disco_fuse::{Options, Overlay, is_private_xattr, read_only_clone};
 use nix::mount::{MsFlags, mount, umount};
 use std::ffi::OsStr;
@@ -111,7 +111,7 @@ fn a_mounted_proc_shows_as_an_empty_directory() {
         assert_eq!(error.raw_os_error(), Some(libc::EROFS), "{made}");
     }
     assert!(fs::remove_dir(path("mount/proc")).is_err());
-    umount(&path("mount")).unwrap();
+    unmount(&path("mount"));
     server.join().unwrap();
 }
 
@@ -131,7 +131,7 @@ fn the_scratch_inside_the_lower_does_not_show_itself() {
     for empty in ["mount/scratch", "mount/mount"] {
         assert_eq!(fs::read_dir(path(empty)).unwrap().count(), 0, "{empty}");
     }
-    umount(&path("mount")).unwrap();
+    unmount(&path("mount"));
     server.join().unwrap();
 }
 
@@ -202,6 +202,6 @@ fn a_scratch_on_kernel_overlayfs_works() {
     let layer = disco_fuse::read_layer(overlay.upper_dir()).unwrap();
     let names: Vec<_> = layer.iter().map(|entry| entry.path.to_str().unwrap()).collect();
     assert_eq!(names, ["d", "gone", "link", "n"]);
-    umount(&path("mount")).unwrap();
+    unmount(&path("mount"));
     server.join().unwrap();
 }
