@@ -11,6 +11,17 @@
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
 //! - `serve` is the one place that knows FUSE.
 //! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount.
+//!
+//! What this version does not do:
+//!
+//! - a directory of the lower that is renamed is copied whole, and other requests wait for it;
+//! - data go through this process, not past it (no passthrough);
+//! - a name of a hard-linked file of the lower that was never looked up is not in the layer when the file is
+//!   changed through another name: it leads to the changed file in the mount, but only a lookup links it;
+//! - changes that others make to the lower while it is served are seen late or not at all;
+//! - a name that was removed is free for a moment while something new is made under it: whoever kills the
+//!   process just then finds the old object in the layer's view;
+//! - file flags (`chattr`) are not copied.
 
 mod attributes;
 mod clone;

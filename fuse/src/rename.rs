@@ -72,7 +72,6 @@ impl Overlay {
                 rustix::fs::renameat_with(&old.directory, old.name, &new.directory, new.name, exchange)?;
                 self.moved(&node, &old, &new);
                 self.moved(&other, &new, &old);
-                self.note_ends(&old, &new);
                 Ok(())
             }
             (other, _) => {
@@ -90,7 +89,6 @@ impl Overlay {
                     self.suffer_loss(new.parent, new.name, loss, new.survey.below.as_ref())?;
                 }
                 self.moved(&node, &old, &new);
-                self.note_ends(&old, &new);
                 Ok(())
             }
         }
@@ -182,13 +180,5 @@ impl Overlay {
     fn moved(&self, node: &Arc<Node>, from: &End<'_>, to: &End<'_>) {
         node.add_name(to.parent, to.name);
         self.table.remove_name(node, from.parent, from.name);
-    }
-
-    fn note_ends(&self, old: &End<'_>, new: &End<'_>) {
-        for end in [old, new] {
-            if let Some(below) = &end.survey.below {
-                self.note_base(end.parent, end.name, &below.stat);
-            }
-        }
     }
 }

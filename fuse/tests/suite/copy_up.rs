@@ -61,6 +61,8 @@ fn a_change_of_one_file_leaves_the_times_of_the_directories_above() {
     sh(&world.mount, "echo y >>a/b/f");
     for path in ["", "a", "a/b"] {
         assert_eq!(fs::metadata(world.at(path)).unwrap().mtime(), 1_000_000_000, "{path:?}");
+        let upper = fs::metadata(world.upper().join(path)).unwrap();
+        assert_eq!(upper.mtime(), 1_000_000_000, "{path:?} in the upper");
     }
     sh(&world.mount, ": >a/b/g");
     assert_ne!(fs::metadata(world.at("a/b")).unwrap().mtime(), 1_000_000_000);
@@ -81,10 +83,11 @@ fn an_object_keeps_its_number_when_it_is_copied_up_and_forgotten() {
 
 #[test]
 fn the_base_is_what_the_lower_was() {
-    let world = World::new(|lower| sh(lower, "echo x >changed; echo x >gone; echo x >left"));
-    sh(&world.mount, "echo y >>changed; rm gone; cat left; : >new");
+    let world = World::new(|lower| sh(lower, "echo x >changed; echo x >gone; echo x >left; echo x >old"));
+    sh(&world.mount, "echo y >>changed; rm gone; cat left; : >new; mv old moved");
     let size = |path: &str| world.overlay.base(Path::new(path)).map(|stat| stat.size);
     assert_eq!([size("changed"), size("gone"), size("left"), size("new")], [Some(2), Some(2), None, None]);
+    assert_eq!([size("old"), size("moved")], [Some(2), None]);
     world.finish();
 }
 

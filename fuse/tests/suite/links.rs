@@ -35,6 +35,20 @@ fn a_change_through_one_name_shows_through_all() {
 }
 
 #[test]
+fn a_link_made_for_a_change_elsewhere_leaves_the_directory_its_time() {
+    let world = World::new(|lower| {
+        three(lower);
+        let old =
+            std::process::Command::new("touch").args(["-d", "@1000000000"]).arg(lower.join("d")).status();
+        assert!(old.unwrap().success());
+    });
+    world.run("stat d/b >/dev/null; echo -n y >>a");
+    assert!(world.upper().join("d/b").exists());
+    assert_eq!(fs::metadata(world.upper().join("d")).unwrap().mtime(), 1_000_000_000);
+    world.finish();
+}
+
+#[test]
 fn names_looked_up_before_are_in_the_layer_even_if_the_kernel_forgot_them() {
     let world = World::new(three);
     world.run("stat d/b >/dev/null; echo 2 >/proc/sys/vm/drop_caches; echo -n y >>a");

@@ -1,6 +1,6 @@
 //! What is not a plain file: devices, fifos, submounts, and the overlay's own attributes.
 
-use crate::world::{World, enter};
+use crate::world::{World, enter, unmount};
 use disco_fuse::{Options, Overlay, is_private_xattr, read_only_clone};
 use nix::mount::{MsFlags, mount, umount};
 use std::ffi::OsStr;
@@ -111,7 +111,7 @@ fn a_mounted_proc_shows_as_an_empty_directory() {
         assert_eq!(error.raw_os_error(), Some(libc::EROFS), "{made}");
     }
     assert!(fs::remove_dir(path("mount/proc")).is_err());
-    umount(&path("mount")).unwrap();
+    unmount(&path("mount"));
     server.join().unwrap();
 }
 
@@ -131,7 +131,7 @@ fn the_scratch_inside_the_lower_does_not_show_itself() {
     for empty in ["mount/scratch", "mount/mount"] {
         assert_eq!(fs::read_dir(path(empty)).unwrap().count(), 0, "{empty}");
     }
-    umount(&path("mount")).unwrap();
+    unmount(&path("mount"));
     server.join().unwrap();
 }
 
@@ -145,6 +145,11 @@ fn the_clone_is_read_only_even_for_mounts_that_come_later() {
     mount(Some(&lower), &lower, none, MsFlags::MS_BIND, none).unwrap();
     mount(none, &lower, none, MsFlags::MS_SHARED, none).unwrap();
     let clone = read_only_clone(&lower).unwrap();
+    // Detached it is safe by chance on some kernels; attached, only its being private keeps it so.
+    let attached = directory.path().join("attached");
+    fs::create_dir(&attached).unwrap();
+    let flags = rustix::mount::MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(&clone, "", rustix::fs::CWD, &attached, flags).unwrap();
     mount(none, &lower.join("later"), Some("tmpfs"), MsFlags::empty(), none).unwrap();
     fs::write(lower.join("later/f"), "x").unwrap();
     use rustix::fs::{Mode, OFlags, openat};
@@ -197,6 +202,6 @@ fn a_scratch_on_kernel_overlayfs_works() {
     let layer = disco_fuse::read_layer(overlay.upper_dir()).unwrap();
     let names: Vec<_> = layer.iter().map(|entry| entry.path.to_str().unwrap()).collect();
     assert_eq!(names, ["d", "gone", "link", "n"]);
-    umount(&path("mount")).unwrap();
+    unmount(&path("mount"));
     server.join().unwrap();
 }

@@ -38,6 +38,16 @@ pub fn serve_at(options: Options, mountpoint: &Path) -> (Server, Arc<Overlay>) {
     (serve(overlay.clone(), fuse).unwrap(), overlay)
 }
 
+/// Unmounts, and waits a little for the children of other tests: between fork and exec they have our files open.
+pub fn unmount(path: &Path) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while let Err(errno) = umount2(path, MntFlags::empty()) {
+        let late = std::time::Instant::now() > deadline;
+        assert!(errno == nix::errno::Errno::EBUSY && !late, "{}: {errno}", path.display());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
 impl World {
     /// Makes the lower with `fill` and mounts an overlay of it.
     pub fn new(fill: impl FnOnce(&Path)) -> World {
@@ -99,7 +109,7 @@ impl World {
     /// Unmounts, waits for the server, and checks that the lower is what it was.
     pub fn finish(mut self) {
         assert_eq!(self.damage(), Vec::<String>::new(), "the lower changed");
-        umount2(&self.mount, MntFlags::empty()).unwrap();
+        unmount(&self.mount);
         self.server.take().unwrap().join().unwrap();
         let left: Vec<_> = std::fs::read_dir(self.scratch.join("work")).unwrap().collect();
         assert_eq!(left.len(), 2, "besides the index and the whiteout: {left:?}");
