@@ -6,7 +6,7 @@ use crate::changes::snapshot::Snapshot;
 use crate::model::change::ChangeSet;
 use crate::model::layer::LayerEntry;
 use crate::model::path::RootedPath;
-use crate::sandbox::{self, Layers, SandboxError};
+use crate::sandbox::{self, Layers, SandboxError, Scratch};
 use crate::sys::tree::{Root, TreeError};
 
 use super::DanceError;
@@ -44,12 +44,13 @@ impl Differences {
         Ok(changes)
     }
 
-    /// What the whole run has changed, as of the last call of `since_last`.
-    pub fn in_all(&self) -> ChangeSet {
-        compare(&Snapshot::default(), &self.last)
+    /// What the whole run has changed, now that nothing can change it any more.
+    pub fn in_all(&mut self, sealed: &Scratch) -> Result<ChangeSet, DanceError> {
+        self.since_last(sealed.layers())?;
+        Ok(compare(&Snapshot::default(), &self.last))
     }
 
-    /// The scratchpad, as of the last call of `since_last`.
+    /// The scratchpad, as of the last call.
     pub fn scratchpad(&self) -> (&Root, &[LayerEntry]) {
         (&self.upper, &self.entries)
     }

@@ -1,6 +1,7 @@
 //! The end of a run: NOOP stops here; live merges if everything succeeded, then runs the recorded actions.
 
 use crate::merge;
+use crate::model::change::ChangeSet;
 use crate::model::run::{Mode, RunOutcome};
 use crate::sandbox::{self, Scratch};
 use crate::settings::Settings;
@@ -16,17 +17,18 @@ pub(super) fn finish(
     run: &mut Run<'_>,
     settings: &Settings,
     interrupt: &Interrupt,
-    _sealed: &Scratch,
-    differences: &Differences,
+    sealed: &Scratch,
+    differences: &mut Differences,
 ) -> Result<(), DanceError> {
     if let Some(signal) = interrupt.signal() {
         return Err(DanceError::Interrupted(signal));
     }
+    let changes = run.metered("diff", |_| differences.in_all(sealed))?;
     run.record.outcome = match (modules::all_done(&run.record), run.record.mode) {
         (false, _) => RunOutcome::Failed,
         (true, Mode::Noop) => RunOutcome::Shown,
         (true, Mode::Live) => {
-            merge_all(run, differences)?;
+            merge_all(run, &changes, differences)?;
             run.record.outcome = RunOutcome::Merged;
             run.save()?;
             act(run, settings)?
@@ -36,12 +38,11 @@ pub(super) fn finish(
 }
 
 /// From here on a signal waits: the merge and its actions belong together.
-fn merge_all(run: &mut Run<'_>, differences: &Differences) -> Result<(), DanceError> {
-    let changes = differences.in_all();
+fn merge_all(run: &mut Run<'_>, changes: &ChangeSet, differences: &Differences) -> Result<(), DanceError> {
     let (upper, entries) = differences.scratchpad();
     let live = Root::open("/".as_ref(), "live root")?;
     let merged = run.metered("merge", |run| {
-        let (changes, live, private) = (&changes, &live, &sandbox::is_private_xattr);
+        let (live, private) = (&live, &sandbox::is_private_xattr);
         let exclude = differences.excluded();
         merge::merge(&merge::Source { changes, entries, upper, live, private, exclude, run: &run.record.run })
     })?;

@@ -190,7 +190,7 @@ fn run_in(
     modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)
         .map_err(|error| interrupted(interrupt, error))?;
     let sealed = sandbox.seal()?;
-    finish::finish(run, settings, interrupt, &sealed, &differences)
+    finish::finish(run, settings, interrupt, &sealed, &mut differences)
 }
 
 /// An error that a signal has caused is that signal.

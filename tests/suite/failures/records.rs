@@ -25,7 +25,8 @@ fn f8_each_run_keeps_its_own_record() {
         assert_eq!(record["mode"], if *run == first { "noop" } else { "live" });
         assert_eq!(record["node"], "localhost.localdomain");
         assert_eq!(record["plan"], serde_json::json!(["m"]));
-        assert_eq!(record["modules"][0]["steps"][0]["output"][0]["text"], "said");
+        let output = record["modules"][0]["steps"][0]["output"].as_str().expect("it names a file");
+        assert_eq!(world.read(&format!("/var/disco/runs/{run}/{output}")), "out said\n");
     }
     world.disco(&["report", &first]).succeeds().stdout_has("report: m: exec");
     world.run(&["find", "/var/disco/runs", "-name", "record.json", "-perm", "/077"]).succeeds().stdout_is("");
