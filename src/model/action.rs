@@ -29,13 +29,3 @@ impl Action {
         shell_words::join(&self.argv)
     }
 }
-
-/// How an action ended on the live system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActionRecord {
-    /// The action.
-    #[serde(flatten)]
-    pub action: Action,
-    /// How it ended; `None` in a NOOP run and where it was never run.
-    pub outcome: Option<crate::model::step::Outcome>,
-}

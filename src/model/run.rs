@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::action::ActionRecord;
+use crate::model::action::Action;
 use crate::model::names::{ModuleName, NodeName, RunId};
-use crate::model::step::{Cost, ModuleRecord};
+use crate::model::step::{Cost, ModuleRecord, Outcome};
 
 /// The version of the record's form on disk.
 pub const SCHEMA: u32 = 1;
@@ -86,4 +86,14 @@ pub struct InternalCost {
     pub part: String,
     /// Its cost.
     pub cost: Cost,
+}
+
+/// How an action ended on the live system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionRecord {
+    /// The action.
+    #[serde(flatten)]
+    pub action: Action,
+    /// How it ended; `None` in a NOOP run and where it was never run.
+    pub outcome: Option<Outcome>,
 }

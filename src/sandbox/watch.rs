@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -77,6 +78,7 @@ impl Sandbox {
                 Lines::new(Stream::Stderr, stderr)
                     .map_err(|source| SandboxError::Cannot { action: "make a pipe", source })?,
             ],
+            stop: interrupt.flag(),
             shimmed: false,
             on_event,
         };
@@ -182,9 +184,9 @@ impl Sandbox {
             Verdict::Effect => (pretended, None),
             Verdict::Look => {
                 watch.shimmed = true;
-                let answer = match look::run(&question.program, arguments, LOOK_LIMIT) {
+                let answer = match look::run(&question.program, arguments, LOOK_LIMIT, watch.stop) {
                     Ok(look::Seen { stdout, stderr, status }) => Answer::Say { stdout, stderr, status },
-                    Err(error) => failed(error),
+                    Err(error) => failed(io::Error::other(error)),
                 };
                 (answer, None)
             }
@@ -205,6 +207,7 @@ enum Stop {
 
 struct Watch<'a> {
     streams: [Lines; 2],
+    stop: &'a AtomicBool,
     shimmed: bool,
     on_event: &'a mut dyn FnMut(Event<'_>),
 }

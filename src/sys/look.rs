@@ -1,15 +1,18 @@
 //! Looks at the running system for somebody inside a sandbox: read-only commands, bounded in time and output.
 
-use std::io::{self, Read};
+use std::ffi::OsString;
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
-/// The most that one look may print on each stream, so that the answer fits the channel.
-const MOST_OUTPUT: u64 = 30 << 10;
+use crate::sys::process::{Environment, Process, ProcessError};
+
+/// The end of what a look prints on each stream that is kept, so that the answer fits the channel.
+const MOST_OUTPUT: usize = 30 << 10;
 
 /// What a look saw.
 #[derive(Debug)]
@@ -22,46 +25,26 @@ pub struct Seen {
     pub status: i32,
 }
 
-/// Runs a read-only command on the host, without terminal and pager.
-pub fn run(program: &Path, arguments: &[String], limit: Duration) -> io::Result<Seen> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(super::execute::ENVIRONMENT)
-        .envs([("SYSTEMD_PAGER", ""), ("SYSTEMD_COLORS", "0")])
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let reader = |stream: Option<Box<dyn Read + Send>>| {
-        std::thread::spawn(move || {
-            let mut text = Vec::new();
-            if let Some(mut stream) = stream {
-                stream.by_ref().take(MOST_OUTPUT).read_to_end(&mut text)?;
-                io::copy(&mut stream, &mut io::sink())?;
-            }
-            io::Result::Ok(String::from_utf8_lossy(&text).into_owned())
-        })
+/// Runs a read-only command on the host, without terminal and pager; `stop` ends it.
+pub fn run(
+    program: &Path,
+    arguments: &[String],
+    limit: Duration,
+    stop: &AtomicBool,
+) -> Result<Seen, ProcessError> {
+    let variables =
+        super::execute::ENVIRONMENT.into_iter().chain([("SYSTEMD_PAGER", ""), ("SYSTEMD_COLORS", "0")]);
+    let look = Process {
+        args: arguments.iter().map(OsString::from).collect(),
+        environment: Environment::Only(variables.map(|(name, value)| (name.into(), value.into())).collect()),
+        folder: Some("/".into()),
+        limit: Some(limit),
+        keep: MOST_OUTPUT,
+        ..Process::new(program)
     };
-    let stdout = reader(child.stdout.take().map(|s| Box::new(s) as _));
-    let stderr = reader(child.stderr.take().map(|s| Box::new(s) as _));
-    let deadline = Instant::now() + limit;
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status.code().unwrap_or(1),
-            None if Instant::now() >= deadline => {
-                child.kill()?;
-                child.wait()?;
-                break 124;
-            }
-            None => std::thread::sleep(Duration::from_millis(2)),
-        }
-    };
-    let text = |thread: std::thread::JoinHandle<io::Result<String>>| {
-        thread.join().unwrap_or_else(|_| Err(io::Error::other("a reader of its output has failed")))
-    };
-    Ok(Seen { stdout: text(stdout)?, stderr: text(stderr)?, status })
+    let ended = look.run(stop)?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Seen { stdout: text(ended.stdout), stderr: text(ended.stderr), status: ended.outcome.exit_status() })
 }
 
 /// Opens a program below `root` for reading and executing, links followed within `root`; regular files only.
@@ -79,19 +62,19 @@ pub fn open_program(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
 
     #[test]
     fn a_look_is_bounded() {
-        let script = |text: &str| ["-c".to_owned(), text.to_owned()];
-        let seen =
-            run(Path::new("/bin/sh"), &script("echo a; echo b >&2; exit 3"), Duration::from_secs(5)).unwrap();
+        let look = |text: &str, limit| {
+            run(Path::new("/bin/sh"), &["-c".to_owned(), text.to_owned()], limit, &AtomicBool::new(false))
+                .unwrap()
+        };
+        let seen = look("echo a; echo b >&2; exit 3", Duration::from_secs(5));
         assert_eq!((seen.stdout.as_str(), seen.stderr.as_str(), seen.status), ("a\n", "b\n", 3));
         let started = Instant::now();
-        let seen = run(Path::new("/bin/sh"), &script("exec sleep 20"), Duration::from_millis(50)).unwrap();
-        assert_eq!(seen.status, 124);
+        assert_eq!(look("exec sleep 20", Duration::from_millis(50)).status, 124);
         assert!(started.elapsed() < Duration::from_secs(10));
-        let seen =
-            run(Path::new("/bin/sh"), &script("yes | head -c 1000000"), Duration::from_secs(5)).unwrap();
-        assert_eq!(seen.stdout.len() as u64, MOST_OUTPUT);
+        assert_eq!(look("yes | head -c 1000000", Duration::from_secs(5)).stdout.len(), MOST_OUTPUT);
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn run_all(
                 .steps
                 .iter()
                 .flat_map(|step| &step.actions)
-                .map(|action| crate::model::action::ActionRecord { action: action.clone(), outcome: None }),
+                .map(|action| crate::model::run::ActionRecord { action: action.clone(), outcome: None }),
         );
         run.record.modules.push(record);
         run.save()?;
