@@ -264,7 +264,7 @@ impl From<DanceError> for Failure {
             DanceError::Gather(error) => return error.into(),
             DanceError::Busy(_) => (Kind::Busy, Some("`disco dance --wait` waits for it".to_owned())),
             DanceError::Prepare(LockError::Io { ref source, .. }) => (io_kind(source), None),
-            DanceError::Prepare(LockError::Busy { .. }) => (Kind::Io, None),
+            DanceError::Prepare(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Io, None),
             DanceError::File(ref error) => (file_kind(error), None),
             DanceError::Record(ref error) => (run_kind(error), None),
             DanceError::Sandbox(

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::model::step::{Cost, Outcome, Stream};
 use crate::sandbox::protocol::{FromInside, Task, ToInside};
 use crate::sandbox::shims::verdict::{Verdict, verdict};
-use crate::sandbox::shims::{Answer, Question};
+use crate::sandbox::shims::{self, Answer, Question};
 use crate::sandbox::{Sandbox, SandboxError, cannot};
 use crate::sys::channel::Channel;
 use crate::sys::interrupt::Interrupt;
@@ -20,6 +20,8 @@ use crate::sys::look;
 
 /// The longest line that is kept whole, in bytes; a longer one is told in pieces.
 const LONGEST_LINE: usize = 64 << 10;
+/// The most that is read at once; a step that prints faster than it is read is still stopped in time.
+const MOST_AT_ONCE: usize = 1 << 20;
 /// How long the host may take to answer a look.
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
 
@@ -84,8 +86,14 @@ impl Sandbox {
         };
         let (end, stopped) = self.supervise(&mut watch, Instant::now() + limit, interrupt)?;
         for lines in &mut watch.streams {
-            cannot("read what a step printed", lines.drain(watch.on_event))?;
+            while cannot("read what a step printed", lines.drain(watch.on_event))? {}
             lines.finish(watch.on_event);
+        }
+        // Whoever asked and did not live to hear the answer has asked in this step, and not in the next.
+        while let Some(heard) = self.hear() {
+            if let Ok((_, question)) = heard {
+                watch.note(&question);
+            }
         }
         let shimmed = watch.shimmed;
         let outcome = match stopped {
@@ -151,21 +159,26 @@ impl Sandbox {
 
     /// Answers one shim. A shim that cannot be answered gets no answer, says so itself, and fails its caller.
     fn answer(&self, watch: &mut Watch<'_>) {
-        let Ok(socket) = rustix::net::accept_with(&self.shims, rustix::net::SocketFlags::CLOEXEC) else {
-            return;
-        };
-        let patience = Some(Duration::from_secs(2));
-        if rustix::net::sockopt::set_socket_timeout(&socket, rustix::net::sockopt::Timeout::Recv, patience)
-            .is_err()
-        {
-            return;
-        }
-        let channel = Channel::from(socket);
-        let Ok(Some((question, _))) = channel.receive::<Question>() else { return };
+        let Some(Ok((channel, question))) = self.hear() else { return };
         let (answer, real) = self.decide(&question, watch);
         let fds: Vec<_> = real.iter().map(AsFd::as_fd).collect();
         // A shim that has gone meanwhile needs no answer.
         let _ = channel.send(&answer, &fds);
+    }
+
+    /// The next one that asks, with its question; `None` where nobody does, an error where what it says is no question
+    /// about a program of this node.
+    fn hear(&self) -> Option<io::Result<(Channel, Question)>> {
+        let socket = rustix::net::accept_with(&self.shims, rustix::net::SocketFlags::CLOEXEC).ok()?;
+        let heard = || -> io::Result<(Channel, Question)> {
+            let (patience, timeout) = (Some(Duration::from_secs(2)), rustix::net::sockopt::Timeout::Recv);
+            rustix::net::sockopt::set_socket_timeout(&socket, timeout, patience)?;
+            let channel = Channel::from(socket);
+            let (mut question, _) = channel.receive::<Question>()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            question.program = shims::program_of(&question)?;
+            Ok((channel, question))
+        };
+        Some(heard())
     }
 
     fn decide(&self, question: &Question, watch: &mut Watch<'_>) -> (Answer, Option<OwnedFd>) {
@@ -174,16 +187,10 @@ impl Sandbox {
             let stderr = format!("{}: {error}\n", question.program.display());
             Answer::Say { stdout: String::new(), stderr, status: 1 }
         };
-        let arguments = question.argv.get(1..).unwrap_or_default();
-        let verdict = verdict(&question.name, arguments);
-        if matches!(verdict, Verdict::Effect | Verdict::FilesAndEffect) {
-            watch.shimmed = true;
-            (watch.on_event)(Event::Asked(question));
-        }
-        match verdict {
+        match watch.note(question) {
             Verdict::Effect => (pretended, None),
             Verdict::Look => {
-                watch.shimmed = true;
+                let arguments = question.argv.get(1..).unwrap_or_default();
                 let answer = match look::run(&question.program, arguments, LOOK_LIMIT, watch.stop) {
                     Ok(look::Seen { stdout, stderr, status }) => Answer::Say { stdout, stderr, status },
                     Err(error) => failed(io::Error::other(error)),
@@ -212,6 +219,18 @@ struct Watch<'a> {
     on_event: &'a mut dyn FnMut(Event<'_>),
 }
 
+impl Watch<'_> {
+    /// Judges a question, and tells and remembers what it means for the step.
+    fn note(&mut self, question: &Question) -> Verdict {
+        let verdict = verdict(&question.name, question.argv.get(1..).unwrap_or_default());
+        self.shimmed |= verdict != Verdict::Files;
+        if matches!(verdict, Verdict::Effect | Verdict::FilesAndEffect) {
+            (self.on_event)(Event::Asked(question));
+        }
+        verdict
+    }
+}
+
 /// One stream of a task, cut into lines.
 struct Lines {
     stream: Stream,
@@ -226,19 +245,23 @@ impl Lines {
         Ok(Lines { stream, from: File::from(from), pending: Vec::new(), ended: false })
     }
 
-    /// Tells whatever is there to read now.
-    fn drain(&mut self, on_event: &mut dyn FnMut(Event<'_>)) -> io::Result<()> {
+    /// Tells what is there to read now, within a limit; whether there may be more.
+    fn drain(&mut self, on_event: &mut dyn FnMut(Event<'_>)) -> io::Result<bool> {
         let mut buffer = [0; 16 << 10];
-        while !self.ended {
+        let mut read = 0;
+        while !self.ended && read < MOST_AT_ONCE {
             match self.from.read(&mut buffer) {
                 Ok(0) => self.ended = true,
-                Ok(got) => self.take(&buffer[..got], on_event),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Ok(got) => {
+                    read += got;
+                    self.take(&buffer[..got], on_event);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(!self.ended)
     }
 
     fn take(&mut self, bytes: &[u8], on_event: &mut dyn FnMut(Event<'_>)) {

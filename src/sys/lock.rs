@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use thiserror::Error;
@@ -28,7 +30,16 @@ pub enum LockError {
         #[source]
         source: io::Error,
     },
+    /// A signal asked to stop while it was waited for.
+    #[error("interrupted while waiting for {}", path.display())]
+    Interrupted {
+        /// The lock's file.
+        path: PathBuf,
+    },
 }
+
+/// How often whoever waits looks again: a signal does not end flock(2), so nothing waits in it.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A held lock; dropping it, or the end of the process, gives it up. The file stays: only the lock on it counts.
 #[derive(Debug)]
@@ -37,12 +48,12 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, and writes `holder` into its file for whoever is refused. With `wait` it waits for its turn, and
-    /// tells `on_wait` once whom for.
+    /// Takes the lock, and writes `holder` into its file for whoever is refused. With `wait` it waits until that becomes
+    /// true, and tells `on_wait` once whom for.
     pub fn take(
         path: &Path,
         holder: &str,
-        wait: bool,
+        wait: Option<&AtomicBool>,
         on_wait: &mut dyn FnMut(&str),
     ) -> Result<Lock, LockError> {
         let failed = |source: io::Error| LockError::Io { path: path.to_owned(), source };
@@ -54,20 +65,27 @@ impl Lock {
             .mode(0o600)
             .open(path)
             .map_err(failed)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
+        let mut told = false;
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(failed(errno.into())),
+            }
+            if !told {
                 let mut text = String::new();
                 file.read_to_string(&mut text).map_err(failed)?;
                 let holder = text.trim().to_owned();
-                if !wait {
+                if wait.is_none() {
                     return Err(LockError::Busy { path: path.to_owned(), holder });
                 }
                 on_wait(&holder);
-                rustix::fs::flock(&file, FlockOperation::LockExclusive)
-                    .map_err(|errno| failed(errno.into()))?;
+                told = true;
             }
-            Err(errno) => return Err(failed(errno.into())),
+            if wait.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                return Err(LockError::Interrupted { path: path.to_owned() });
+            }
+            std::thread::sleep(PAUSE);
         }
         let write = |file: &mut File| {
             file.set_len(0)?;
@@ -92,13 +110,13 @@ mod tests {
     fn a_second_taker_hears_who_holds_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = Lock::take(&path, "pid 1, since noon", false, &mut |_| {}).unwrap();
-        let refused = Lock::take(&path, "pid 2", false, &mut |_| {}).unwrap_err();
+        let first = Lock::take(&path, "pid 1, since noon", None, &mut |_| {}).unwrap();
+        let refused = Lock::take(&path, "pid 2", None, &mut |_| {}).unwrap_err();
         assert!(
             matches!(&refused, LockError::Busy { holder, .. } if holder == "pid 1, since noon"),
             "{refused}"
         );
         first.release().unwrap();
-        Lock::take(&path, "pid 2", false, &mut |_| {}).unwrap();
+        Lock::take(&path, "pid 2", None, &mut |_| {}).unwrap();
     }
 }

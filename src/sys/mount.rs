@@ -65,6 +65,13 @@ pub fn make_read_only(at: &Path) -> Result<(), MountError> {
     named("make read-only", at, mount(NONE, at, NONE, flags, NONE))
 }
 
+/// Makes a device node that is bound at `at` one whose owner, mode and times stay; what it does it still does.
+pub fn make_node_read_only(at: &Path) -> Result<(), MountError> {
+    let flags =
+        MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    named("make read-only", at, mount(NONE, at, NONE, flags, NONE))
+}
+
 /// Makes `root` the root of this mount namespace, and takes the old root out of it for good.
 pub fn pivot(root: &Path) -> Result<(), MountError> {
     let change = |to: &Path| named("change directory", to, nix::unistd::chdir(to));

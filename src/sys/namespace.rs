@@ -52,11 +52,12 @@ pub fn enter_new(network: bool) -> Result<(), WallError> {
 }
 
 /// What a step keeps of root's capabilities: what changing files and being other users needs, nothing that acts on the
-/// kernel, its clock, its modules, its devices or its network.
-const KEPT: [Capability; 21] = [
+/// kernel, its clock, its modules, its devices or its network. Nor what opens files by their number, past every wall
+/// (CAP_DAC_READ_SEARCH; what else it gives CAP_DAC_OVERRIDE gives too), or raises limits, that on core dumps first
+/// (CAP_SYS_RESOURCE).
+const KEPT: [Capability; 19] = [
     Capability::CAP_CHOWN,
     Capability::CAP_DAC_OVERRIDE,
-    Capability::CAP_DAC_READ_SEARCH,
     Capability::CAP_FOWNER,
     Capability::CAP_FSETID,
     Capability::CAP_KILL,
@@ -72,7 +73,6 @@ const KEPT: [Capability; 21] = [
     Capability::CAP_IPC_OWNER,
     Capability::CAP_SYS_CHROOT,
     Capability::CAP_SYS_NICE,
-    Capability::CAP_SYS_RESOURCE,
     Capability::CAP_LEASE,
     Capability::CAP_AUDIT_WRITE,
 ];
@@ -97,6 +97,13 @@ pub fn drop_capabilities() -> Result<(), WallError> {
 /// No core file, and no core handler either: a pipe handler runs on the host, and 1 is the limit that stops it (core(5)).
 pub fn forbid_core_dumps() -> Result<(), WallError> {
     setrlimit(Resource::RLIMIT_CORE, 1, 1).map_err(|errno| WallError::new("forbid core dumps", errno))
+}
+
+/// Hides this process and those that it forks from a step that sees them in /proc: their program (a file of the live
+/// root, on a mount that can be written), their descriptors and their memory. A program that is executed shows again.
+pub fn hide() -> Result<(), WallError> {
+    nix::sys::prctl::set_dumpable(false)
+        .map_err(|errno| WallError::new("hide this process from the steps", errno))
 }
 
 /// Ends this process when its parent ends.

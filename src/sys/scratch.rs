@@ -25,7 +25,7 @@ impl ScratchFolder {
         let hidden = storage.join(format!(".{name}"));
         fs::DirBuilder::new().mode(0o700).create(&hidden).map_err(failed)?;
         let lock =
-            Lock::take(&hidden.join("lock"), &format!("pid {}", std::process::id()), false, &mut |_| {})?;
+            Lock::take(&hidden.join("lock"), &format!("pid {}", std::process::id()), None, &mut |_| {})?;
         fs::rename(&hidden, &path).map_err(failed)?;
         Ok(ScratchFolder { path, lock: Some(lock) })
     }
@@ -66,7 +66,7 @@ pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
         {
             continue;
         }
-        match Lock::take(&path.join("lock"), "sweep", false, &mut |_| {}) {
+        match Lock::take(&path.join("lock"), "sweep", None, &mut |_| {}) {
             Ok(_lock) => {
                 remove(&path)?;
                 removed.push(path);

@@ -13,6 +13,8 @@ mod report;
 mod same;
 mod seed;
 mod signals;
+mod supervisor;
+mod walls;
 mod world;
 mod world_is_apart;
 

@@ -113,7 +113,7 @@ pub fn dance(
     prepare_home(settings)?;
     let id = new_run_id();
     let _lock = match mode {
-        Mode::Live => Some(take_run_lock(settings, options, &id, on_event)?),
+        Mode::Live => Some(take_run_lock(settings, options, &id, interrupt, on_event)?),
         Mode::Noop => None,
     };
     for path in scratch::sweep(&settings.storage.value).map_err(DanceError::Prepare)? {
@@ -218,15 +218,16 @@ fn take_run_lock(
     settings: &Settings,
     options: Options,
     id: &RunId,
+    interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<Lock, DanceError> {
     let holder = format!("run {id}, pid {}, since {}", std::process::id(), clock::now());
     let mut on_wait = |holder: &str| on_event(DanceEvent::Waiting { holder });
-    Lock::take(&settings.home.value.join("lock"), &holder, options.wait, &mut on_wait).map_err(|error| {
-        match error {
-            LockError::Busy { .. } => DanceError::Busy(error),
-            LockError::Io { .. } => DanceError::Prepare(error),
-        }
+    let wait = options.wait.then(|| interrupt.flag());
+    Lock::take(&settings.home.value.join("lock"), &holder, wait, &mut on_wait).map_err(|error| match error {
+        LockError::Busy { .. } => DanceError::Busy(error),
+        LockError::Io { .. } => DanceError::Prepare(error),
+        LockError::Interrupted { .. } => interrupted(interrupt, DanceError::Prepare(error)),
     })
 }
 

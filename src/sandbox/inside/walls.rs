@@ -43,6 +43,7 @@ const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags
 /// Enters new namespaces, and mounts the overlay there: after this it must be served.
 pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
     namespace::die_with_parent()?;
+    namespace::hide()?;
     namespace::enter_new(setup.own_network)?;
     mount::make_all_private()?;
     Ok(mount::fuse(std::os::fd::AsFd::as_fd(&fuse), &setup.mountpoint)?)
@@ -71,7 +72,19 @@ pub fn raise_for_task() -> Result<(), Error> {
         return Ok(());
     }
     mount::kernel("proc", proc, QUIET, "")?;
-    for name in ["sys", "irq", "bus", "fs", "acpi", "scsi", "sysrq-trigger"] {
+    for name in [
+        "sys",
+        "irq",
+        "bus",
+        "fs",
+        "acpi",
+        "scsi",
+        "sysrq-trigger",
+        "mtrr",
+        "dynamic_debug",
+        "driver",
+        "asound",
+    ] {
         let path = proc.join(name);
         if path.exists() {
             mount::bind(&path, &path)?;
@@ -108,6 +121,8 @@ fn devices(dev: &Path) -> Result<(), Error> {
         if host.exists() {
             made(&here, File::create(&here))?;
             mount::bind(&host, &here)?;
+            // It is the host's own node: a chmod of it would be one of the host's.
+            mount::make_node_read_only(&here)?;
         }
     }
     for (name, kind, flags, options) in [
@@ -164,5 +179,8 @@ fn listen() -> Result<OwnedFd, Error> {
         fs::set_permissions(path, Permissions::from_mode(0o666))?;
         Ok(socket)
     };
-    made(path, listening())
+    let socket = made(path, listening())?;
+    // A mount point cannot be removed: a step that clears /dev leaves the next one its shims.
+    mount::bind(path, path)?;
+    Ok(socket)
 }

@@ -31,7 +31,7 @@ pub const NAMES: [&str; 13] = [
 /// The folders in which they are looked for.
 const FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// What a shim asks.
+/// What a shim asks, or whoever talks as one: nothing in it is to be trusted.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Question {
     /// The command that it stands for, one of [`NAMES`].
@@ -76,6 +76,20 @@ pub fn locate() -> io::Result<Vec<PathBuf>> {
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// The node's own program that a question is about: the one that was called, if it is where shims are, or else the first
+/// there is. A step can ask anything; no other program is ever executed outside the sandbox, whatever path it names.
+pub fn program_of(question: &Question) -> io::Result<PathBuf> {
+    let name = NAMES.into_iter().find(|name| question.name == *name).ok_or(io::ErrorKind::NotFound)?;
+    let places = FOLDERS.map(|folder| Path::new(folder).join(name));
+    let called = places.iter().filter(|place| **place == question.program);
+    for place in called.chain(&places) {
+        if resolve::canonical(place)?.is_some() {
+            return Ok(place.clone());
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
 }
 
 /// The shim that a path is executed as, if any: by its own name (`reboot`, a link to systemctl, acts as reboot), else by

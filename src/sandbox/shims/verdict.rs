@@ -44,37 +44,96 @@ const SYSTEMCTL_FILES: [&str; 11] = [
     "add-requires",
 ];
 
-/// Decides by the shim's name and its arguments (without its own name).
+/// Options of systemctl(1) that only choose what is shown; one that is not known here makes no look.
+const SYSTEMCTL_OPTIONS: [&str; 20] = [
+    "-a",
+    "-l",
+    "-q",
+    "-r",
+    "--all",
+    "--full",
+    "--help",
+    "--legend",
+    "--no-ask-password",
+    "--no-legend",
+    "--no-pager",
+    "--plain",
+    "--quiet",
+    "--recursive",
+    "--reverse",
+    "--show-types",
+    "--system",
+    "--value",
+    "--version",
+    "-h",
+];
+
+/// Those of them that take a value, in the next word or after `=`.
+const SYSTEMCTL_VALUES: [&str; 11] =
+    ["-p", "-P", "-t", "-n", "-o", "--property", "--type", "--state", "--lines", "--output", "--timestamp"];
+
+/// Decides by the shim's name and its arguments (without its own name). What runs outside of the sandbox for a look is
+/// the command line as it is, so a look is only what can be nothing else.
 pub fn verdict(name: &str, arguments: &[String]) -> Verdict {
-    let mut words = arguments.iter().map(String::as_str).filter(|word| !word.starts_with('-'));
-    let has = |option: &str| arguments.iter().any(|argument| argument == option);
-    match name {
-        "systemctl" => match words.next() {
-            None if has("--version") || has("--help") || has("-h") || arguments.is_empty() => Verdict::Look,
-            None => Verdict::Effect,
-            Some(verb) if SYSTEMCTL_LOOKS.contains(&verb) || verb.starts_with("list-") => Verdict::Look,
-            Some(verb) if SYSTEMCTL_FILES.contains(&verb) => {
-                if has("--now") {
-                    Verdict::FilesAndEffect
-                } else {
-                    Verdict::Files
-                }
-            }
-            Some(_) => Verdict::Effect,
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let looks = match name {
+        "systemctl" => return systemctl(&words),
+        "service" => match words[..] {
+            [service, "status"] => is_plain(service),
+            ["--status-all" | "--help" | "--version"] => true,
+            _ => false,
         },
-        "service" | "invoke-rc.d" | "rc-service" => {
-            let looks =
-                has("--status-all") || has("--help") || has("--version") || has("--query") || has("--list");
-            if looks || words.nth(1) == Some("status") { Verdict::Look } else { Verdict::Effect }
+        "invoke-rc.d" => match words[..] {
+            [service, "status"] | ["--quiet", service, "status"] => is_plain(service),
+            ["--query", service, action] => is_plain(service) && is_plain(action),
+            ["--help"] => true,
+            _ => false,
+        },
+        "rc-service" => match words[..] {
+            [service, "status"] => is_plain(service),
+            ["--list" | "--help" | "--version"] => true,
+            _ => false,
+        },
+        "initctl" => match words[..] {
+            ["status", job] => is_plain(job),
+            ["list" | "version" | "help"] => true,
+            _ => false,
+        },
+        "runlevel" => words.is_empty() || words == ["--help"],
+        "shutdown" | "reboot" | "halt" | "poweroff" => words == ["--help"],
+        _ => false,
+    };
+    if looks { Verdict::Look } else { Verdict::Effect }
+}
+
+fn systemctl(words: &[&str]) -> Verdict {
+    let (mut verb, mut only_shows, mut now) = (None, true, false);
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        let valued = SYSTEMCTL_VALUES.iter().any(|option| {
+            word.strip_prefix(option).is_some_and(|left| option.starts_with("--") && left.starts_with('='))
+        });
+        if SYSTEMCTL_VALUES.contains(word) {
+            rest.next();
+        } else if word.starts_with('-') {
+            only_shows &= valued || SYSTEMCTL_OPTIONS.contains(word);
+            now |= *word == "--now";
+        } else {
+            verb = verb.or(Some(*word));
         }
-        "initctl" => match words.next() {
-            Some("status" | "list" | "version" | "help") => Verdict::Look,
-            _ => Verdict::Effect,
-        },
-        "runlevel" => Verdict::Look,
-        "shutdown" | "reboot" | "halt" | "poweroff" if has("--help") => Verdict::Look,
-        _ => Verdict::Effect,
     }
+    match verb {
+        Some(verb) if SYSTEMCTL_FILES.contains(&verb) && now => Verdict::FilesAndEffect,
+        Some(verb) if SYSTEMCTL_FILES.contains(&verb) => Verdict::Files,
+        Some(verb) if !SYSTEMCTL_LOOKS.contains(&verb) && !verb.starts_with("list-") => Verdict::Effect,
+        Some(_) | None if only_shows => Verdict::Look,
+        Some(_) | None => Verdict::Effect,
+    }
+}
+
+/// Whether a word is a name: neither an option nor a path that leads somewhere else.
+fn is_plain(word: &str) -> bool {
+    !word.starts_with(['-', '.']) && !word.contains('/')
 }
 
 #[cfg(test)]
@@ -103,6 +162,24 @@ mod tests {
             ("deb-systemd-invoke restart x.service", Verdict::Effect),
             ("initctl list", Verdict::Look),
             ("initctl stop x", Verdict::Effect),
+            ("service ../../usr/bin/touch status", Verdict::Effect),
+            ("service postgresql status x", Verdict::Effect),
+            ("service postgresql stop --list", Verdict::Effect),
+            ("service postgresql stop --query", Verdict::Effect),
+            ("invoke-rc.d --query ssh restart", Verdict::Look),
+            ("invoke-rc.d ssh stop --query", Verdict::Effect),
+            ("rc-service ssh stop --list", Verdict::Effect),
+            ("initctl --session list", Verdict::Effect),
+            ("shutdown -h now --help", Verdict::Effect),
+            ("runlevel /tmp/x", Verdict::Effect),
+            ("systemctl -p status stop ssh", Verdict::Effect),
+            ("systemctl -t service list-units", Verdict::Look),
+            ("systemctl --type=service list-units", Verdict::Look),
+            ("systemctl show -p MainPID --value ssh", Verdict::Look),
+            ("systemctl -p enable restart ssh", Verdict::Effect),
+            ("systemctl -H root@other status ssh", Verdict::Effect),
+            ("systemctl --host=other status ssh", Verdict::Effect),
+            ("systemctl -n 5 status ssh", Verdict::Look),
         ] {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
             assert_eq!(verdict(&words[0], &words[1..]), expected, "{line}");
