@@ -99,3 +99,20 @@ fn whoever_waits_for_another_run_can_be_stopped() {
     first.signal("TERM");
     assert_eq!(first.wait().signal_or_status(), 143);
 }
+
+#[test]
+fn a_full_scratchpad_fails_the_step_that_does_not_notice() {
+    let Some(world) = World::new() else { return };
+    world.sh("mkdir -p /var/disco/scratch && mount -t tmpfs -o size=8m small /var/disco/scratch").succeeds();
+    world.module("a").script("10.sh", "head -c 20M /dev/zero >/etc/big; rm -f /etc/gone; echo went on");
+    world.module("b").script("10.sh", "fallocate -l 1T /etc/huge || echo small >/etc/small");
+    world.master();
+    let before = world.manifest();
+    let out = world.disco(&["dance"]);
+    out.exits(1).stdout_has("went on\n").stderr_has("error: a: 10.sh: no space is left for the scratchpad\n");
+    assert_eq!(world.manifest().since(&before), [""; 0], "it was merged");
+    world.sh("ls -A /var/disco/scratch").stdout_is("");
+    world.assign(&["b"]);
+    world.publish();
+    world.disco(&["dance"]).succeeds();
+}
