@@ -5,6 +5,7 @@
 //! never touch the mount, which is seen only inside.
 
 pub mod inside;
+mod lines;
 pub mod protocol;
 pub mod shims;
 mod watch;

@@ -41,6 +41,13 @@ pub struct Setup {
 pub enum Task {
     /// Execute a program.
     Execute(Command),
+    /// Execute a program for somebody who attends to it: the third descriptor is its standard input.
+    Attend {
+        /// What to execute.
+        command: Command,
+        /// Whether its standard input is a terminal that nobody else has, and becomes the one that controls it.
+        own_terminal: bool,
+    },
     /// Execute a program with its standard output going to a third descriptor; when it succeeds, that is the file.
     Fill {
         /// What to execute.

@@ -2,15 +2,16 @@
 //! script printed before it asked for an action is told before the action.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::model::step::{Cost, Outcome, Stream};
-use crate::sandbox::protocol::{FromInside, Task, ToInside};
+use crate::sandbox::lines::Lines;
+use crate::sandbox::protocol::{Command, FromInside, Task, ToInside};
 use crate::sandbox::shims::verdict::{Verdict, verdict};
 use crate::sandbox::shims::{self, Answer, Question};
 use crate::sandbox::{Sandbox, SandboxError, cannot};
@@ -18,10 +19,8 @@ use crate::sys::channel::Channel;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::look;
 
-/// The longest line that is kept whole, in bytes; a longer one is told in pieces.
-const LONGEST_LINE: usize = 64 << 10;
-/// The most that is read at once; a step that prints faster than it is read is still stopped in time.
-const MOST_AT_ONCE: usize = 1 << 20;
+/// A time limit for who has none: ten years.
+const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 /// How long the host may take to answer a look.
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
 
@@ -73,18 +72,43 @@ impl Sandbox {
         fds.extend(spool.map(|spool| spool.as_fd()));
         cannot("reach the inside", self.channel.send(&ToInside::Run(task), &fds))?;
         drop((theirs_out, theirs_err));
+        let lines = |stream, from| {
+            Lines::new(stream, from).map_err(|source| SandboxError::Cannot { action: "make a pipe", source })
+        };
         let mut watch = Watch {
-            streams: [
-                Lines::new(Stream::Stdout, stdout)
-                    .map_err(|source| SandboxError::Cannot { action: "make a pipe", source })?,
-                Lines::new(Stream::Stderr, stderr)
-                    .map_err(|source| SandboxError::Cannot { action: "make a pipe", source })?,
-            ],
+            streams: vec![lines(Stream::Stdout, stdout)?, lines(Stream::Stderr, stderr)?],
             stop: interrupt.flag(),
             shimmed: false,
             on_event,
         };
-        let (end, stopped) = self.supervise(&mut watch, Instant::now() + limit, interrupt)?;
+        self.follow(&mut watch, limit, interrupt)
+    }
+
+    /// Runs a command on the caller's own streams (standard input, output, error), without a time limit. With
+    /// `own_terminal` they are a terminal that nobody else has, and it controls the command's session.
+    pub fn attend(
+        &mut self,
+        command: Command,
+        streams: [BorrowedFd<'_>; 3],
+        own_terminal: bool,
+        interrupt: &Interrupt,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<TaskRun, SandboxError> {
+        let [stdin, stdout, stderr] = streams;
+        let task = ToInside::Run(Task::Attend { command, own_terminal });
+        cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
+        let mut watch = Watch { streams: Vec::new(), stop: interrupt.flag(), shimmed: false, on_event };
+        self.follow(&mut watch, FOREVER, interrupt)
+    }
+
+    /// Follows the task that was just sent, to its end.
+    fn follow(
+        &self,
+        watch: &mut Watch<'_>,
+        limit: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<TaskRun, SandboxError> {
+        let (end, stopped) = self.supervise(watch, Instant::now() + limit, interrupt)?;
         for lines in &mut watch.streams {
             while cannot("read what a step printed", lines.drain(watch.on_event))? {}
             lines.finish(watch.on_event);
@@ -123,7 +147,11 @@ impl Sandbox {
                 fds.push(PollFd::new(interrupt, PollFlags::IN));
             }
             fds.extend(
-                watch.streams.iter().filter(|l| !l.ended).map(|l| PollFd::new(&l.from, PollFlags::IN)),
+                watch
+                    .streams
+                    .iter()
+                    .filter(|lines| !lines.ended())
+                    .map(|lines| PollFd::new(lines, PollFlags::IN)),
             );
             let left = deadline.saturating_duration_since(Instant::now());
             let wait = stopped
@@ -217,7 +245,7 @@ enum Stop {
 }
 
 struct Watch<'a> {
-    streams: [Lines; 2],
+    streams: Vec<Lines>,
     stop: &'a AtomicBool,
     shimmed: bool,
     on_event: &'a mut dyn FnMut(Event<'_>),
@@ -232,89 +260,5 @@ impl Watch<'_> {
             (self.on_event)(Event::Asked(question));
         }
         verdict
-    }
-}
-
-/// One stream of a task, cut into lines.
-struct Lines {
-    stream: Stream,
-    from: File,
-    pending: Vec<u8>,
-    ended: bool,
-}
-
-impl Lines {
-    fn new(stream: Stream, from: OwnedFd) -> io::Result<Lines> {
-        rustix::io::ioctl_fionbio(&from, true)?;
-        Ok(Lines { stream, from: File::from(from), pending: Vec::new(), ended: false })
-    }
-
-    /// Tells what is there to read now, within a limit; whether there may be more.
-    fn drain(&mut self, on_event: &mut dyn FnMut(Event<'_>)) -> io::Result<bool> {
-        let mut buffer = [0; 16 << 10];
-        let mut read = 0;
-        while !self.ended && read < MOST_AT_ONCE {
-            match self.from.read(&mut buffer) {
-                Ok(0) => self.ended = true,
-                Ok(got) => {
-                    read += got;
-                    self.take(&buffer[..got], on_event);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(!self.ended)
-    }
-
-    fn take(&mut self, bytes: &[u8], on_event: &mut dyn FnMut(Event<'_>)) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.pending.extend_from_slice(piece);
-            if piece.ends_with(b"\n") {
-                self.pending.pop();
-                self.tell(on_event);
-            } else if self.pending.len() >= LONGEST_LINE {
-                self.tell(on_event);
-            }
-        }
-    }
-
-    /// Tells what came after the last newline.
-    fn finish(&mut self, on_event: &mut dyn FnMut(Event<'_>)) {
-        if !self.pending.is_empty() {
-            self.tell(on_event);
-        }
-    }
-
-    fn tell(&mut self, on_event: &mut dyn FnMut(Event<'_>)) {
-        let text = String::from_utf8_lossy(&self.pending);
-        on_event(Event::Line { stream: self.stream, text: &text });
-        self.pending.clear();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write;
-
-    #[test]
-    fn lines_are_cut_at_newlines_and_kept_bounded() {
-        let (from, to) = std::io::pipe().unwrap();
-        let mut lines = Lines::new(Stream::Stdout, from.into()).unwrap();
-        let mut told = Vec::new();
-        let mut to = File::from(OwnedFd::from(to));
-        to.write_all(b"one\ntw").unwrap();
-        lines.drain(&mut |event| told.push(format!("{event:?}"))).unwrap();
-        to.write_all(b"o\n\nlast\xff").unwrap();
-        drop(to);
-        lines.drain(&mut |event| told.push(format!("{event:?}"))).unwrap();
-        lines.finish(&mut |event| told.push(format!("{event:?}")));
-        let texts: Vec<_> = told.iter().map(|line| line.split('"').nth(1).unwrap()).collect();
-        assert_eq!(texts, ["one", "two", "", "last\u{fffd}"]);
-        let mut pieces = 0;
-        lines.take(&vec![b'x'; 3 * LONGEST_LINE], &mut |_| pieces += 1);
-        assert!(lines.pending.len() <= 3 * LONGEST_LINE && pieces >= 1, "{pieces}");
     }
 }

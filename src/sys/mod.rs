@@ -20,6 +20,7 @@ pub mod mount;
 pub mod namespace;
 pub mod object;
 pub mod process;
+pub mod pty;
 pub mod resolve;
 pub mod scratch;
 pub mod spawn;

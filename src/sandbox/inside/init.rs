@@ -47,6 +47,13 @@ fn work(task: &Task, spool: Option<File>) -> io::Result<TaskEnd> {
     let needs_spool = || io::Error::other("this task comes with a third descriptor");
     match task {
         Task::Execute(command) => payload(|| execute(command)),
+        Task::Attend { command, own_terminal } => {
+            let stdin = spool.ok_or_else(needs_spool)?;
+            payload(|| match attend(stdin, *own_terminal) {
+                Ok(()) => execute(command),
+                Err(error) => told(Err(error)),
+            })
+        }
         Task::Lay { source } => payload(|| told(lay::tree(source, "/".as_ref()))),
         Task::Write { target, mode } => {
             let mut spool = spool.ok_or_else(needs_spool)?;
@@ -90,6 +97,16 @@ fn payload(body: impl FnOnce() -> i32) -> io::Result<TaskEnd> {
         cost = cost.with(ended.cost);
     }
     Ok(TaskEnd { outcome, cost })
+}
+
+/// Makes `stdin` this process's, and, where it is a terminal of its own, the one that controls its session.
+fn attend(stdin: File, own_terminal: bool) -> io::Result<()> {
+    rustix::stdio::dup2_stdin(&stdin)?;
+    if own_terminal {
+        nix::unistd::setsid()?;
+        rustix::process::ioctl_tiocsctty(io::stdin())?;
+    }
+    Ok(())
 }
 
 fn execute(command: &Command) -> i32 {
