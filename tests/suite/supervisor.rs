@@ -116,3 +116,21 @@ fn a_full_scratchpad_fails_the_step_that_does_not_notice() {
     world.publish();
     world.disco(&["dance"]).succeeds();
 }
+
+#[test]
+fn what_a_look_saw_arrives_whole() {
+    let Some(world) = World::new() else { return };
+    let status = "#!/bin/sh\ncase $0 in *large) seq 1 50000;; *) head -c 100000 /dev/zero; echo err >&2;; esac; exit 3\n";
+    for name in ["large", "binary"] {
+        world.write_with_mode(&format!("/etc/init.d/{name}"), "755", status);
+    }
+    world.module("m").script(
+        "10.sh",
+        "service large status | md5sum; service large status | head -n 1; echo ${PIPESTATUS[0]}
+        service binary status 2>&1 | wc -c; service binary status >/dev/null; echo $?",
+    );
+    world.master();
+    let md5 = world.sh("seq 1 50000 | md5sum").succeeds().stdout.clone();
+    let out = world.disco(&["dance", "--noop"]);
+    out.succeeds().stdout_has(&format!("{md5}1\n141\n100004\n3\n")).stderr_lacks("supervisor");
+}
