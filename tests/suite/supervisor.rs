@@ -134,3 +134,25 @@ fn what_a_look_saw_arrives_whole() {
     let out = world.disco(&["dance", "--noop"]);
     out.succeeds().stdout_has(&format!("{md5}1\n141\n100004\n3\n")).stderr_lacks("supervisor");
 }
+
+#[test]
+fn a_run_under_way_keeps_its_record() {
+    let Some(world) = World::new() else { return };
+    world.setting("disco/client/keep_runs", "1");
+    world.module("m").script("10.sh", "echo said; [ -e /etc/quick ] || sleep 8760");
+    world.master();
+    let slow = world.spawn(&["disco", "dance"]);
+    world.wait_until("the step runs", || world.processes().iter().any(|p| p.ends_with("sleep 8760")));
+    world.write("/etc/quick", "");
+    for _ in 0..2 {
+        world.disco(&["dance", "--noop"]).succeeds();
+    }
+    slow.signal("TERM");
+    slow.wait().signal_or_status();
+    let logs = world
+        .sh("cat /var/disco/runs/*/record.json; cat /var/disco/runs/*/output/m/*")
+        .succeeds()
+        .stdout
+        .clone();
+    assert!(logs.contains("\"signal\": 15") && logs.contains("out said"), "{logs}");
+}

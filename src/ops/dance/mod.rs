@@ -30,6 +30,7 @@ use crate::sys::clock::{self, Meter};
 use crate::sys::files::{self, FileError};
 use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
+use crate::sys::resolve;
 use crate::sys::scratch::{self, ScratchFolder};
 
 pub use event::DanceEvent;
@@ -110,7 +111,7 @@ pub fn dance(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
     let mode = settings.mode.value;
-    prepare_home(settings)?;
+    let settings = &prepare_home(settings)?;
     let id = new_run_id();
     let _lock = match mode {
         Mode::Live => Some(take_run_lock(settings, options, &id, interrupt, on_event)?),
@@ -140,7 +141,8 @@ pub fn dance(
         };
     }
     run.save()?;
-    run.runs.prune(settings.keep_runs.value)?;
+    let under_way = |run: &RunId| settings.storage.value.join(run.as_str()).exists();
+    run.runs.prune(settings.keep_runs.value, &under_way)?;
     scratch.remove().map_err(DanceError::Prepare)?;
     result.map(|()| run.record)
 }
@@ -206,12 +208,21 @@ fn excluded(settings: &Settings) -> Result<Vec<RootedPath>, DanceError> {
         .collect()
 }
 
-fn prepare_home(settings: &Settings) -> Result<(), DanceError> {
+/// Makes disco's folders. Returns the settings with the paths where these really are: a wall, and what never merges, is
+/// a place, and not a link to it.
+fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> {
     files::create_dirs(&settings.home.value, 0o755)?;
     for name in ["parameters", "modules", "runs"] {
         files::create_dirs(&settings.home.value.join(name), 0o700)?;
     }
-    Ok(())
+    files::create_dirs(&settings.storage.value, 0o700)?;
+    let mut real = settings.clone();
+    for path in [&mut real.home.value, &mut real.storage.value] {
+        if let Some(place) = resolve::canonical(path).map_err(FileError::at("find", path.as_path()))? {
+            *path = place;
+        }
+    }
+    Ok(real)
 }
 
 fn take_run_lock(
