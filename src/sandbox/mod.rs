@@ -4,6 +4,7 @@
 //! This side supervises; `inside` is the other side, in a process of its own. This process serves the overlay and must
 //! never touch the mount, which is seen only inside.
 
+mod drift;
 pub mod inside;
 mod lines;
 pub mod protocol;
@@ -24,6 +25,7 @@ use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::helper::Helper;
 
+pub use drift::Drift;
 pub use watch::{Event, TaskRun};
 
 /// A sandbox that could not be opened, used or sealed.
