@@ -103,7 +103,8 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     }
 }
 
-fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, terminal: &mut Terminal) {
+/// Tells one event in the classic form.
+pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, terminal: &mut Terminal) {
     match event {
         DanceEvent::Waiting { holder } => terminal.say_at(Level::Info, &format!("Waiting for {holder}")),
         DanceEvent::Swept { path } => {
@@ -149,7 +150,7 @@ fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, terminal: &mut Ter
 }
 
 /// One line that says how the run ended, what it found, and where to read more.
-fn summary(record: &RunRecord) -> String {
+pub(super) fn summary(record: &RunRecord) -> String {
     let changes: usize = record.modules.iter().map(|module| module.changes.0.len()).sum();
     let (changes, actions) = (count(changes, "change"), count(record.actions.len(), "action"));
     let failed = record.modules.iter().filter(|module| module.outcome != ModuleOutcome::Done).count();
@@ -174,7 +175,8 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-fn exit_of(record: &RunRecord) -> Exit {
+/// How the run of that record ends the program.
+pub(super) fn exit_of(record: &RunRecord) -> Exit {
     match &record.outcome {
         RunOutcome::Shown | RunOutcome::Merged => Exit::Done,
         RunOutcome::Interrupted { signal } => Exit::Signal(*signal),

@@ -25,6 +25,8 @@ pub enum Exit {
     Done,
     /// A step, validator or action failed.
     Failed,
+    /// With the exit status of the command that it ran.
+    Status(i32),
     /// By the signal that asked it to stop.
     Signal(i32),
 }

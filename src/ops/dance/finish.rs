@@ -13,7 +13,7 @@ use super::differences::Differences;
 use super::{DanceError, DanceEvent, Run, modules};
 
 /// Decides how the run ends. Takes the sealed scratchpad: nothing else can be merged.
-pub(super) fn finish(
+pub(in crate::ops) fn finish(
     run: &mut Run<'_>,
     settings: &Settings,
     interrupt: &Interrupt,

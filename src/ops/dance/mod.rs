@@ -3,13 +3,13 @@
 //! One path for NOOP and live: a NOOP run is a live run that stops before the merge. An `Err` means that disco could not
 //! do its part; a module that fails is in the record.
 
-mod differences;
+pub(super) mod differences;
 mod event;
-mod finish;
+pub(super) mod finish;
 mod modules;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -33,6 +33,8 @@ use crate::sys::lock::{Lock, LockError};
 use crate::sys::scratch::{self, ScratchFolder};
 
 pub use event::DanceEvent;
+
+use differences::Differences;
 
 /// A dance that disco could not do. Nothing is merged, unless the error is the merge's own and says so.
 #[derive(Debug, Error)]
@@ -80,16 +82,16 @@ pub struct Options {
 }
 
 /// A run under way.
-struct Run<'a> {
-    record: RunRecord,
+pub(super) struct Run<'a> {
+    pub(super) record: RunRecord,
     folder: PathBuf,
     runs: Runs,
     fetched: BTreeMap<ModuleName, Cost>,
-    on_event: &'a mut dyn FnMut(DanceEvent<'_>),
+    pub(super) on_event: &'a mut dyn FnMut(DanceEvent<'_>),
 }
 
 impl Run<'_> {
-    fn save(&self) -> Result<(), DanceError> {
+    pub(super) fn save(&self) -> Result<(), DanceError> {
         Ok(self.runs.save(&self.record)?)
     }
 
@@ -110,7 +112,22 @@ pub fn dance(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
     let mode = settings.mode.value;
-    prepare_home(settings)?;
+    recorded(settings, mode, options, interrupt, on_event, |run, settings, scratch| {
+        run_in(run, settings, interrupt, scratch)
+    })
+}
+
+/// Does `work` as a run: with the run lock where it is live, a scratch folder, and a record from its start to its end.
+/// The settings that it is given have disco's own folders free of symlinks.
+pub(super) fn recorded(
+    settings: &Settings,
+    mode: Mode,
+    options: Options,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+    work: impl FnOnce(&mut Run<'_>, &Settings, &ScratchFolder) -> Result<(), DanceError>,
+) -> Result<RunRecord, DanceError> {
+    let settings = &prepare_home(settings)?;
     let id = new_run_id();
     let _lock = match mode {
         Mode::Live => Some(take_run_lock(settings, options, &id, interrupt, on_event)?),
@@ -129,7 +146,7 @@ pub fn dance(
         on_event,
     };
     run.save()?;
-    let result = run_in(&mut run, settings, interrupt, &scratch);
+    let result = work(&mut run, settings, &scratch).map_err(|error| interrupted(interrupt, error));
     run.record.ended = Some(clock::now());
     if let Err(error) = &result {
         run.record.outcome = match error {
@@ -145,7 +162,7 @@ pub fn dance(
     result.map(|()| run.record)
 }
 
-/// Everything between the opening of the record and its closing.
+/// Everything of a dance between the opening of the record and its closing.
 fn run_in(
     run: &mut Run<'_>,
     settings: &Settings,
@@ -157,8 +174,7 @@ fn run_in(
         files::create_dirs(&view.join(name), 0o700)?;
     }
     (run.on_event)(DanceEvent::Fetching { from: settings.server_uri.value.as_deref().unwrap_or_default() });
-    let gathered = gather::gather(settings, &view, interrupt.flag())
-        .map_err(|error| interrupted(interrupt, error.into()))?;
+    let gathered = gather::gather(settings, &view, interrupt.flag())?;
     run.record.internal.extend(gathered.internal);
     run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
     run.fetched = gathered.fetched;
@@ -169,28 +185,50 @@ fn run_in(
         hostname: settings.node.value.to_string(),
         facts: gathered.facts,
     };
+    let mut sandbox = open_sandbox(run, settings, scratch, &view)?;
+    let context = step_context(settings, &view, &values, interrupt);
+    let mut differences = Differences::new(sandbox.layers(), excluded(settings)?)?;
+    modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)?;
+    let sealed = sandbox.seal()?;
+    finish::finish(run, settings, interrupt, &sealed, &mut differences)
+}
+
+/// Opens the sandbox of a run, with `view` as what steps see of disco's home.
+pub(super) fn open_sandbox(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    scratch: &ScratchFolder,
+    view: &Path,
+) -> Result<Sandbox, DanceError> {
     let spec = Spec {
         scratch: scratch.path(),
         home: &settings.home.value,
-        view: &view,
+        view,
         hidden: vec![settings.storage.value.clone()],
         own_network: settings.network.value == Network::None,
     };
-    let mut sandbox = run.metered("sandbox", |_| Sandbox::open(&spec))?;
-    let context = step::Context {
+    Ok(run.metered("sandbox", |_| Sandbox::open(&spec))?)
+}
+
+/// What all steps of a run share.
+pub(super) fn step_context<'a>(
+    settings: &'a Settings,
+    view: &'a Path,
+    values: &'a render::Context,
+    interrupt: &'a Interrupt,
+) -> step::Context<'a> {
+    step::Context {
         node: &settings.node.value,
         home: &settings.home.value,
-        view: &view,
-        values: &values,
+        view,
+        values,
         limit: settings.step_timeout.value,
-        best_truth: if spec.own_network { Truth::Exact } else { Truth::Unknown },
+        best_truth: match settings.network.value {
+            Network::None => Truth::Exact,
+            Network::Host => Truth::Unknown,
+        },
         interrupt,
-    };
-    let mut differences = differences::Differences::new(sandbox.layers(), excluded(settings)?)?;
-    modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)
-        .map_err(|error| interrupted(interrupt, error))?;
-    let sealed = sandbox.seal()?;
-    finish::finish(run, settings, interrupt, &sealed, &mut differences)
+    }
 }
 
 /// An error that a signal has caused is that signal.
@@ -199,19 +237,24 @@ fn interrupted(interrupt: &Interrupt, error: DanceError) -> DanceError {
 }
 
 /// What never merges: disco's own folders.
-fn excluded(settings: &Settings) -> Result<Vec<RootedPath>, DanceError> {
+pub(super) fn excluded(settings: &Settings) -> Result<Vec<RootedPath>, DanceError> {
     [&settings.home.value, &settings.storage.value]
         .into_iter()
         .map(|path| RootedPath::new(path).map_err(DanceError::Home))
         .collect()
 }
 
-fn prepare_home(settings: &Settings) -> Result<(), DanceError> {
+/// Makes disco's own folders, and says where they really are: inside a sandbox no symlink on the way to them is followed.
+fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> {
+    let mut settings = settings.clone();
     files::create_dirs(&settings.home.value, 0o755)?;
     for name in ["parameters", "modules", "runs"] {
         files::create_dirs(&settings.home.value.join(name), 0o700)?;
     }
-    Ok(())
+    files::create_dirs(&settings.storage.value, 0o700)?;
+    settings.home.value = files::canonical(&settings.home.value)?;
+    settings.storage.value = files::canonical(&settings.storage.value)?;
+    Ok(settings)
 }
 
 fn take_run_lock(
