@@ -5,7 +5,8 @@
 //! - `clone` takes the private read-only clone of a tree: the only way this crate ever sees the lower.
 //! - `stat`, `place` say what an object is and how to reach it; `dirfd` keeps directory descriptors.
 //! - `mounts`, `ids` give every object one number that is unique in the mount and survives copy-up.
-//! - `node` is the table of what the kernel remembers; `links` keeps hard links of the lower together.
+//! - `node` is the table of what the kernel remembers; `links` keeps hard links of the lower together,
+//!   and `siblings` finds those that nobody has looked up.
 //! - `whiteout` hides names; `content` and `copy_up` bring objects of the lower into the upper.
 //! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `create`, `remove`, `rename`, `tree`, `shim` are
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
@@ -16,8 +17,8 @@
 //!
 //! - a directory of the lower that is renamed is copied whole, and other requests wait for it;
 //! - data go through this process, not past it (no passthrough);
-//! - a name of a hard-linked file of the lower that was never looked up is not in the layer when the file is
-//!   changed through another name: it leads to the changed file in the mount, but only a lookup links it;
+//! - the first change of a hard-linked file some of whose names are neither known nor beside it walks its file
+//!   system, and renames wait for that;
 //! - changes that others make to the lower while it is served are seen late or not at all;
 //! - a name that was removed is free for a moment while something new is made under it: whoever kills the
 //!   process just then finds the old object in the layer's view;
@@ -43,6 +44,7 @@ mod remove;
 mod rename;
 mod serve;
 mod shim;
+mod siblings;
 mod stat;
 #[cfg(test)]
 mod tests;
