@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 mod links;
+mod races;
 
 const MAKER: Maker = Maker { uid: 0, gid: 0, mode: 0o644, umask: 0 };
 
