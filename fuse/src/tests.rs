@@ -13,6 +13,7 @@ use std::path::Path;
 
 mod links;
 mod races;
+mod steps;
 
 const MAKER: Maker = Maker { uid: 0, gid: 0, mode: 0o644, umask: 0 };
 
