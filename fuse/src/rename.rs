@@ -178,11 +178,8 @@ impl Overlay {
         exchange((&old.directory, old.name), target).inspect_err(|_| match new.survey.above {
             Above::Whiteout => {}
             Above::Nothing => remove(target),
-            Above::Object(_) => match exchange(aside, target) {
-                Ok(()) => remove(aside),
-                // The empty directory is lost; the first error says why.
-                Err(_) => {}
-            },
+            // If this fails too, the empty directory is lost; the first error says why.
+            Above::Object(_) => drop(exchange(aside, target).map(|()| remove(aside))),
         })?;
         match new.survey.above {
             Above::Object(_) => self.discard(&temporary),
