@@ -17,6 +17,7 @@ use crate::mounts::{Mount, Mounts};
 use crate::node::{Layer, Node, Table};
 use crate::place::Place;
 use crate::shim::{Shim, Shims};
+use crate::siblings::Siblings;
 use crate::whiteout::Whiteouts;
 use crate::{Result, Stat, xattr};
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -89,6 +90,7 @@ pub struct Overlay {
     pub(crate) ids: Ids,
     pub(crate) mounts: Mounts,
     pub(crate) links: Links,
+    pub(crate) siblings: Siblings,
     pub(crate) whiteouts: Whiteouts,
     pub(crate) shims: Shims,
     pub(crate) dirfds: DirFds,
@@ -142,6 +144,7 @@ impl Overlay {
             table: Table::new(Node::new(ids::ROOT, rustix::fs::FileType::Directory, Layer::Merged)),
             ids: Ids::default(),
             links: Links::default(),
+            siblings: Siblings::default(),
             whiteouts,
             shims,
             dirfds: DirFds::new(),
@@ -215,7 +218,8 @@ impl Overlay {
         }
         let (parent, name) = node.any_name().ok_or(Errno::NOENT)?;
         let parent = self.dir(&parent, side)?;
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // To be read from as well: whoever looks at a directory mostly lists it.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
         let fd = Arc::new(rustix::fs::openat2(&parent, &*name, flags, Mode::empty(), beneath)?);
         self.dirfds.put(node.id, side, &fd);
