@@ -29,7 +29,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What an overlay is made of.
 #[derive(Debug)]
@@ -104,6 +104,8 @@ pub struct Overlay {
     bases: Mutex<HashMap<PathBuf, Stat>>,
     /// Whether the upper's file system numbers a directory's entries as it numbers the files.
     pub(crate) listed_inodes: bool,
+    /// Whether a change was refused for want of space.
+    pub(crate) filled: AtomicBool,
 }
 
 impl Overlay {
@@ -155,10 +157,17 @@ impl Overlay {
             scratch: (hidden.dev, hidden.ino),
             bases: Mutex::default(),
             listed_inodes,
+            filled: AtomicBool::new(false),
         };
         let roots = (Place::Fd(overlay.lower.clone()), Place::Fd(overlay.upper.clone()));
         overlay.copy_metadata(&roots.0, &root, &roots.1).map_err(fail(&scratch.join("upper")))?;
         Ok(overlay)
+    }
+
+    /// Whether a change was refused because the scratch directory's disk was full, since this was asked last: what the
+    /// view shows is then perhaps not what whoever made the change believes.
+    pub fn take_filled(&self) -> bool {
+        self.filled.swap(false, Ordering::Relaxed)
     }
 
     /// The directory that holds what was changed; [`read_layer`](crate::read_layer) decodes it.

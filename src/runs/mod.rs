@@ -98,12 +98,13 @@ impl Runs {
         self.load(&newest)
     }
 
-    /// Removes the oldest, so that `keep` are left; returns what was removed.
-    pub fn prune(&self, keep: usize) -> Result<Vec<OsString>, RunError> {
+    /// Removes the oldest, so that `keep` are left, but none that is `under_way`; returns what was removed.
+    pub fn prune(&self, keep: usize, under_way: &dyn Fn(&RunId) -> bool) -> Result<Vec<OsString>, RunError> {
         let runs = self.list()?;
         let surplus = runs.len().saturating_sub(keep);
         runs.into_iter()
             .take(surplus)
+            .filter(|run| !under_way(run))
             .map(|run| {
                 folders::remove_tree(&self.folder(&run))?;
                 Ok(OsString::from(String::from(run)))
@@ -157,7 +158,8 @@ mod tests {
             runs.save(&record(run)).unwrap();
         }
         assert_eq!(runs.latest().unwrap(), record("20260103-1"));
-        assert_eq!(runs.prune(2).unwrap(), ["20260101-1"]);
+        assert!(runs.prune(2, &|_| true).unwrap().is_empty(), "a run under way keeps its record");
+        assert_eq!(runs.prune(2, &|_| false).unwrap(), ["20260101-1"]);
         assert!(matches!(runs.load(&RunId::new("20260101-1").unwrap()), Err(RunError::NoSuchRun(_))));
         assert_eq!(runs.list().unwrap().len(), 2);
     }

@@ -123,6 +123,10 @@ impl Sandbox {
         let outcome = match stopped {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
             Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
+            // A step that did not notice would have gone on with half a file.
+            None if self.layers.overlay.take_filled() => {
+                Outcome::Failed { reason: "no space is left for the scratchpad".to_owned() }
+            }
             None => end.outcome,
         };
         Ok(TaskRun { outcome, cost: end.cost, shimmed })
@@ -188,8 +192,8 @@ impl Sandbox {
     /// Answers one shim. A shim that cannot be answered gets no answer, says so itself, and fails its caller.
     fn answer(&self, watch: &mut Watch<'_>) {
         let Some(Ok((channel, question))) = self.hear() else { return };
-        let (answer, real) = self.decide(&question, watch);
-        let fds: Vec<_> = real.iter().map(AsFd::as_fd).collect();
+        let Ok((answer, fds)) = self.decide(&question, watch) else { return };
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         // A shim that has gone meanwhile needs no answer.
         let _ = channel.send(&answer, &fds);
     }
@@ -209,26 +213,26 @@ impl Sandbox {
         Some(heard())
     }
 
-    fn decide(&self, question: &Question, watch: &mut Watch<'_>) -> (Answer, Option<OwnedFd>) {
-        let pretended = Answer::Say { stdout: String::new(), stderr: String::new(), status: 0 };
-        let failed = |error: io::Error| {
-            let stderr = format!("{}: {error}\n", question.program.display());
-            Answer::Say { stdout: String::new(), stderr, status: 1 }
+    fn decide(&self, question: &Question, watch: &mut Watch<'_>) -> io::Result<(Answer, Vec<OwnedFd>)> {
+        let say = |stdout: &[u8], stderr: &[u8], status| {
+            Ok((Answer::Say { status }, vec![look::page(stdout)?, look::page(stderr)?]))
+        };
+        let failed = |error: &dyn std::error::Error| {
+            say(&[], format!("{}: {error}\n", question.program.display()).as_bytes(), 1)
         };
         match watch.note(question) {
-            Verdict::Effect => (pretended, None),
+            Verdict::Effect => Ok((Answer::Say { status: 0 }, Vec::new())),
             Verdict::Look => {
                 let arguments = question.argv.get(1..).unwrap_or_default();
-                let answer = match look::run(&question.program, arguments, LOOK_LIMIT, watch.stop) {
-                    Ok(look::Seen { stdout, stderr, status }) => Answer::Say { stdout, stderr, status },
-                    Err(error) => failed(io::Error::other(error)),
-                };
-                (answer, None)
+                match look::run(&question.program, arguments, LOOK_LIMIT, watch.stop) {
+                    Ok(look::Seen { stdout, stderr, status }) => say(&stdout, &stderr, status),
+                    Err(error) => failed(&error),
+                }
             }
             Verdict::Files | Verdict::FilesAndEffect => {
                 match look::open_program(self.layers.lower(), &question.program) {
-                    Ok(real) => (Answer::RunReal, Some(real)),
-                    Err(error) => (failed(error), None),
+                    Ok(real) => Ok((Answer::RunReal, vec![real])),
+                    Err(error) => failed(&error),
                 }
             }
         }

@@ -1,26 +1,27 @@
 //! Looks at the running system for somebody inside a sandbox: read-only commands, bounded in time and output.
 
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{MemfdFlags, Mode, OFlags, ResolveFlags};
 
 use crate::sys::process::{Environment, Process, ProcessError};
 
-/// The end of what a look prints on each stream that is kept, so that the answer fits the channel.
-const MOST_OUTPUT: usize = 30 << 10;
+/// The end of what a look prints on each stream that is kept.
+const MOST_OUTPUT: usize = 4 << 20;
 
 /// What a look saw.
 #[derive(Debug)]
 pub struct Seen {
     /// Its standard output.
-    pub stdout: String,
+    pub stdout: Vec<u8>,
     /// Its standard error.
-    pub stderr: String,
+    pub stderr: Vec<u8>,
     /// Its exit status; 124 where it was ended for its time.
     pub status: i32,
 }
@@ -43,8 +44,15 @@ pub fn run(
         ..Process::new(program)
     };
     let ended = look.run(stop)?;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Seen { stdout: text(ended.stdout), stderr: text(ended.stderr), status: ended.outcome.exit_status() })
+    Ok(Seen { stdout: ended.stdout, stderr: ended.stderr, status: ended.outcome.exit_status() })
+}
+
+/// A file in memory with this content, to be read from its start.
+pub fn page(content: &[u8]) -> io::Result<OwnedFd> {
+    let mut page = File::from(rustix::fs::memfd_create("look", MemfdFlags::CLOEXEC)?);
+    page.write_all(content)?;
+    page.rewind()?;
+    Ok(page.into())
 }
 
 /// Opens a program below `root` for reading and executing, links followed within `root`; regular files only.
@@ -56,7 +64,7 @@ pub fn open_program(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let open = format!("/proc/self/fd/{}", found.as_raw_fd());
-    Ok(std::fs::File::open(open)?.into())
+    Ok(File::open(open)?.into())
 }
 
 #[cfg(test)]
@@ -71,10 +79,10 @@ mod tests {
                 .unwrap()
         };
         let seen = look("echo a; echo b >&2; exit 3", Duration::from_secs(5));
-        assert_eq!((seen.stdout.as_str(), seen.stderr.as_str(), seen.status), ("a\n", "b\n", 3));
+        assert_eq!((&seen.stdout[..], &seen.stderr[..], seen.status), (&b"a\n"[..], &b"b\n"[..], 3));
         let started = Instant::now();
         assert_eq!(look("exec sleep 20", Duration::from_millis(50)).status, 124);
         assert!(started.elapsed() < Duration::from_secs(10));
-        assert_eq!(look("yes | head -c 1000000", Duration::from_secs(5)).stdout.len(), MOST_OUTPUT);
+        assert_eq!(look("yes | head -c 5000000", Duration::from_secs(5)).stdout.len(), MOST_OUTPUT);
     }
 }

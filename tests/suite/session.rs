@@ -5,7 +5,9 @@ use crate::world::World;
 /// A node that disco's own folder and the shell's old name are there on.
 fn node() -> Option<World> {
     let world = World::new()?;
-    world.sh("mkdir /var/disco; touch /var/there; ln -s $(command -v disco) /usr/local/bin/disco-sh-shell").succeeds();
+    world
+        .sh("mkdir /var/disco; touch /var/there; ln -s $(command -v disco) /usr/local/bin/disco-sh-shell")
+        .succeeds();
     Some(world)
 }
 

@@ -99,3 +99,60 @@ fn whoever_waits_for_another_run_can_be_stopped() {
     first.signal("TERM");
     assert_eq!(first.wait().signal_or_status(), 143);
 }
+
+#[test]
+fn a_full_scratchpad_fails_the_step_that_does_not_notice() {
+    let Some(world) = World::new() else { return };
+    world.sh("mkdir -p /var/disco/scratch && mount -t tmpfs -o size=8m small /var/disco/scratch").succeeds();
+    world.module("a").script("10.sh", "head -c 20M /dev/zero >/etc/big; rm -f /etc/gone; echo went on");
+    world.module("b").script("10.sh", "fallocate -l 1T /etc/huge || echo small >/etc/small");
+    world.master();
+    let before = world.manifest();
+    let out = world.disco(&["dance"]);
+    out.exits(1).stdout_has("went on\n").stderr_has("error: a: 10.sh: no space is left for the scratchpad\n");
+    assert_eq!(world.manifest().since(&before), [""; 0], "it was merged");
+    world.sh("ls -A /var/disco/scratch").stdout_is("");
+    world.assign(&["b"]);
+    world.publish();
+    world.disco(&["dance"]).succeeds();
+}
+
+#[test]
+fn what_a_look_saw_arrives_whole() {
+    let Some(world) = World::new() else { return };
+    let status = "#!/bin/sh\ncase $0 in *large) seq 1 50000;; *) head -c 100000 /dev/zero; echo err >&2;; esac; exit 3\n";
+    for name in ["large", "binary"] {
+        world.write_with_mode(&format!("/etc/init.d/{name}"), "755", status);
+    }
+    world.module("m").script(
+        "10.sh",
+        "service large status | md5sum; service large status | head -n 1; echo ${PIPESTATUS[0]}
+        service binary status 2>&1 | wc -c; service binary status >/dev/null; echo $?",
+    );
+    world.master();
+    let md5 = world.sh("seq 1 50000 | md5sum").succeeds().stdout.clone();
+    let out = world.disco(&["dance", "--noop"]);
+    out.succeeds().stdout_has(&format!("{md5}1\n141\n100004\n3\n")).stderr_lacks("supervisor");
+}
+
+#[test]
+fn a_run_under_way_keeps_its_record() {
+    let Some(world) = World::new() else { return };
+    world.setting("disco/client/keep_runs", "1");
+    world.module("m").script("10.sh", "echo said; [ -e /etc/quick ] || sleep 8760");
+    world.master();
+    let slow = world.spawn(&["disco", "dance"]);
+    world.wait_until("the step runs", || world.processes().iter().any(|p| p.ends_with("sleep 8760")));
+    world.write("/etc/quick", "");
+    for _ in 0..2 {
+        world.disco(&["dance", "--noop"]).succeeds();
+    }
+    slow.signal("TERM");
+    slow.wait().signal_or_status();
+    let logs = world
+        .sh("cat /var/disco/runs/*/record.json; cat /var/disco/runs/*/output/m/*")
+        .succeeds()
+        .stdout
+        .clone();
+    assert!(logs.contains("\"signal\": 15") && logs.contains("out said"), "{logs}");
+}

@@ -107,3 +107,22 @@ fn a_step_that_clears_dev_does_not_take_the_shims_from_the_next() {
         .stdout_has("info: Processing b\nwarning: Would execute : service postgresql stop\n");
     assert!(world.service_runs("postgresql"));
 }
+
+#[test]
+fn discos_folders_may_be_links_and_are_hidden_where_they_are() {
+    let Some(world) = World::new() else { return };
+    world
+        .sh("mv /var/disco /srv/home && ln -s /srv/home /var/disco && mkdir /srv/store /srv/home/runs")
+        .succeeds();
+    world.sh("ln -s /srv/store /var/disco/scratch; echo secret >/srv/home/runs/secret").succeeds();
+    world.module("m").script(
+        "10.sh",
+        "cat /srv/home/runs/* /var/disco/runs/*; ls -A /srv/store; echo x >/srv/store/x; echo x >/srv/home/x
+        echo x >/etc/x; cat $0 | head -c 3",
+    );
+    world.master();
+    let out = world.disco(&["dance"]);
+    out.succeeds().stdout_lacks("secret").stdout_has("cat");
+    assert_eq!(out.changes(), ["/etc/x Created"]);
+    assert!(!world.exists("/srv/store/x") && !world.exists("/srv/home/x"));
+}

@@ -19,6 +19,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 /// What is asked of the kernel, each for itself: an older kernel has fewer.
@@ -43,6 +44,17 @@ fn c_string(name: &OsStr) -> crate::Result<CString> {
 
 fn maker(request: &Request, mode: u32, umask: u32) -> Maker {
     Maker { uid: request.uid(), gid: request.gid(), mode, umask }
+}
+
+impl Front {
+    /// Remembers that there was no space for a change. (Not asked of allocate, which may ask for too much, nor of
+    /// attributes, whose limits have the same error.)
+    fn noted<T>(&self, done: crate::Result<T>) -> crate::Result<T> {
+        if let Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) = done {
+            self.0.filled.store(true, Ordering::Relaxed);
+        }
+        done
+    }
 }
 
 impl Filesystem for Front {
@@ -100,7 +112,7 @@ impl Filesystem for Front {
             mtime: mtime.map(wanted_time),
             privileged: request.uid() == 0,
         };
-        match self.0.set_attributes(ino.0, &change) {
+        match self.noted(self.0.set_attributes(ino.0, &change)) {
             Ok(stat) => reply.attr(&KEPT, &attributes(&stat)),
             Err(errno) => reply.error(error(errno)),
         }
@@ -124,7 +136,7 @@ impl Filesystem for Front {
         reply: ReplyEntry,
     ) {
         let maker = maker(request, mode, umask);
-        answer_entry(reply, self.0.make_node(parent.0, name, maker, u64::from(rdev)));
+        answer_entry(reply, self.noted(self.0.make_node(parent.0, name, maker, u64::from(rdev))));
     }
 
     fn mkdir(
@@ -136,20 +148,20 @@ impl Filesystem for Front {
         umask: u32,
         reply: ReplyEntry,
     ) {
-        answer_entry(reply, self.0.make_directory(parent.0, name, maker(request, mode, umask)));
+        answer_entry(reply, self.noted(self.0.make_directory(parent.0, name, maker(request, mode, umask))));
     }
 
     fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        answer_empty(reply, self.0.unlink(parent.0, name));
+        answer_empty(reply, self.noted(self.0.unlink(parent.0, name)));
     }
 
     fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        answer_empty(reply, self.0.remove_directory(parent.0, name));
+        answer_empty(reply, self.noted(self.0.remove_directory(parent.0, name)));
     }
 
     fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
         let maker = maker(request, 0o777, 0);
-        answer_entry(reply, self.0.make_symlink(parent.0, name, target.as_os_str(), maker));
+        answer_entry(reply, self.noted(self.0.make_symlink(parent.0, name, target.as_os_str(), maker)));
     }
 
     fn rename(
@@ -168,15 +180,15 @@ impl Filesystem for Front {
             RenameFlags::RENAME_EXCHANGE => Target::Exchange,
             _ => return reply.error(Errno::EINVAL),
         };
-        answer_empty(reply, self.0.rename((parent.0, name), (newparent.0, newname), target));
+        answer_empty(reply, self.noted(self.0.rename((parent.0, name), (newparent.0, newname), target)));
     }
 
     fn link(&self, _request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
-        answer_entry(reply, self.0.make_link(ino.0, newparent.0, newname));
+        answer_entry(reply, self.noted(self.0.make_link(ino.0, newparent.0, newname)));
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        match self.0.open_file(ino.0, Overlay::flags_of(flags.0, request.uid())) {
+        match self.noted(self.0.open_file(ino.0, Overlay::flags_of(flags.0, request.uid()))) {
             Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::FOPEN_KEEP_CACHE),
             Err(errno) => reply.error(error(errno)),
         }
@@ -192,7 +204,7 @@ impl Filesystem for Front {
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        match self.0.create(parent.0, name, maker(request, mode, umask)) {
+        match self.noted(self.0.create(parent.0, name, maker(request, mode, umask))) {
             Ok((node, stat, handle)) => {
                 node.remembered();
                 let flags = FopenFlags::FOPEN_KEEP_CACHE;
@@ -232,7 +244,7 @@ impl Filesystem for Front {
         reply: ReplyWrite,
     ) {
         let drop_ids = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        match self.0.write(fh.0, offset, data, drop_ids) {
+        match self.noted(self.0.write(fh.0, offset, data, drop_ids)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }
@@ -375,7 +387,7 @@ impl Filesystem for Front {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        match self.0.copy_range((fh_in.0, offset_in), (fh_out.0, offset_out), len) {
+        match self.noted(self.0.copy_range((fh_in.0, offset_in), (fh_out.0, offset_out), len)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }

@@ -157,7 +157,8 @@ pub(super) fn recorded(
         };
     }
     run.save()?;
-    run.runs.prune(settings.keep_runs.value)?;
+    let under_way = |run: &RunId| settings.storage.value.join(run.as_str()).exists();
+    run.runs.prune(settings.keep_runs.value, &under_way)?;
     scratch.remove().map_err(DanceError::Prepare)?;
     result.map(|()| run.record)
 }

@@ -1,5 +1,6 @@
 //! The shim itself: disco's program, executed inside the sandbox under another command's name.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +11,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use crate::sandbox::protocol::SHIM_SOCKET;
 use crate::sandbox::shims::{Answer, Question, name_of};
 use crate::sys::channel::Channel;
-use crate::sys::execute;
+use crate::sys::{execute, spawn};
 
 /// The status of a shim that cannot reach its supervisor (EX_UNAVAILABLE of sysexits(3)).
 const UNREACHABLE: u8 = 69;
@@ -52,10 +53,16 @@ fn ask(called: Called) -> io::Result<u8> {
     let Some((answer, fds)) = channel.receive::<Answer>()? else {
         return Err(io::ErrorKind::ConnectionAborted.into());
     };
+    // Whoever reads may have read enough: the program would have ended by SIGPIPE then, and so does this.
+    spawn::default_signals()?;
     match answer {
-        Answer::Say { stdout, stderr, status } => {
-            io::stdout().write_all(stdout.as_bytes())?;
-            io::stderr().write_all(stderr.as_bytes())?;
+        Answer::Say { status } => {
+            let mut texts = fds.into_iter().map(File::from);
+            if let (Some(mut stdout), Some(mut stderr)) = (texts.next(), texts.next()) {
+                io::copy(&mut stdout, &mut io::stdout())?;
+                io::copy(&mut stderr, &mut io::stderr())?;
+                io::stdout().flush()?;
+            }
             // An exit status is what fits 8 bits, by definition.
             Ok((status & 0xff) as u8)
         }

@@ -47,12 +47,9 @@ pub struct Question {
 /// What a shim is to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Answer {
-    /// Print this and end with that status.
+    /// Print what the two descriptors hold (there are none where there is nothing to print) on standard output and on
+    /// standard error, and end with that status.
     Say {
-        /// For its standard output.
-        stdout: String,
-        /// For its standard error.
-        stderr: String,
         /// The exit status.
         status: i32,
     },
