@@ -251,6 +251,7 @@ impl From<GatherError> for Failure {
             GatherError::NoMaster | GatherError::Source(_) => Kind::Config,
             GatherError::Fetch(error) => fetch_kind(error),
             GatherError::Selected(_) => Kind::Data,
+            GatherError::NotOurs { .. } => Kind::Usage,
             GatherError::Module(error) => module_kind(error),
             GatherError::Plan(error) => plan_kind(error),
             GatherError::Params(error) => params_kind(error),

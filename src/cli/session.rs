@@ -1,11 +1,11 @@
 //! `disco try` and `disco shell`: a command or a shell in a sandbox of its own.
 
-use crate::cli::dance::{Diff, show};
+use crate::cli::dance::{Codes, Diff, show};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Global, dance};
 use crate::model::run::{Mode, RunRecord};
-use crate::ops::dance::{DanceError, DanceEvent, Options};
+use crate::ops::dance::{DanceError, DanceEvent};
 use crate::ops::session::{Session, session};
 use crate::ops::settings::settings;
 use crate::settings::table::Name;
@@ -58,7 +58,7 @@ pub fn try_command(args: TryArgs, global: &Global, terminal: &mut Terminal) -> R
         let step = record.modules.first().and_then(|module| module.steps.first());
         match step.map(|step| step.outcome.exit_status()) {
             Some(status) if status != 0 => Exit::Status(status),
-            Some(_) | None => dance::exit_of(&record),
+            Some(_) | None => dance::exit_of(&record, Codes::Plain),
         }
     }))
 }
@@ -67,7 +67,7 @@ pub fn try_command(args: TryArgs, global: &Global, terminal: &mut Terminal) -> R
 pub fn shell(args: &ShellArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let merge = args.merge && !args.noop;
     let done = hold(&Session::Shell, merge, &args.common, global, terminal)?;
-    Ok(done.map_or_else(Exit::Signal, |record| dance::exit_of(&record)))
+    Ok(done.map_or_else(Exit::Signal, |record| dance::exit_of(&record, Codes::Plain)))
 }
 
 /// Holds the session; `Err` of the inner result is the signal that ended it.
@@ -88,7 +88,7 @@ fn hold(
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
     let mut tell = |event: DanceEvent<'_>| show(&event, mode, common.diff.into(), terminal);
-    match session(&settings, what, mode, Options { wait: common.wait }, &interrupt, &mut tell) {
+    match session(&settings, what, mode, common.wait, &interrupt, &mut tell) {
         Ok(record) => {
             terminal.say_at(Level::Info, &dance::summary(&record));
             Ok(Ok(record))

@@ -9,7 +9,7 @@ use crate::model::names::ModuleName;
 use crate::model::run::{ActionRecord, Mode, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::differences::Differences;
-use crate::ops::dance::{self, DanceError, DanceEvent, Options};
+use crate::ops::dance::{self, DanceError, DanceEvent};
 use crate::render;
 use crate::sandbox::SandboxError;
 use crate::sandbox::protocol::Command;
@@ -30,16 +30,17 @@ pub enum Session {
     Shell,
 }
 
-/// Holds the session, and returns its record, which is on disk by then. `mode` says whether it may merge.
+/// Holds the session, and returns its record, which is on disk by then. `mode` says whether it may merge, `wait`
+/// whether it then waits for another live run.
 pub fn session(
     settings: &Settings,
     session: &Session,
     mode: Mode,
-    options: Options,
+    wait: bool,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
-    dance::recorded(settings, mode, options, interrupt, on_event, |run, settings, scratch| {
+    dance::recorded(settings, mode, wait, interrupt, on_event, |run, settings, scratch| {
         let view = scratch.path().join("view");
         files::create_dirs(&view, 0o700)?;
         for name in ["parameters", "modules"] {

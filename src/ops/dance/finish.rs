@@ -24,6 +24,7 @@ pub(in crate::ops) fn finish(
         return Err(DanceError::Interrupted(signal));
     }
     let changes = run.metered("diff", |_| differences.in_all(sealed))?;
+    run.record.changes = changes.0.len();
     run.record.outcome = match (modules::all_done(&run.record), run.record.mode) {
         (false, _) => RunOutcome::Failed,
         (true, Mode::Noop) => RunOutcome::Shown,

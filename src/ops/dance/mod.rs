@@ -8,7 +8,7 @@ mod event;
 pub(super) mod finish;
 mod modules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -75,8 +75,10 @@ pub enum DanceError {
 }
 
 /// How a dance is to go, beyond the settings.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// Run these modules of the node and what they require; all where there are none.
+    pub only: BTreeSet<ModuleName>,
     /// Wait for another live run instead of refusing.
     pub wait: bool,
 }
@@ -107,13 +109,13 @@ impl Run<'_> {
 /// Does the dance, and returns its record, which is on disk by then.
 pub fn dance(
     settings: &Settings,
-    options: Options,
+    options: &Options,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
     let mode = settings.mode.value;
-    recorded(settings, mode, options, interrupt, on_event, |run, settings, scratch| {
-        run_in(run, settings, interrupt, scratch)
+    recorded(settings, mode, options.wait, interrupt, on_event, |run, settings, scratch| {
+        run_in(run, settings, options, interrupt, scratch)
     })
 }
 
@@ -122,7 +124,7 @@ pub fn dance(
 pub(super) fn recorded(
     settings: &Settings,
     mode: Mode,
-    options: Options,
+    wait: bool,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
     work: impl FnOnce(&mut Run<'_>, &Settings, &ScratchFolder) -> Result<(), DanceError>,
@@ -130,7 +132,7 @@ pub(super) fn recorded(
     let settings = &prepare_home(settings)?;
     let id = new_run_id();
     let _lock = match mode {
-        Mode::Live => Some(take_run_lock(settings, options, &id, interrupt, on_event)?),
+        Mode::Live => Some(take_run_lock(settings, wait, &id, interrupt, on_event)?),
         Mode::Noop => None,
     };
     for path in scratch::sweep(&settings.storage.value).map_err(DanceError::Prepare)? {
@@ -167,6 +169,7 @@ pub(super) fn recorded(
 fn run_in(
     run: &mut Run<'_>,
     settings: &Settings,
+    options: &Options,
     interrupt: &Interrupt,
     scratch: &ScratchFolder,
 ) -> Result<(), DanceError> {
@@ -175,7 +178,7 @@ fn run_in(
         files::create_dirs(&view.join(name), 0o700)?;
     }
     (run.on_event)(DanceEvent::Fetching { from: settings.server_uri.value.as_deref().unwrap_or_default() });
-    let gathered = gather::gather(settings, &view, interrupt.flag())?;
+    let gathered = gather::gather(settings, &view, &options.only, interrupt.flag())?;
     run.record.internal.extend(gathered.internal);
     run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
     run.fetched = gathered.fetched;
@@ -260,14 +263,14 @@ fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> {
 
 fn take_run_lock(
     settings: &Settings,
-    options: Options,
+    wait: bool,
     id: &RunId,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<Lock, DanceError> {
     let holder = format!("run {id}, pid {}, since {}", std::process::id(), clock::now());
     let mut on_wait = |holder: &str| on_event(DanceEvent::Waiting { holder });
-    let wait = options.wait.then(|| interrupt.flag());
+    let wait = wait.then(|| interrupt.flag());
     Lock::take(&settings.home.value.join("lock"), &holder, wait, &mut on_wait).map_err(|error| match error {
         LockError::Busy { .. } => DanceError::Busy(error),
         LockError::Io { .. } => DanceError::Prepare(error),
@@ -292,6 +295,7 @@ fn new_record(settings: &Settings, run: RunId, mode: Mode) -> RunRecord {
         ended: None,
         outcome: RunOutcome::Unfinished,
         plan: Vec::new(),
+        changes: 0,
         internal: Vec::new(),
         modules: Vec::new(),
         actions: Vec::new(),
