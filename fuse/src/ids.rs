@@ -17,12 +17,6 @@ const UPPER: u64 = 1;
 const FRESH: u64 = 0x7000;
 const SHIM: u64 = 0x7ffe;
 
-/// Returns the mount of an object of the lower, if its number says so.
-pub(crate) fn mount(id: u64) -> Option<u64> {
-    let index = id >> SHIFT;
-    (id != ROOT && index != UPPER && index < FRESH).then_some(index)
-}
-
 /// The numbers that do not follow from the inode number alone.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
@@ -98,7 +92,6 @@ mod tests {
             assert!(!all[..at].contains(id) && *id > ROOT, "{all:x?}");
         }
         assert_eq!(ids.lower(0, 1 << 60), all[3]);
-        assert_eq!(all.map(mount), [Some(0), Some(2), None, None, None]);
     }
 
     #[test]

@@ -7,7 +7,6 @@ use rustix::fs::FileType;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -134,29 +133,10 @@ impl Node {
     }
 }
 
-/// Spreads numbers that nobody chose to collide; the table is asked several times in every request.
-#[derive(Clone, Copy, Debug, Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let wide = u128::from(self.0 ^ number) * 0x9e37_79b9_7f4a_7c15;
-        self.0 = (wide >> 64) as u64 ^ wide as u64;
-    }
-}
-
 /// All nodes by number.
 #[derive(Debug)]
 pub(crate) struct Table {
-    map: RwLock<HashMap<u64, Arc<Node>, BuildHasherDefault<Spread>>>,
+    map: RwLock<HashMap<u64, Arc<Node>>>,
 }
 
 /// A node held for a request: it cannot leave the table before this is dropped.
@@ -188,7 +168,7 @@ impl Hold<'_> {
 
 impl Table {
     pub(crate) fn new(root: Node) -> Table {
-        Table { map: RwLock::new([(root.id, Arc::new(root))].into_iter().collect()) }
+        Table { map: RwLock::new(HashMap::from([(root.id, Arc::new(root))])) }
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<Hold<'_>> {

@@ -227,8 +227,7 @@ impl Overlay {
         }
         let (parent, name) = node.any_name().ok_or(Errno::NOENT)?;
         let parent = self.dir(&parent, side)?;
-        // To be read from as well: whoever looks at a directory mostly lists it.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
         let fd = Arc::new(rustix::fs::openat2(&parent, &*name, flags, Mode::empty(), beneath)?);
         self.dirfds.put(node.id, side, &fd);

@@ -3,8 +3,8 @@
 
 use crate::dirfd::Side;
 use crate::node::{Layer, Node};
-use crate::{Overlay, Result, Stat, ids};
-use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom};
+use crate::{Overlay, Result, Stat};
+use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -114,7 +114,6 @@ impl Overlay {
     }
 
     fn list(&self, node: &Arc<Node>) -> Result<Listing> {
-        // Also what makes the directory's descriptor ours to read from.
         let _stripe = self.stripe(node);
         let (layer, orphan) = {
             let inner = node.lock();
@@ -142,7 +141,7 @@ impl Overlay {
         let mut known: HashSet<OsString> = HashSet::new();
         if upper && !orphan {
             let fd = self.dir(node, Side::Upper)?;
-            for_each_alone(&fd, |name, ino, kind| {
+            for_each(&fd, |name, ino, kind| {
                 if lower {
                     known.insert(name.to_owned());
                 }
@@ -156,15 +155,13 @@ impl Overlay {
         }
         if lower && !orphan {
             let fd = self.dir(node, Side::Lower)?;
-            let mount = match ids::mount(node.id) {
-                Some(mount) => mount,
-                None => self.mounts.of(&Stat::of(&fd)?, || Ok(fd.as_ref()))?.index,
-            };
-            for_each_alone(&fd, |name, ino, kind| {
+            let stat = Stat::of(&fd)?;
+            let mount = self.mounts.of(&stat, || Ok(fd.as_ref()))?;
+            for_each(&fd, |name, ino, kind| {
                 if known.contains(name) {
                     return Ok(());
                 }
-                let id = self.ids.lower(mount, ino);
+                let id = self.ids.lower(mount.index, ino);
                 entries.push(Entry { cookie: cookie(name), name: name.into(), id, kind });
                 Ok(())
             })?;
@@ -225,28 +222,12 @@ fn dot(id: u64) -> Stat {
 /// Calls `each` with the name, the inode and the type of every entry of a directory.
 pub(crate) fn for_each(
     directory: &OwnedFd,
-    each: impl FnMut(&OsStr, u64, FileType) -> Result<()>,
-) -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    for_each_open(&rustix::fs::openat(directory, c".", flags, Mode::empty())?, each)
-}
-
-/// The same for a directory whose descriptor nobody else reads from meanwhile.
-fn for_each_alone(directory: &OwnedFd, each: impl FnMut(&OsStr, u64, FileType) -> Result<()>) -> Result<()> {
-    match rustix::fs::seek(directory, SeekFrom::Start(0)) {
-        Ok(_) => for_each_open(directory, each),
-        // One that only leads there.
-        Err(Errno::BADF) => for_each(directory, each),
-        Err(errno) => Err(errno),
-    }
-}
-
-fn for_each_open(
-    directory: &OwnedFd,
     mut each: impl FnMut(&OsStr, u64, FileType) -> Result<()>,
 ) -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let open = rustix::fs::openat(directory, c".", flags, Mode::empty())?;
     let mut buffer = Vec::with_capacity(64 * 1024);
-    let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+    let mut entries = RawDir::new(&open, buffer.spare_capacity_mut());
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name();
