@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::model::step::{Outcome, StepKind, StepRecord, Stream, TemplateEngine};
 use crate::model::truth::Truth;
 use crate::render::{self, RenderError};
 use crate::sandbox::protocol::{Command, Task};
+use crate::sandbox::shims::Question;
 use crate::sandbox::{Event, Sandbox, SandboxError, TaskRun};
 use crate::sys::execute;
 use crate::sys::files::{self, FileError};
@@ -84,15 +86,7 @@ pub fn run(
             on_event(StepEvent::Line { stream, text });
         }
         Event::Asked(question) => {
-            let action = Action {
-                seq: *seq,
-                module: module.clone(),
-                step: step.label().to_owned(),
-                program: question.program.clone(),
-                argv: question.argv.clone(),
-                cwd: question.directory.clone(),
-            };
-            *seq += 1;
+            let action = action(question, seq, module, step);
             on_event(StepEvent::Asked(&action));
             actions.push(action);
         }
@@ -101,9 +95,51 @@ pub fn run(
     if let Some(error) = log_error {
         return Err(error.into());
     }
-    let truth = if run.shimmed { context.best_truth.max(Truth::Approximate) } else { context.best_truth };
     let output = log.written().map(str::to_owned);
-    Ok(StepRecord { step: step.clone(), outcome: run.outcome, cost: run.cost, truth, output, actions })
+    Ok(StepRecord { output, ..record(context, step, run, actions) })
+}
+
+/// Runs a command for somebody who attends to it, on their streams (standard input, output, error), as a step of a
+/// module that is none; what it prints is not recorded.
+pub fn attend(
+    sandbox: &mut Sandbox,
+    context: &Context<'_>,
+    module: &ModuleName,
+    command: Command,
+    streams: [BorrowedFd<'_>; 3],
+    own_terminal: bool,
+    on_event: &mut dyn FnMut(StepEvent<'_>),
+) -> Result<StepRecord, StepError> {
+    let step = StepKind::Script { script: shell_words::join(&command.argv) };
+    let (mut actions, mut seq) = (Vec::new(), 0);
+    let mut listen = |event: Event<'_>| match event {
+        Event::Line { stream, text } => on_event(StepEvent::Line { stream, text }),
+        Event::Asked(question) => {
+            let action = action(question, &mut seq, module, &step);
+            on_event(StepEvent::Asked(&action));
+            actions.push(action);
+        }
+    };
+    let run = sandbox.attend(command, streams, own_terminal, context.interrupt, &mut listen)?;
+    Ok(record(context, &step, run, actions))
+}
+
+fn action(question: &Question, seq: &mut u32, module: &ModuleName, step: &StepKind) -> Action {
+    let action = Action {
+        seq: *seq,
+        module: module.clone(),
+        step: step.label().to_owned(),
+        program: question.program.clone(),
+        argv: question.argv.clone(),
+        cwd: question.directory.clone(),
+    };
+    *seq += 1;
+    action
+}
+
+fn record(context: &Context<'_>, step: &StepKind, run: TaskRun, actions: Vec<Action>) -> StepRecord {
+    let truth = if run.shimmed { context.best_truth.max(Truth::Approximate) } else { context.best_truth };
+    StepRecord { step: step.clone(), outcome: run.outcome, cost: run.cost, truth, output: None, actions }
 }
 
 fn perform(

@@ -32,7 +32,9 @@ impl Overlay {
     /// Makes sure that the node's object is in the upper. The caller holds the tree, and no stripe.
     pub(crate) fn copy_up(&self, node: &Arc<Node>, what: Content) -> Result<()> {
         match node.layer() {
-            Layer::Upper | Layer::Merged | Layer::Indexed => return Ok(()),
+            Layer::Upper | Layer::Merged => return Ok(()),
+            // Whoever brought it may still be linking its names, or have failed to.
+            Layer::Indexed => return self.materialise_all(node),
             Layer::Sealed => return Err(Errno::ROFS),
             Layer::Shim(_) => return Err(Errno::STALE),
             Layer::Lower if node.is_dir() => return self.ensure_upper(node),
@@ -41,39 +43,33 @@ impl Overlay {
         if let Some((parent, _)) = node.any_name() {
             self.ensure_upper(&parent)?;
         }
-        let paths = {
-            let _copying = node.copying.lock();
+        {
+            let copying = node.copying.lock();
             if node.layer() != Layer::Lower {
-                return Ok(());
+                drop(copying);
+                return self.copy_up(node, what);
             }
             let from = self.place(node)?;
             let stat = from.stat()?;
             if stat.kind() != node.kind {
                 return Err(Errno::STALE);
             }
+            // A file that is open without a name may have others that nobody has looked up.
+            let elsewhere = stat.nlink > 1 && self.links.count_removed(node.id) < stat.nlink;
+            if elsewhere {
+                // Before anything changes: this is what can fail, and takes long.
+                self.find_names(node, &stat)?;
+            }
             let copy = self.make_copy(&from, &stat, what)?;
             match node.any_name() {
-                Some(_) if stat.nlink > 1 => {
-                    let name = Links::name(node.id);
-                    rustix::fs::renameat(&self.work, &copy.name, &self.index, &name)?;
-                    self.ids.copied(copy.stat.ino, node.id);
-                    let paths = self.links.index(node.id, stat.nlink);
-                    switch(node, Layer::Indexed, copy.file, None);
-                    Some(paths)
-                }
-                Some((parent, name)) => {
-                    self.install(node, &parent, &name, copy, &stat)?;
-                    None
-                }
-                None => {
-                    self.install_orphan(node, copy)?;
-                    None
-                }
+                _ if elsewhere => self.install_index(node, copy, &stat)?,
+                Some((parent, name)) => self.install(node, &parent, &name, copy, &stat)?,
+                None => self.install_orphan(node, copy)?,
             }
-        };
-        match paths {
-            Some(paths) => self.materialise_all(node, paths),
-            None => Ok(()),
+        }
+        match node.layer() {
+            Layer::Indexed => self.materialise_all(node),
+            _ => Ok(()),
         }
     }
 
@@ -124,6 +120,15 @@ impl Overlay {
         self.note_base(parent, name, stat);
         let layer = if node.is_dir() { Layer::Merged } else { Layer::Upper };
         switch(node, layer, copy.file, None);
+        Ok(())
+    }
+
+    /// Moves a copy to the index; its names are linked afterwards, when the node's lock is free.
+    fn install_index(&self, node: &Arc<Node>, copy: Copy, stat: &Stat) -> Result<()> {
+        rustix::fs::renameat(&self.work, &copy.name, &self.index, Links::name(node.id))?;
+        self.ids.copied(copy.stat.ino, node.id);
+        self.links.index(node.id, stat.nlink);
+        switch(node, Layer::Indexed, copy.file, None);
         Ok(())
     }
 

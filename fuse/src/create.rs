@@ -2,9 +2,7 @@
 
 use crate::copy_up::Content;
 use crate::data::How;
-use crate::dirfd::Side;
-use crate::lookup::{Above, Depth};
-use crate::node::{Hold, Layer, Node};
+use crate::node::{Hold, Layer};
 use crate::place::Place;
 use crate::{Overlay, Result, Stat, xattr};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -47,14 +45,14 @@ impl Overlay {
             FileType::Unknown => FileType::RegularFile,
             kind => kind,
         };
-        self.make(parent, name, maker, |directory| {
+        self.make(parent, name, maker, |directory, name| {
             rustix::fs::mknodat(directory, name, kind, Mode::from_raw_mode(maker.mode & 0o7777), device)
         })
     }
 
     /// Makes a directory.
     pub(crate) fn make_directory(&self, parent: u64, name: &OsStr, maker: Maker) -> Result<(Hold<'_>, Stat)> {
-        self.make(parent, name, maker, |directory| {
+        self.make(parent, name, maker, |directory, name| {
             rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(maker.mode & 0o7777))
         })
     }
@@ -67,75 +65,37 @@ impl Overlay {
         target: &OsStr,
         maker: Maker,
     ) -> Result<(Hold<'_>, Stat)> {
-        self.make(parent, name, maker, |directory| rustix::fs::symlinkat(target.as_bytes(), directory, name))
+        self.make(parent, name, maker, |directory, name| {
+            rustix::fs::symlinkat(target.as_bytes(), directory, name)
+        })
     }
 
-    /// Makes something with `create`, which gets the directory of the upper, and sees to owner and mode.
+    /// Makes something with `create`, which gets a directory and a name in it, and sees to owner and mode.
     fn make(
         &self,
         parent: u64,
         name: &OsStr,
         maker: Maker,
-        create: impl Fn(&OwnedFd) -> Result<()>,
+        create: impl Fn(&OwnedFd, &OsStr) -> Result<()>,
     ) -> Result<(Hold<'_>, Stat)> {
         let _tree = self.tree.read();
         let parent = self.table.node(parent)?;
-        self.fill(&parent, name, |directory, replaced| {
-            create(directory)?;
-            let place = Place::new(directory, name);
-            let finish = || {
-                self.adopt(directory, &place, maker)?;
-                if replaced && place.stat()?.is_dir() {
-                    xattr::set(&place, xattr::OPAQUE, b"y", 0)?;
-                }
-                place.stat()
-            };
-            let stat = finish().inspect_err(|_| {
-                // Half made is not made. The first error is the one to report.
-                let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
-                let _ = rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR);
-            })?;
-            let id = self.ids.born(stat.ino, |id| self.table.contains(id));
-            self.dirfds.drop_both(id);
-            let node = self.intern(id, Layer::Upper, &stat);
-            node.add_name(&parent, name);
-            let stat = self.shown(&node, stat);
-            Ok((node, stat))
-        })
-    }
-
-    /// Gives a free name to something. `put` gets the directory of the upper, in which nothing has the name,
-    /// and whether the name hid something of the lower; if it fails, the name hides it again.
-    fn fill<T>(
-        &self,
-        parent: &Arc<Node>,
-        name: &OsStr,
-        put: impl FnOnce(&Arc<OwnedFd>, bool) -> Result<T>,
-    ) -> Result<T> {
-        if name.len() > 255 {
-            return Err(Errno::NAMETOOLONG);
-        }
-        self.ensure_upper(parent)?;
-        let _stripe = self.stripe(parent);
-        if !parent.is_root() && parent.lock().names.is_empty() {
-            return Err(Errno::NOENT);
-        }
-        let survey = self.survey(parent, name, Depth::View)?;
-        let directory = self.dir(parent, Side::Upper)?;
-        let hidden = match (survey.above, survey.below) {
-            (Above::Object(_), _) | (Above::Nothing, Some(_)) => return Err(Errno::EXIST),
-            (Above::Nothing, None) => false,
-            (Above::Whiteout, _) => {
-                rustix::fs::unlinkat(&directory, name, AtFlags::empty())?;
-                true
+        let free = self.free(&parent, name)?;
+        let stat = self.put(&free, |directory, at| {
+            create(directory, at)?;
+            let place = Place::new(directory, at);
+            self.adopt(&free.directory, &place, maker)?;
+            if free.hidden && place.stat()?.is_dir() {
+                xattr::set(&place, xattr::OPAQUE, b"y", 0)?;
             }
-        };
-        put(&directory, hidden).inspect_err(|_| {
-            if hidden && Stat::at(&directory, name).is_err() {
-                // If this fails too, the first error is still the one that explains what happened.
-                let _ = self.whiteouts.link(&directory, name);
-            }
-        })
+            place.stat()
+        })?;
+        let id = self.ids.born(stat.ino, |id| self.table.contains(id));
+        self.dirfds.drop_both(id);
+        let node = self.intern(id, Layer::Upper, &stat);
+        node.add_name(&parent, name);
+        let stat = self.shown(&node, stat);
+        Ok((node, stat))
     }
 
     /// Gives a new object the owner, the group and the mode that a local file system would have given it.
@@ -177,17 +137,17 @@ impl Overlay {
             return Err(Errno::PERM);
         }
         self.copy_up(&node, Content::All)?;
-        self.fill(&parent, name, |directory, _replaced| {
-            match self.place(&node)? {
-                Place::In(from, old) => {
-                    rustix::fs::linkat(from, old.as_os_str(), directory, name, AtFlags::empty())?;
-                }
-                // Only a file without any name is reached by a descriptor; the kernel allows no link to it.
-                Place::Fd(_) => return Err(Errno::NOENT),
+        let free = self.free(&parent, name)?;
+        self.put(&free, |directory, at| match self.place(&node)? {
+            Place::In(from, old) => {
+                rustix::fs::linkat(from, old.as_os_str(), directory, at, AtFlags::empty())?;
+                Place::new(directory, at).stat()
             }
-            node.add_name(&parent, name);
-            Ok(())
+            // Only a file without any name is reached by a descriptor; the kernel allows no link to it.
+            Place::Fd(_) => Err(Errno::NOENT),
         })?;
+        node.add_name(&parent, name);
+        drop(free);
         let stat = self.look(&node)?;
         let stat = self.shown(&node, stat);
         Ok((node, stat))

@@ -5,9 +5,10 @@
 //! - `clone` takes the private read-only clone of a tree: the only way this crate ever sees the lower.
 //! - `stat`, `place` say what an object is and how to reach it; `dirfd` keeps directory descriptors.
 //! - `mounts`, `ids` give every object one number that is unique in the mount and survives copy-up.
-//! - `node` is the table of what the kernel remembers; `links` keeps hard links of the lower together.
+//! - `node` is the table of what the kernel remembers; `links` keeps hard links of the lower together,
+//!   and `siblings` finds those that nobody has looked up.
 //! - `whiteout` hides names; `content` and `copy_up` bring objects of the lower into the upper.
-//! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `create`, `remove`, `rename`, `tree`, `shim` are
+//! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `tree`, `shim` are
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
 //! - `serve` is the one place that knows FUSE.
 //! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount.
@@ -16,11 +17,12 @@
 //!
 //! - a directory of the lower that is renamed is copied whole, and other requests wait for it;
 //! - data go through this process, not past it (no passthrough);
-//! - a name of a hard-linked file of the lower that was never looked up is not in the layer when the file is
-//!   changed through another name: it leads to the changed file in the mount, but only a lookup links it;
+//! - the first change of a hard-linked file some of whose names are neither known nor beside it walks its file
+//!   system, and renames wait for that;
 //! - changes that others make to the lower while it is served are seen late or not at all;
-//! - a name that was removed is free for a moment while something new is made under it: whoever kills the
-//!   process just then finds the old object in the layer's view;
+//! - a file that is renamed over another has both names for a moment, an empty directory that is replaced is
+//!   gone for a moment, and what is made under a name that the lower does not have is there before its owner
+//!   and mode are: whoever kills the process just then finds that in the layer;
 //! - file flags (`chattr`) are not copied.
 
 mod attributes;
@@ -38,11 +40,13 @@ mod mounts;
 mod node;
 mod overlay;
 mod place;
+mod put;
 mod readdir;
 mod remove;
 mod rename;
 mod serve;
 mod shim;
+mod siblings;
 mod stat;
 #[cfg(test)]
 mod tests;

@@ -1,27 +1,28 @@
 //! Hard links of the lower. A copied-up file that has several names there lives in `work/index`, and each of
-//! its names becomes a link to that: at once for the names looked up so far, later for others when they are
-//! looked up. A name that is never looked up is not in the upper: whoever merges the layer sees it only on
-//! the lower, by the inode.
+//! its names that still shows becomes a link to that. Which names there are is known from lookups, and for the
+//! rest from a search of the lower, so that the layer has them all.
 
 use crate::dirfd::Side;
 use crate::lookup::{Above, Depth};
 use crate::node::Node;
 use crate::place::Place;
-use crate::{Overlay, Result};
+use crate::siblings::Siblings;
+use crate::{Overlay, Result, Stat};
 use parking_lot::Mutex;
 use rustix::fs::AtFlags;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Names are paths here: as long as a name shows what the lower has, its path is that of the lower.
 #[derive(Debug, Default)]
 struct Record {
     /// Names of the lower that were hidden before the file was copied up.
-    removed: u64,
-    /// Once copied up: names of the lower that are not yet links in the upper.
+    removed: BTreeSet<PathBuf>,
+    /// Once copied up: how many names of the lower are not links in the upper.
     indexed: Option<u64>,
-    /// Names seen so far, as paths; a path of the lower stays what it is.
+    /// Names known to the lower that have not been hidden, nor linked in the upper.
     paths: BTreeSet<PathBuf>,
 }
 
@@ -50,14 +51,32 @@ impl Links {
     pub(crate) fn removed(&self, id: u64, parent: &Node, name: &OsStr) {
         let mut records = self.0.lock();
         let record = records.entry(id).or_default();
-        record.removed += 1;
         if let Some(directory) = parent.path() {
-            record.paths.remove(&directory.join(name));
+            let path = directory.join(name);
+            record.paths.remove(&path);
+            record.removed.insert(path);
         }
     }
 
+    /// Remembers names that a search of the lower has found.
+    fn found(&self, id: u64, paths: Vec<PathBuf>) {
+        let mut records = self.0.lock();
+        let record = records.entry(id).or_default();
+        let shown = paths.into_iter().filter(|path| !record.removed.contains(path));
+        record.paths.extend(shown.collect::<Vec<_>>());
+    }
+
+    /// Returns how many names of the lower are known, hidden or not, and a directory that holds one.
+    fn known(&self, id: u64) -> (u64, Option<PathBuf>) {
+        let records = self.0.lock();
+        let Some(record) = records.get(&id) else { return (0, None) };
+        let first = record.paths.first().or(record.removed.first());
+        let directory = first.and_then(|path| path.parent()).map(Path::to_owned);
+        ((record.paths.len() + record.removed.len()) as u64, directory)
+    }
+
     pub(crate) fn count_removed(&self, id: u64) -> u64 {
-        self.0.lock().get(&id).map_or(0, |record| record.removed)
+        self.0.lock().get(&id).map_or(0, |record| record.removed.len() as u64)
     }
 
     /// Names of the lower that are not yet links in the upper.
@@ -65,12 +84,23 @@ impl Links {
         self.0.lock().get(&id).and_then(|record| record.indexed).unwrap_or(0)
     }
 
-    /// Notes that the file, which had `nlink` names in the lower, is in the index; returns the paths seen.
-    pub(crate) fn index(&self, id: u64, nlink: u64) -> BTreeSet<PathBuf> {
+    /// Notes that the file, which had `nlink` names in the lower, is in the index.
+    pub(crate) fn index(&self, id: u64, nlink: u64) {
         let mut records = self.0.lock();
         let record = records.entry(id).or_default();
-        record.indexed = Some(nlink.saturating_sub(record.removed));
-        std::mem::take(&mut record.paths)
+        record.indexed = Some(nlink.saturating_sub(record.removed.len() as u64));
+    }
+
+    /// Returns the names that a file in the index may still have to be linked to.
+    fn pending(&self, id: u64) -> Vec<PathBuf> {
+        self.0.lock().get(&id).map_or_else(Vec::new, |record| record.paths.iter().cloned().collect())
+    }
+
+    /// Notes that nothing is left to be done for a name.
+    fn settled(&self, id: u64, path: &Path) {
+        if let Some(record) = self.0.lock().get_mut(&id) {
+            record.paths.remove(path);
+        }
     }
 
     fn linked(&self, id: u64) {
@@ -106,20 +136,32 @@ impl Overlay {
         Ok(())
     }
 
-    /// Links a file that was just copied up to all its names seen so far.
-    pub(crate) fn materialise_all(&self, node: &Arc<Node>, paths: BTreeSet<PathBuf>) -> Result<()> {
-        for (parent, name) in node.all_names() {
-            self.materialise(&parent, &name, node.id)?;
+    /// Sees to it that every name that the lower has for a file is known. Most files are looked up through all
+    /// their names or have them side by side; for others their file system is walked, once.
+    pub(crate) fn find_names(&self, node: &Node, file: &Stat) -> Result<()> {
+        let (known, beside) = self.links.known(node.id);
+        let Some(directory) = beside.filter(|_| known < file.nlink) else { return Ok(()) };
+        self.links.found(node.id, Siblings::beside(&self.lower, &directory, file)?);
+        if self.links.known(node.id).0 < file.nlink {
+            let scratch = |stat: &Stat| self.is_scratch(stat);
+            let all = self.siblings.everywhere(&self.lower, &directory, file, scratch)?;
+            self.links.found(node.id, all);
         }
-        for path in paths {
-            // Looking the name up is what links it; a name that has gone since leads nowhere.
+        Ok(())
+    }
+
+    /// Links a copied-up file to all its names. One that was interrupted is taken up by the next change.
+    pub(crate) fn materialise_all(&self, node: &Arc<Node>) -> Result<()> {
+        for path in self.links.pending(node.id) {
+            // Looking the name up is what links it; one that does not show leads nowhere, or elsewhere.
             self.walk(&path)?;
+            self.links.settled(node.id, &path);
         }
         Ok(())
     }
 
     /// Looks up every name of a path, for the sake of what a lookup does.
-    fn walk(&self, path: &std::path::Path) -> Result<()> {
+    fn walk(&self, path: &Path) -> Result<()> {
         let mut at = self.table.node(crate::ids::ROOT)?;
         for name in path {
             if !at.is_dir() {

@@ -96,10 +96,6 @@ impl Node {
         inner.names.first().map(|name| (name.parent.clone(), name.name.clone()))
     }
 
-    pub(crate) fn all_names(&self) -> Vec<(Arc<Node>, Box<OsStr>)> {
-        self.inner.lock().names.iter().map(|name| (name.parent.clone(), name.name.clone())).collect()
-    }
-
     /// Adds a name; the caller holds the parent. Returns false if it was there.
     pub(crate) fn add_name(&self, parent: &Arc<Node>, name: &OsStr) -> bool {
         let mut inner = self.inner.lock();

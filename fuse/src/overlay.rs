@@ -17,6 +17,7 @@ use crate::mounts::{Mount, Mounts};
 use crate::node::{Layer, Node, Table};
 use crate::place::Place;
 use crate::shim::{Shim, Shims};
+use crate::siblings::Siblings;
 use crate::whiteout::Whiteouts;
 use crate::{Result, Stat, xattr};
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -89,6 +90,7 @@ pub struct Overlay {
     pub(crate) ids: Ids,
     pub(crate) mounts: Mounts,
     pub(crate) links: Links,
+    pub(crate) siblings: Siblings,
     pub(crate) whiteouts: Whiteouts,
     pub(crate) shims: Shims,
     pub(crate) dirfds: DirFds,
@@ -144,6 +146,7 @@ impl Overlay {
             table: Table::new(Node::new(ids::ROOT, rustix::fs::FileType::Directory, Layer::Merged)),
             ids: Ids::default(),
             links: Links::default(),
+            siblings: Siblings::default(),
             whiteouts,
             shims,
             dirfds: DirFds::new(),

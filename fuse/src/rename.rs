@@ -68,8 +68,7 @@ impl Overlay {
             (Some((other, _)), Target::Exchange) => {
                 self.hide_below(&node, &old, &new)?;
                 self.hide_below(&other, &new, &old)?;
-                let exchange = RenameFlags::EXCHANGE;
-                rustix::fs::renameat_with(&old.directory, old.name, &new.directory, new.name, exchange)?;
+                exchange((&old.directory, old.name), (&new.directory, new.name))?;
                 self.moved(&node, &old, &new);
                 self.moved(&other, &new, &old);
                 Ok(())
@@ -136,38 +135,75 @@ impl Overlay {
         Ok(())
     }
 
-    /// Moves an object of the upper over whatever the upper has under the new name.
+    /// Moves an object of the upper over whatever the upper has under the new name. There is no moment in
+    /// which the old name leads to what the lower has.
     fn replace(&self, node: &Node, old: &End<'_>, new: &End<'_>) -> Result<()> {
-        let hides = old.survey.below.is_some();
+        let taken = match new.survey.above {
+            Above::Object(_) => true,
+            Above::Whiteout => false,
+            Above::Nothing => new.survey.below.is_some(),
+        };
+        match old.survey.below.is_some() {
+            false => self.move_over(node, old, new),
+            true if node.is_dir() || !taken => self.swap_with_whiteout(old, new),
+            true => self.link_over(old, new),
+        }
+    }
+
+    /// The old name is free afterwards.
+    fn move_over(&self, node: &Node, old: &End<'_>, new: &End<'_>) -> Result<()> {
+        if !node.is_dir() || matches!(new.survey.above, Above::Nothing) {
+            return rustix::fs::renameat(&old.directory, old.name, &new.directory, new.name);
+        }
+        // What was at the new name, a whiteout or an empty directory, is at the old one for a moment.
+        exchange((&old.directory, old.name), (&new.directory, new.name))?;
         let temporary = self.temporary_name();
-        if hides {
-            // Made first: it is what can fail for want of room.
-            self.whiteouts.link(&self.work, OsStr::new(&temporary))?;
-        }
-        let exchanged = node.is_dir() && !matches!(new.survey.above, Above::Nothing);
-        let flags = if exchanged { RenameFlags::EXCHANGE } else { RenameFlags::empty() };
-        let done = rustix::fs::renameat_with(&old.directory, old.name, &new.directory, new.name, flags);
-        if let Err(errno) = done {
-            if hides {
-                // Nobody sees the work directory; the error that matters is the first.
-                let _ = rustix::fs::unlinkat(&self.work, &temporary, AtFlags::empty());
-            }
-            return Err(errno);
-        }
-        match (exchanged, hides) {
-            (false, false) => Ok(()),
-            (false, true) => rustix::fs::renameat(&self.work, &temporary, &old.directory, old.name),
-            // What was at the new name, a whiteout or an empty directory, is at the old one now.
-            (true, true) => {
-                let exchange = RenameFlags::EXCHANGE;
-                rustix::fs::renameat_with(&self.work, &temporary, &old.directory, old.name, exchange)?;
-                self.discard_any(&temporary)
-            }
-            (true, false) => {
-                rustix::fs::renameat(&old.directory, old.name, &self.work, &temporary)?;
-                self.discard_any(&temporary)
+        rustix::fs::renameat(&old.directory, old.name, &self.work, &temporary)?;
+        self.discard_any(&temporary)
+    }
+
+    /// The old name is hidden afterwards; the new one has nothing yet, or an empty directory.
+    fn swap_with_whiteout(&self, old: &End<'_>, new: &End<'_>) -> Result<()> {
+        let temporary = self.temporary_name();
+        let aside = (&self.work, OsStr::new(&temporary));
+        let target = (&new.directory, new.name);
+        match new.survey.above {
+            Above::Whiteout => {}
+            Above::Nothing => self.whiteouts.link(target.0, target.1)?,
+            Above::Object(_) => {
+                self.whiteouts.link(aside.0, aside.1)?;
+                exchange(aside, target).inspect_err(|_| remove(aside))?;
             }
         }
+        exchange((&old.directory, old.name), target).inspect_err(|_| match new.survey.above {
+            Above::Whiteout => {}
+            Above::Nothing => remove(target),
+            // If this fails too, the empty directory is lost; the first error says why.
+            Above::Object(_) => drop(exchange(aside, target).map(|()| remove(aside))),
+        })?;
+        match new.survey.above {
+            Above::Object(_) => self.discard(&temporary),
+            Above::Whiteout | Above::Nothing => Ok(()),
+        }
+    }
+
+    /// The old name is hidden afterwards; the new one has a file. Both lead to the object for a moment, as
+    /// rename(2) allows.
+    fn link_over(&self, old: &End<'_>, new: &End<'_>) -> Result<()> {
+        let (link, whiteout) = (self.temporary_name(), self.temporary_name());
+        let (link, whiteout) = ((&self.work, OsStr::new(&link)), (&self.work, OsStr::new(&whiteout)));
+        // Made first: it is what can fail for want of room.
+        self.whiteouts.link(whiteout.0, whiteout.1)?;
+        let done = match rustix::fs::linkat(&old.directory, old.name, link.0, link.1, AtFlags::empty()) {
+            Ok(()) => {
+                rustix::fs::renameat(link.0, link.1, &new.directory, new.name).inspect_err(|_| remove(link))
+            }
+            // No room for one more link: the old name is free for a moment.
+            Err(Errno::MLINK) => rustix::fs::renameat(&old.directory, old.name, &new.directory, new.name),
+            Err(errno) => Err(errno),
+        };
+        done.inspect_err(|_| remove(whiteout))?;
+        rustix::fs::renameat(whiteout.0, whiteout.1, &old.directory, old.name)
     }
 
     fn discard_any(&self, temporary: &str) -> Result<()> {
@@ -181,4 +217,13 @@ impl Overlay {
         node.add_name(to.parent, to.name);
         self.table.remove_name(node, from.parent, from.name);
     }
+}
+
+fn exchange(one: (&Arc<OwnedFd>, &OsStr), other: (&Arc<OwnedFd>, &OsStr)) -> Result<()> {
+    rustix::fs::renameat_with(one.0, one.1, other.0, other.1, RenameFlags::EXCHANGE)
+}
+
+/// Takes a whiteout or a link away again, after an error, which is the one to report.
+fn remove(at: (&Arc<OwnedFd>, &OsStr)) {
+    let _ = rustix::fs::unlinkat(at.0, at.1, AtFlags::empty());
 }

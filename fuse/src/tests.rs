@@ -11,6 +11,10 @@ use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+mod links;
+mod races;
+mod steps;
+
 const MAKER: Maker = Maker { uid: 0, gid: 0, mode: 0o644, umask: 0 };
 
 /// An overlay of what `fill` makes. A plain descriptor stands in for the clone, which takes the right to mount.

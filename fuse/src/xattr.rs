@@ -74,7 +74,7 @@ pub(crate) fn has(place: &Place, name: &CStr) -> Result<bool> {
 const LONGEST: usize = 64 * 1024;
 
 /// Reads all of what `read` offers: nearly all of it fits the first, small buffer.
-fn whole(read: impl Fn(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
+pub(crate) fn whole(read: impl Fn(&mut [u8]) -> Result<usize>) -> Result<Vec<u8>> {
     let mut small = [0; 256];
     match read(&mut small) {
         Ok(length) => Ok(small[..length].to_vec()),

@@ -5,6 +5,7 @@ use crate::changes::text;
 use crate::cli::Global;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
+use crate::model::names::ModuleName;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::{ModuleOutcome, Stream};
 use crate::ops::dance::{self, DanceError, DanceEvent, Options};
@@ -18,6 +19,7 @@ Examples:
   disco dance                    run, show, and merge if everything has succeeded
   NOOP=true disco dance          the same as --noop
   disco dance --noop --server rsync://master.example.com
+  disco dance --only motd        one module, and what it requires
   disco dance --diff unified     differences as in a patch
 
 Exit status: 0 done; 1 a step or action failed; 65 a bad module; 69 the master is
@@ -42,6 +44,12 @@ pub struct Args {
     /// How differences of content are shown
     #[arg(long, value_enum, default_value = "normal")]
     pub diff: Diff,
+    /// Run this module and what it requires, and no other; can be repeated
+    #[arg(long, value_name = "MODULE")]
+    pub only: Vec<ModuleName>,
+    /// Exit with 0 for no changes, 2 for changes (pending or merged), 4 for failures, 6 for both
+    #[arg(long)]
+    pub detailed_exitcodes: bool,
     /// Wait for another live run instead of refusing
     #[arg(long)]
     pub wait: bool,
@@ -89,11 +97,13 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
     let style = args.diff.into();
     let mode = settings.mode.value;
+    let options = Options { only: args.only.iter().cloned().collect(), wait: args.wait };
+    let codes = if args.detailed_exitcodes { Codes::Detailed } else { Codes::Plain };
     let mut tell = |event: DanceEvent<'_>| show(&event, mode, style, terminal);
-    match dance::dance(&settings, Options { wait: args.wait }, &interrupt, &mut tell) {
+    match dance::dance(&settings, &options, &interrupt, &mut tell) {
         Ok(record) => {
             terminal.say_at(Level::Info, &summary(&record));
-            Ok(exit_of(&record))
+            Ok(exit_of(&record, codes))
         }
         Err(DanceError::Interrupted(signal)) => {
             terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
@@ -103,7 +113,8 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     }
 }
 
-fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, terminal: &mut Terminal) {
+/// Tells one event in the classic form.
+pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, terminal: &mut Terminal) {
     match event {
         DanceEvent::Waiting { holder } => terminal.say_at(Level::Info, &format!("Waiting for {holder}")),
         DanceEvent::Swept { path } => {
@@ -149,9 +160,8 @@ fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, terminal: &mut Ter
 }
 
 /// One line that says how the run ended, what it found, and where to read more.
-fn summary(record: &RunRecord) -> String {
-    let changes: usize = record.modules.iter().map(|module| module.changes.0.len()).sum();
-    let (changes, actions) = (count(changes, "change"), count(record.actions.len(), "action"));
+pub(super) fn summary(record: &RunRecord) -> String {
+    let (changes, actions) = (count(record.changes, "change"), count(record.actions.len(), "action"));
     let failed = record.modules.iter().filter(|module| module.outcome != ModuleOutcome::Done).count();
     let ended = match &record.outcome {
         RunOutcome::Shown => format!("NOOP: {changes} and {actions} pending, nothing merged"),
@@ -174,14 +184,32 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-fn exit_of(record: &RunRecord) -> Exit {
-    match &record.outcome {
-        RunOutcome::Shown | RunOutcome::Merged => Exit::Done,
-        RunOutcome::Interrupted { signal } => Exit::Signal(*signal),
+/// Which exit codes a run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Codes {
+    /// Done or failed.
+    Plain,
+    /// As Puppet's users expect: what there was to change counts too.
+    Detailed,
+}
+
+/// How the run of that record ends the program.
+pub(super) fn exit_of(record: &RunRecord, codes: Codes) -> Exit {
+    let failed = match &record.outcome {
+        RunOutcome::Shown | RunOutcome::Merged => false,
+        RunOutcome::Interrupted { signal } => return Exit::Signal(*signal),
         RunOutcome::Failed
         | RunOutcome::ActionFailed
         | RunOutcome::Unfinished
         | RunOutcome::NotStarted { .. }
-        | RunOutcome::MergeFailed { .. } => Exit::Failed,
+        | RunOutcome::MergeFailed { .. } => true,
+    };
+    let changed = record.changes > 0 || !record.actions.is_empty();
+    match (codes, failed, changed) {
+        (_, false, false) | (Codes::Plain, false, true) => Exit::Done,
+        (Codes::Plain, true, _) => Exit::Failed,
+        (Codes::Detailed, false, true) => Exit::Status(2),
+        (Codes::Detailed, true, false) => Exit::Status(4),
+        (Codes::Detailed, true, true) => Exit::Status(6),
     }
 }

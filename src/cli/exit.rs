@@ -25,6 +25,8 @@ pub enum Exit {
     Done,
     /// A step, validator or action failed.
     Failed,
+    /// With the exit status of the command that it ran.
+    Status(i32),
     /// By the signal that asked it to stop.
     Signal(i32),
 }
@@ -249,6 +251,7 @@ impl From<GatherError> for Failure {
             GatherError::NoMaster | GatherError::Source(_) => Kind::Config,
             GatherError::Fetch(error) => fetch_kind(error),
             GatherError::Selected(_) => Kind::Data,
+            GatherError::NotOurs { .. } => Kind::Usage,
             GatherError::Module(error) => module_kind(error),
             GatherError::Plan(error) => plan_kind(error),
             GatherError::Params(error) => params_kind(error),

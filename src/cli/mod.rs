@@ -7,6 +7,7 @@ pub mod param;
 pub mod report;
 pub mod report_text;
 pub mod runs;
+pub mod session;
 pub mod settings;
 pub mod terminal;
 
@@ -77,6 +78,21 @@ impl Global {
 enum Command {
     /// Run this node's modules in a sandbox, show every difference, merge if all succeeded
     Dance(dance::Args),
+    /// Run one command in a sandbox, show what it changed, and drop that
+    #[command(
+        after_help = "\
+The exit status is the command's. Services and the like are not acted on; what it asked of them is
+shown, and done after a merge.
+
+Examples:
+  disco try -- apt-get purge nano
+  disco try --commit -- sed -i s/red/green/ /etc/colours",
+        override_usage = "disco try [OPTIONS] -- COMMAND..."
+    )]
+    Try(session::TryArgs),
+    /// Open a shell in a sandbox; show what was changed when it ends, and drop that
+    #[command(after_help = "Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
+    Shell(session::ShellArgs),
     /// Show what each step of a run has cost
     #[command(
         after_help = "Examples:\n  disco report\n  disco report 20261120-190451-042-1234 --format json"
@@ -144,6 +160,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match perform(disco, &mut terminal) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => Kind::Failed.exit_code(),
+        // An exit status is what fits 8 bits, by definition.
+        Ok(Exit::Status(status)) => ExitCode::from((status & 0xff) as u8),
         Ok(Exit::Signal(signal)) => {
             // It returns only for a signal that ends nobody; then the code says it.
             let _ = interrupt::end_by(signal);
@@ -162,6 +180,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let global = &disco.global;
     let said = match disco.command {
         Command::Dance(args) => return dance::run(&args, global, terminal),
+        Command::Try(args) => return session::try_command(args, global, terminal),
+        Command::Shell(args) => return session::shell(&args, global, terminal),
         Command::Enter => {
             let done = inside::main().map(|()| Exit::Done);
             return done.map_err(|error| Failure::from_error(Kind::Software, &error));
@@ -196,7 +216,9 @@ fn unfold(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let name = arguments.first().and_then(|name| Path::new(name).file_name()?.to_str().map(str::to_owned));
     if let Some(command) = name.as_deref().and_then(|name| name.strip_prefix("disco-")) {
-        arguments.splice(..1, std::iter::once("disco".into()).chain(command.split('-').map(OsString::from)));
+        // `disco-sh-shell` is the first disco's name of the shell.
+        let words = command.strip_prefix("sh-").unwrap_or(command).split('-');
+        arguments.splice(..1, std::iter::once("disco".into()).chain(words.map(OsString::from)));
     }
     arguments
 }

@@ -57,6 +57,7 @@ pub(in crate::cli) fn record() -> RunRecord {
         ended: Some("2012-01-01T00:00:07.5Z".into()),
         outcome: RunOutcome::Shown,
         plan: Vec::new(),
+        changes: 0,
         internal: vec![
             InternalCost {
                 part: "fetch_params".into(),

@@ -71,6 +71,9 @@ pub struct RunRecord {
     pub outcome: RunOutcome,
     /// The modules in the order of the plan.
     pub plan: Vec<ModuleName>,
+    /// How many objects differ in the end, all modules together.
+    #[serde(default)]
+    pub changes: usize,
     /// What disco's own work cost: `fetch_params`, `plan`, `sandbox`, `diff`, `merge`.
     pub internal: Vec<InternalCost>,
     /// The modules, as far as they were reached.

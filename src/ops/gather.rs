@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::fetch::{self, Fetch, FetchError, Source, SourceError, What};
 use crate::model::facts::Facts;
 use crate::model::module::Module;
-use crate::model::names::{ModuleName, NameError};
+use crate::model::names::{ModuleName, NameError, NodeName};
 use crate::model::params::Params;
 use crate::model::plan::Plan;
 use crate::model::run::InternalCost;
@@ -56,6 +56,14 @@ pub enum GatherError {
     /// An entry of the node's `modules/` names no module.
     #[error("the node's parameters select a module that cannot be one")]
     Selected(#[source] NameError),
+    /// A module that was asked for by name is none of the node's.
+    #[error("{module} is no module of {node}")]
+    NotOurs {
+        /// The module.
+        module: ModuleName,
+        /// The node.
+        node: NodeName,
+    },
     /// A module cannot be used.
     #[error(transparent)]
     Module(#[from] Box<ModuleError>),
@@ -82,6 +90,9 @@ impl GatherError {
             GatherError::Plan(PlanError::Cycle { .. }) => {
                 Some("take one of these lines out of the `requires` of its module on the master".to_owned())
             }
+            GatherError::NotOurs { .. } => {
+                Some("`disco module graph` lists the node's modules as of the last fetch".to_owned())
+            }
             GatherError::Selected(_)
             | GatherError::Module(_)
             | GatherError::Plan(PlanError::Missing { .. })
@@ -94,8 +105,14 @@ impl GatherError {
 /// Fetches into `view`, the folder of this run, all that the node needs, and plans it; then makes what was fetched the
 /// cache, and completes the view: the modules' default parameters under the node's, and `parameters/disco/`.
 ///
+/// With `only`, which must be modules of the node, the plan is of these and what they require.
 /// When `stop` is set it ends with [`FetchError::Interrupted`].
-pub fn gather(settings: &Settings, view: &Path, stop: &AtomicBool) -> Result<Gathered, GatherError> {
+pub fn gather(
+    settings: &Settings,
+    view: &Path,
+    only: &BTreeSet<ModuleName>,
+    stop: &AtomicBool,
+) -> Result<Gathered, GatherError> {
     let source = Source::parse(settings.server_uri.value.as_deref().ok_or(GatherError::NoMaster)?)?;
     let (home, node) = (&settings.home.value, &settings.node.value);
     let fetch = Fetch {
@@ -112,7 +129,10 @@ pub fn gather(settings: &Settings, view: &Path, stop: &AtomicBool) -> Result<Gat
 
     let (modules, fetched) = discover(&fetch, &selected)?;
     let started = Instant::now();
-    let plan = plan::plan(&selected, &modules)?;
+    if let Some(stranger) = only.iter().find(|name| !fetched.contains_key(*name)) {
+        return Err(GatherError::NotOurs { module: stranger.clone(), node: node.clone() });
+    }
+    let plan = plan::plan(if only.is_empty() { &selected } else { only }, &modules)?;
     let planning = Cost { time_real: started.elapsed().as_secs_f64(), ..Cost::default() };
 
     let mut parts: Vec<What> = fetched.keys().cloned().map(What::Module).collect();
@@ -187,7 +207,7 @@ mod tests {
         ];
         let settings =
             crate::settings::resolve(&Flags::new(), &environment.into(), &Params::default(), "node").unwrap();
-        let result = gather(&settings, &dir.path().join("view"), &AtomicBool::new(false));
+        let result = gather(&settings, &dir.path().join("view"), &BTreeSet::new(), &AtomicBool::new(false));
         (dir, result)
     }
 

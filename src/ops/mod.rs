@@ -5,4 +5,5 @@ pub mod gather;
 pub mod modules;
 pub mod params;
 pub mod report;
+pub mod session;
 pub mod settings;

@@ -143,6 +143,7 @@ mod tests {
             ended: None,
             outcome: RunOutcome::NotStarted { reason: "x".into() },
             plan: vec!["m".parse().unwrap()],
+            changes: 0,
             internal: Vec::new(),
             modules: Vec::new(),
             actions: Vec::new(),

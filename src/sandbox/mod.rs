@@ -133,6 +133,13 @@ impl Sandbox {
         &self.layers
     }
 
+    /// A terminal pair of the sandbox's own: the side of whoever attends, then the one for a task.
+    pub fn open_terminal(&mut self) -> Result<(OwnedFd, OwnedFd), SandboxError> {
+        cannot("reach the inside", self.channel.send(&ToInside::OpenTerminal, &[]))?;
+        let mut fds = expect(&self.channel, |message| matches!(message, FromInside::Terminal))?.into_iter();
+        fds.next().zip(fds.next()).ok_or(SandboxError::Lost)
+    }
+
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
         let Sandbox { layers, channel, shims, server, inside } = self;

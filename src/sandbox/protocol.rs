@@ -17,6 +17,8 @@ pub enum ToInside {
     Setup(Setup),
     /// Run this task, with its standard output and standard error, then the descriptors that the task names.
     Run(Task),
+    /// Open a terminal pair of the sandbox's own.
+    OpenTerminal,
     /// End the running task at once.
     Kill,
 }
@@ -89,6 +91,8 @@ pub enum FromInside {
     Mounted,
     /// The walls are up; comes with the listening socket of the shims.
     Ready,
+    /// A terminal pair: comes with the side of whoever attends, then the task's.
+    Terminal,
     /// A wall could not be raised, or a task not be started: why.
     Failed(String),
     /// The task has ended.

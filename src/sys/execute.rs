@@ -5,6 +5,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 /// The environment that scripts and actions start from: what a login as root has on every node, whoever started disco.
 pub const ENVIRONMENT: [(&str, &str); 6] = [
@@ -15,6 +16,16 @@ pub const ENVIRONMENT: [(&str, &str); 6] = [
     ("SHELL", "/bin/bash"),
     ("LC_ALL", "C.UTF-8"),
 ];
+
+/// The type of the user's terminal, where there is one.
+pub fn terminal_type() -> Option<String> {
+    std::env::var("TERM").ok()
+}
+
+/// The folder that this process is in; `/` where that is gone.
+pub fn current_folder() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
+}
 
 /// Replaces this process by the program behind `program`, with this environment and the added variables. Returns only
 /// an error. The descriptor stays open in the new program, because the interpreter of a script reads it.

@@ -6,10 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
-use nix::pty::openpty;
 use nix::sys::termios::{OutputFlags, SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{isatty, tcgetwinsize, tcsetwinsize};
+
+/// Whether standard input and output are a terminal.
+pub fn is_terminal() -> bool {
+    isatty(io::stdin()) && isatty(io::stdout())
+}
 
 /// An open terminal pair. Dropping it gives the user's terminal its settings back.
 #[derive(Debug)]
@@ -21,14 +25,11 @@ pub struct OwnTerminal {
 }
 
 impl OwnTerminal {
-    /// Opens one where standard input and output are a terminal; `None` where they are not.
-    pub fn open() -> io::Result<Option<OwnTerminal>> {
-        if !isatty(io::stdin()) || !isatty(io::stdout()) {
-            return Ok(None);
-        }
+    /// Wires a terminal pair to the user's terminal, which must be one: see [`is_terminal`].
+    pub fn wire(outer: OwnedFd, inner: OwnedFd) -> io::Result<OwnTerminal> {
         let before = tcgetattr(io::stdin())?;
-        let pair = openpty(None, &before)?;
-        tcsetwinsize(&pair.master, tcgetwinsize(io::stdin())?)?;
+        tcsetattr(&inner, SetArg::TCSANOW, &before)?;
+        tcsetwinsize(&outer, tcgetwinsize(io::stdin())?)?;
         let mut raw = before.clone();
         cfmakeraw(&mut raw);
         // Lines of disco's own go to the user's terminal too, and end as lines do.
@@ -37,9 +38,8 @@ impl OwnTerminal {
         let (resized, resizer) = UnixStream::pair()?;
         signal_hook::low_level::pipe::register(signal_hook::consts::SIGWINCH, resizer)?;
         tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)?;
-        let master = pair.master;
-        let relay = std::thread::spawn(move || relay(&master, &stopped, resized));
-        Ok(Some(OwnTerminal { inner: pair.slave, before, stop, relay: Some(relay) }))
+        let relay = std::thread::spawn(move || relay(&outer, &stopped, resized));
+        Ok(OwnTerminal { inner, before, stop, relay: Some(relay) })
     }
 
     /// The side that goes into the sandbox.

@@ -12,6 +12,7 @@ mod params;
 mod report;
 mod same;
 mod seed;
+mod session;
 mod signals;
 mod supervisor;
 mod walls;

@@ -100,3 +100,38 @@ fn a_modified_file_shows_only_the_attributes_that_differ() {
     noop.stdout_has("info: File: file: /etc/mode : Modified : ");
     noop.stdout_has("mode=[81a4 => 8180]").stdout_has("perms=[root:root 644 => root:root 600]");
 }
+
+#[test]
+fn only_runs_what_is_named_and_what_it_requires() {
+    let Some(world) = World::new() else { return };
+    world.module("base").script("10.sh", "echo base >/etc/base");
+    world.module("top").requires("after base").script("10.sh", "echo top >/etc/top");
+    world.module("other").script("10.sh", "echo other >/etc/other");
+    world.master();
+    let shown = world.disco(&["dance", "--noop", "--only", "top"]);
+    shown.succeeds().stdout_has("Processing base\n").stdout_has("Processing top\n").stdout_lacks("other");
+    world.disco(&["dance", "--noop", "--only", "stranger"]).exits(64).stderr_has("stranger is no module of");
+}
+
+#[test]
+fn detailed_exit_codes_tell_nothing_changes_failures_and_both_apart() {
+    let Some(world) = World::new() else { return };
+    world.module("m");
+    world.master();
+    let module = |script: &str| {
+        world.remove_module("m");
+        world.module("m").script("10.sh", script);
+        world.publish();
+    };
+    let dance = |mode: &[&str]| world.disco(&[&["dance", "--detailed-exitcodes"], mode].concat());
+    module("echo x >/etc/x");
+    dance(&["--noop"]).exits(2);
+    dance(&[]).exits(2);
+    dance(&["--noop"]).exits(0);
+    dance(&[]).exits(0);
+    module("exit 3");
+    dance(&[]).exits(4);
+    module("echo y >/etc/x; exit 3");
+    dance(&[]).exits(6);
+    assert_eq!(world.read("/etc/x"), "x\n");
+}

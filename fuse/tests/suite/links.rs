@@ -99,3 +99,84 @@ fn an_open_file_sees_what_is_written_through_another_name() {
     drop(file);
     world.finish();
 }
+
+/// What `script` does in a tree, seen in three ways: in the mount, in the layer laid over a copy of the lower,
+/// which is looked at before anything else looks a name up, and in a plain copy.
+fn is_the_same_everywhere(script: &str) {
+    use crate::layer::{apply, copy};
+    use crate::tree::{Times, differences, tree};
+    let world = World::new(|lower| {
+        three(lower);
+        let more = "mkdir -p far/er gone; for n in d/e far/f far/er/g gone/h; do ln a $n; done
+                    ln -s nowhere link; ln link far/link; mkfifo far/fifo; ln far/fifo fifo
+                    find . -exec touch -h -d @1000000000 {} +";
+        assert!(
+            std::process::Command::new("/bin/sh")
+                .args(["-ec", more])
+                .current_dir(lower)
+                .status()
+                .is_ok_and(|s| s.success())
+        );
+    });
+    let (merged, plain) = (world.outside().join("merged"), world.outside().join("plain"));
+    copy(&world.lower, &merged);
+    copy(&world.lower, &plain);
+    world.run(script);
+    apply(&world.upper(), &merged);
+    let done = std::process::Command::new("/bin/bash").args(["-ec", script]).current_dir(&plain).status();
+    assert!(done.unwrap().success(), "{script}");
+    let times = Times::Since(1_500_000_000);
+    let [mut shown, mut merged, mut plain] = [&world.mount, &merged, &plain].map(|root| tree(root, times));
+    for tree in [&mut shown, &mut merged, &mut plain] {
+        tree.get_mut(Path::new("")).unwrap().mtime = (0, 0);
+    }
+    assert_eq!(differences(&plain, &shown), Vec::<String>::new(), "the mount after {script}");
+    assert_eq!(differences(&plain, &merged), Vec::<String>::new(), "the layer after {script}");
+    world.finish();
+}
+
+#[test]
+fn names_that_were_never_looked_up_are_in_the_layer() {
+    for script in [
+        "echo y >>a",
+        "chmod 600 far/er/g",
+        "chown 1:2 d/b; setfattr -n user.k -v v far/f",
+        "rm c; echo y >>a",
+        "rm a c; truncate -s 0 far/f",
+        "mv far/er/g renamed; echo y >>renamed",
+        "mv a d/c; rm d/b",
+        "rm -rf far; echo y >>a",
+        "rm -rf gone; mkdir gone; echo y >>gone/new; echo y >>a",
+        "mv far near; echo y >>a",
+        "echo y >>a; mv far near; echo y >>near/f",
+        "mv far/er d/er; mkdir far/er; echo new >far/er/g; echo y >>c",
+        "mv gone other; ln -s d gone; echo y >>a",
+        "rm gone/h; ln a gone/h; rm far/f",
+        "exec 3<a; rm a; chmod 640 /proc/self/fd/3; exec 3<&-",
+        "echo new >n; mv n c; echo y >>a",
+        "mv --exchange far d 2>/dev/null || { mv far x; mv d far; mv x d; }; echo y >>c",
+        "touch -h -d @1100000000 link; chmod 600 fifo",
+        "ln far/er/g hard",
+    ] {
+        is_the_same_everywhere(script);
+    }
+}
+
+#[test]
+fn links_do_not_lead_into_another_mount() {
+    use nix::mount::{MsFlags, mount};
+    let world = World::new(|lower| {
+        three(lower);
+        fs::create_dir_all(lower.join("far/mnt")).unwrap();
+        fs::hard_link(lower.join("a"), lower.join("far/f")).unwrap();
+        let none: Option<&str> = None;
+        mount(Some("inner"), &lower.join("far/mnt"), Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        fs::write(lower.join("far/mnt/x"), "inner").unwrap();
+        fs::hard_link(lower.join("far/mnt/x"), lower.join("far/mnt/y")).unwrap();
+    });
+    world.run("echo y >>d/b; echo z >>far/mnt/y");
+    let read = |path: &str| fs::read_to_string(world.upper().join(path)).unwrap();
+    assert_eq!([read("a"), read("c"), read("far/f")], ["xy\n", "xy\n", "xy\n"]);
+    assert_eq!([read("far/mnt/x"), read("far/mnt/y")], ["innerz\n", "innerz\n"]);
+    world.finish();
+}

@@ -76,3 +76,62 @@ fn what_the_kernel_forgets_is_forgotten() {
     }
     world.finish();
 }
+
+#[test]
+fn readers_during_a_copy_up_see_old_or_new_and_new_once_the_writer_has_closed() {
+    use std::os::unix::fs::FileExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    const FILES: usize = 150;
+    let old = vec![b'o'; 50_000];
+    let mut new = old.clone();
+    new[30_000] = b'n';
+    let world = World::new(|lower| {
+        for number in 0..FILES {
+            fs::write(lower.join(format!("f{number}")), &old).unwrap();
+            if number % 3 == 0 {
+                fs::hard_link(lower.join(format!("f{number}")), lower.join(format!("l{number}"))).unwrap();
+            }
+        }
+    });
+    let done: Vec<AtomicBool> = (0..FILES).map(|_| AtomicBool::new(false)).collect();
+    let start = std::sync::Barrier::new(4);
+    // Not at once: who waits at the barrier would wait for ever.
+    let faults = std::sync::Mutex::new(Vec::new());
+    let check = |right: bool, fault: &str, path: &std::path::Path| {
+        if !right {
+            faults.lock().unwrap().push(format!("{fault}: {}", path.display()));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for (number, done) in done.iter().enumerate() {
+                    let path = world.at(&format!("f{number}"));
+                    start.wait();
+                    let kept = fs::File::open(&path).unwrap();
+                    while !done.load(Ordering::Acquire) {
+                        let seen = fs::read(&path).unwrap();
+                        check(seen == old || seen == new, "a mix", &path);
+                    }
+                    let mut data = vec![0; old.len()];
+                    kept.read_exact_at(&mut data, 0).unwrap();
+                    check(data == new, "stale, opened before the end", &path);
+                    check(fs::read(&path).unwrap() == new, "stale, opened after the end", &path);
+                }
+            });
+        }
+        for (number, done) in done.iter().enumerate() {
+            start.wait();
+            let file = fs::File::options().write(true).open(world.at(&format!("f{number}"))).unwrap();
+            file.write_all_at(b"n", 30_000).unwrap();
+            drop(file);
+            done.store(true, Ordering::Release);
+        }
+    });
+    assert_eq!(faults.into_inner().unwrap(), Vec::<String>::new());
+    world.run("echo 3 >/proc/sys/vm/drop_caches");
+    for number in 0..FILES {
+        assert!(fs::read(world.at(&format!("f{number}"))).unwrap() == new, "only the page cache had it");
+    }
+    world.finish();
+}

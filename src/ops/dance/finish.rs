@@ -14,7 +14,7 @@ use super::differences::Differences;
 use super::{DanceError, DanceEvent, Run, modules};
 
 /// Decides how the run ends. Takes the sealed scratchpad: nothing else can be merged.
-pub(super) fn finish(
+pub(in crate::ops) fn finish(
     run: &mut Run<'_>,
     settings: &Settings,
     interrupt: &Interrupt,
@@ -25,6 +25,7 @@ pub(super) fn finish(
         return Err(DanceError::Interrupted(signal));
     }
     let changes = run.metered("diff", |_| differences.in_all(sealed))?;
+    run.record.changes = changes.0.len();
     run.record.outcome = match (modules::all_done(&run.record), run.record.mode) {
         (false, _) => RunOutcome::Failed,
         (true, Mode::Noop) => RunOutcome::Shown,

@@ -3,13 +3,13 @@
 //! One path for NOOP and live: a NOOP run is a live run that stops before the merge. An `Err` means that disco could not
 //! do its part; a module that fails is in the record.
 
-mod differences;
+pub(super) mod differences;
 mod event;
-mod finish;
+pub(super) mod finish;
 mod modules;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -30,10 +30,11 @@ use crate::sys::clock::{self, Meter};
 use crate::sys::files::{self, FileError};
 use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
-use crate::sys::resolve;
 use crate::sys::scratch::{self, ScratchFolder};
 
 pub use event::DanceEvent;
+
+use differences::Differences;
 
 /// A dance that disco could not do. Nothing is merged, unless the error is the merge's own and says so.
 #[derive(Debug, Error)]
@@ -74,23 +75,25 @@ pub enum DanceError {
 }
 
 /// How a dance is to go, beyond the settings.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// Run these modules of the node and what they require; all where there are none.
+    pub only: BTreeSet<ModuleName>,
     /// Wait for another live run instead of refusing.
     pub wait: bool,
 }
 
 /// A run under way.
-struct Run<'a> {
-    record: RunRecord,
+pub(super) struct Run<'a> {
+    pub(super) record: RunRecord,
     folder: PathBuf,
     runs: Runs,
     fetched: BTreeMap<ModuleName, Cost>,
-    on_event: &'a mut dyn FnMut(DanceEvent<'_>),
+    pub(super) on_event: &'a mut dyn FnMut(DanceEvent<'_>),
 }
 
 impl Run<'_> {
-    fn save(&self) -> Result<(), DanceError> {
+    pub(super) fn save(&self) -> Result<(), DanceError> {
         Ok(self.runs.save(&self.record)?)
     }
 
@@ -106,15 +109,30 @@ impl Run<'_> {
 /// Does the dance, and returns its record, which is on disk by then.
 pub fn dance(
     settings: &Settings,
-    options: Options,
+    options: &Options,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
     let mode = settings.mode.value;
+    recorded(settings, mode, options.wait, interrupt, on_event, |run, settings, scratch| {
+        run_in(run, settings, options, interrupt, scratch)
+    })
+}
+
+/// Does `work` as a run: with the run lock where it is live, a scratch folder, and a record from its start to its end.
+/// The settings that it is given have disco's own folders free of symlinks.
+pub(super) fn recorded(
+    settings: &Settings,
+    mode: Mode,
+    wait: bool,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+    work: impl FnOnce(&mut Run<'_>, &Settings, &ScratchFolder) -> Result<(), DanceError>,
+) -> Result<RunRecord, DanceError> {
     let settings = &prepare_home(settings)?;
     let id = new_run_id();
     let _lock = match mode {
-        Mode::Live => Some(take_run_lock(settings, options, &id, interrupt, on_event)?),
+        Mode::Live => Some(take_run_lock(settings, wait, &id, interrupt, on_event)?),
         Mode::Noop => None,
     };
     for path in scratch::sweep(&settings.storage.value).map_err(DanceError::Prepare)? {
@@ -130,7 +148,7 @@ pub fn dance(
         on_event,
     };
     run.save()?;
-    let result = run_in(&mut run, settings, interrupt, &scratch);
+    let result = work(&mut run, settings, &scratch).map_err(|error| interrupted(interrupt, error));
     run.record.ended = Some(clock::now());
     if let Err(error) = &result {
         run.record.outcome = match error {
@@ -147,10 +165,11 @@ pub fn dance(
     result.map(|()| run.record)
 }
 
-/// Everything between the opening of the record and its closing.
+/// Everything of a dance between the opening of the record and its closing.
 fn run_in(
     run: &mut Run<'_>,
     settings: &Settings,
+    options: &Options,
     interrupt: &Interrupt,
     scratch: &ScratchFolder,
 ) -> Result<(), DanceError> {
@@ -159,8 +178,7 @@ fn run_in(
         files::create_dirs(&view.join(name), 0o700)?;
     }
     (run.on_event)(DanceEvent::Fetching { from: settings.server_uri.value.as_deref().unwrap_or_default() });
-    let gathered = gather::gather(settings, &view, interrupt.flag())
-        .map_err(|error| interrupted(interrupt, error.into()))?;
+    let gathered = gather::gather(settings, &view, &options.only, interrupt.flag())?;
     run.record.internal.extend(gathered.internal);
     run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
     run.fetched = gathered.fetched;
@@ -171,28 +189,50 @@ fn run_in(
         hostname: settings.node.value.to_string(),
         facts: gathered.facts,
     };
+    let mut sandbox = open_sandbox(run, settings, scratch, &view)?;
+    let context = step_context(settings, &view, &values, interrupt);
+    let mut differences = Differences::new(sandbox.layers(), excluded(settings)?)?;
+    modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)?;
+    let sealed = sandbox.seal()?;
+    finish::finish(run, settings, interrupt, &sealed, &mut differences)
+}
+
+/// Opens the sandbox of a run, with `view` as what steps see of disco's home.
+pub(super) fn open_sandbox(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    scratch: &ScratchFolder,
+    view: &Path,
+) -> Result<Sandbox, DanceError> {
     let spec = Spec {
         scratch: scratch.path(),
         home: &settings.home.value,
-        view: &view,
+        view,
         hidden: vec![settings.storage.value.clone()],
         own_network: settings.network.value == Network::None,
     };
-    let mut sandbox = run.metered("sandbox", |_| Sandbox::open(&spec))?;
-    let context = step::Context {
+    Ok(run.metered("sandbox", |_| Sandbox::open(&spec))?)
+}
+
+/// What all steps of a run share.
+pub(super) fn step_context<'a>(
+    settings: &'a Settings,
+    view: &'a Path,
+    values: &'a render::Context,
+    interrupt: &'a Interrupt,
+) -> step::Context<'a> {
+    step::Context {
         node: &settings.node.value,
         home: &settings.home.value,
-        view: &view,
-        values: &values,
+        view,
+        values,
         limit: settings.step_timeout.value,
-        best_truth: if spec.own_network { Truth::Exact } else { Truth::Unknown },
+        best_truth: match settings.network.value {
+            Network::None => Truth::Exact,
+            Network::Host => Truth::Unknown,
+        },
         interrupt,
-    };
-    let mut differences = differences::Differences::new(sandbox.layers(), excluded(settings)?)?;
-    modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)
-        .map_err(|error| interrupted(interrupt, error))?;
-    let sealed = sandbox.seal()?;
-    finish::finish(run, settings, interrupt, &sealed, &mut differences)
+    }
 }
 
 /// An error that a signal has caused is that signal.
@@ -201,40 +241,36 @@ fn interrupted(interrupt: &Interrupt, error: DanceError) -> DanceError {
 }
 
 /// What never merges: disco's own folders.
-fn excluded(settings: &Settings) -> Result<Vec<RootedPath>, DanceError> {
+pub(super) fn excluded(settings: &Settings) -> Result<Vec<RootedPath>, DanceError> {
     [&settings.home.value, &settings.storage.value]
         .into_iter()
         .map(|path| RootedPath::new(path).map_err(DanceError::Home))
         .collect()
 }
 
-/// Makes disco's folders. Returns the settings with the paths where these really are: a wall, and what never merges, is
-/// a place, and not a link to it.
+/// Makes disco's own folders, and says where they really are: inside a sandbox no symlink on the way to them is followed.
 fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> {
+    let mut settings = settings.clone();
     files::create_dirs(&settings.home.value, 0o755)?;
     for name in ["parameters", "modules", "runs"] {
         files::create_dirs(&settings.home.value.join(name), 0o700)?;
     }
     files::create_dirs(&settings.storage.value, 0o700)?;
-    let mut real = settings.clone();
-    for path in [&mut real.home.value, &mut real.storage.value] {
-        if let Some(place) = resolve::canonical(path).map_err(FileError::at("find", path.as_path()))? {
-            *path = place;
-        }
-    }
-    Ok(real)
+    settings.home.value = files::canonical(&settings.home.value)?;
+    settings.storage.value = files::canonical(&settings.storage.value)?;
+    Ok(settings)
 }
 
 fn take_run_lock(
     settings: &Settings,
-    options: Options,
+    wait: bool,
     id: &RunId,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<Lock, DanceError> {
     let holder = format!("run {id}, pid {}, since {}", std::process::id(), clock::now());
     let mut on_wait = |holder: &str| on_event(DanceEvent::Waiting { holder });
-    let wait = options.wait.then(|| interrupt.flag());
+    let wait = wait.then(|| interrupt.flag());
     Lock::take(&settings.home.value.join("lock"), &holder, wait, &mut on_wait).map_err(|error| match error {
         LockError::Busy { .. } => DanceError::Busy(error),
         LockError::Io { .. } => DanceError::Prepare(error),
@@ -259,6 +295,7 @@ fn new_record(settings: &Settings, run: RunId, mode: Mode) -> RunRecord {
         ended: None,
         outcome: RunOutcome::Unfinished,
         plan: Vec::new(),
+        changes: 0,
         internal: Vec::new(),
         modules: Vec::new(),
         actions: Vec::new(),

@@ -58,6 +58,10 @@ pub fn main() -> Result<(), InsideError> {
                     run(&channel, &task, fds).unwrap_or_else(|error| FromInside::Failed(chain(error)));
                 say(&answer, &[])?;
             }
+            ToInside::OpenTerminal => match nix::pty::openpty(None, None) {
+                Ok(pair) => say(&FromInside::Terminal, &[pair.master, pair.slave])?,
+                Err(errno) => say(&FromInside::Failed(format!("cannot open a terminal: {errno}")), &[])?,
+            },
             ToInside::Kill => {} // it came when the task had ended already
             ToInside::Setup(_) => return Err(InsideError::NotOurs),
         }

@@ -47,7 +47,7 @@ fn ask(called: Called) -> io::Result<u8> {
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(SHIM_SOCKET)?)?;
     let channel = Channel::from(socket);
-    let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let directory = execute::current_folder();
     let Called { name, program } = called;
     channel.send(&Question { name: name.to_owned(), program, argv: argv.clone(), directory }, &[])?;
     let Some((answer, fds)) = channel.receive::<Answer>()? else {

@@ -2,7 +2,7 @@
 # The key that may come in, from the node's parameter admin_user/key: one line a key, as in authorized_keys.
 set -euo pipefail
 
-params=/var/disco/parameters/$DISCO_NODE/parameters/admin_user
+params=$DISCO_HOME/parameters/$DISCO_NODE/parameters/admin_user
 name=$(cat "$params/name")
 [ -s "$params/key" ] || { echo "set admin_user/key for $DISCO_NODE to let $name come in" >&2; exit 0; }
 

@@ -1,0 +1,102 @@
+//! `disco try` and `disco shell`: a command or a shell in a sandbox of its own.
+
+use crate::cli::dance::{Codes, Diff, show};
+use crate::cli::exit::{Exit, Failure, Kind};
+use crate::cli::terminal::{Level, Terminal};
+use crate::cli::{Global, dance};
+use crate::model::run::{Mode, RunRecord};
+use crate::ops::dance::{DanceError, DanceEvent};
+use crate::ops::session::{Session, session};
+use crate::ops::settings::settings;
+use crate::settings::table::Name;
+use crate::sys::interrupt::Interrupt;
+
+/// What `disco try` takes.
+#[derive(Debug, clap::Args)]
+pub struct TryArgs {
+    /// Merge what the command changed, if it succeeds
+    #[arg(long)]
+    commit: bool,
+    #[command(flatten)]
+    common: Common,
+    /// The command and its arguments, after --
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// What `disco shell` takes.
+#[derive(Debug, clap::Args)]
+pub struct ShellArgs {
+    /// Drop what was changed, whatever else is said
+    #[arg(long, conflicts_with = "merge")]
+    noop: bool,
+    /// Merge what was changed when the shell ends
+    #[arg(long)]
+    merge: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What both take.
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Whose network it sees
+    #[arg(long, value_name = "none|host")]
+    network: Option<String>,
+    /// How differences of content are shown
+    #[arg(long, value_enum, default_value = "normal")]
+    diff: Diff,
+    /// With a merge: wait for a live run that is under way instead of refusing
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Tries a command; the exit status is the command's.
+pub fn try_command(args: TryArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let done = hold(&Session::Try(args.command), args.commit, &args.common, global, terminal)?;
+    Ok(done.map_or_else(Exit::Signal, |record| {
+        let step = record.modules.first().and_then(|module| module.steps.first());
+        match step.map(|step| step.outcome.exit_status()) {
+            Some(status) if status != 0 => Exit::Status(status),
+            Some(_) | None => dance::exit_of(&record, Codes::Plain),
+        }
+    }))
+}
+
+/// Opens a shell.
+pub fn shell(args: &ShellArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let merge = args.merge && !args.noop;
+    let done = hold(&Session::Shell, merge, &args.common, global, terminal)?;
+    Ok(done.map_or_else(Exit::Signal, |record| dance::exit_of(&record, Codes::Plain)))
+}
+
+/// Holds the session; `Err` of the inner result is the signal that ended it.
+fn hold(
+    what: &Session,
+    merge: bool,
+    common: &Common,
+    global: &Global,
+    terminal: &mut Terminal,
+) -> Result<Result<RunRecord, i32>, Failure> {
+    let mut flags = global.flags();
+    flags.extend(common.network.clone().map(|network| (Name::Network, network)));
+    let (settings, _) = settings(&flags)?;
+    let mode = match settings.mode.value {
+        Mode::Live if merge => Mode::Live,
+        Mode::Live | Mode::Noop => Mode::Noop,
+    };
+    let interrupt = Interrupt::watch()
+        .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
+    let mut tell = |event: DanceEvent<'_>| show(&event, mode, common.diff.into(), terminal);
+    match session(&settings, what, mode, common.wait, &interrupt, &mut tell) {
+        Ok(record) => {
+            terminal.say_at(Level::Info, &dance::summary(&record));
+            Ok(Ok(record))
+        }
+        Err(DanceError::Interrupted(signal)) => {
+            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
+            Ok(Err(signal))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
