@@ -23,6 +23,7 @@ pub mod process;
 pub mod pty;
 pub mod resolve;
 pub mod scratch;
+pub mod seccomp;
 pub mod spawn;
 pub mod tail;
 pub mod tree;

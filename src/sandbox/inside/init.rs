@@ -13,7 +13,7 @@ use crate::model::step::Cost;
 use crate::sandbox::inside::{chain, walls};
 use crate::sandbox::protocol::{Command, Task, TaskEnd};
 use crate::sys::channel::Channel;
-use crate::sys::{lay, namespace, spawn, wait};
+use crate::sys::{lay, namespace, seccomp, spawn, wait};
 
 /// Status of a payload that could not execute its program, as shells have it.
 const CANNOT_EXECUTE: i32 = 127;
@@ -37,6 +37,7 @@ fn prepare(fds: Vec<OwnedFd>) -> io::Result<Option<File>> {
     rustix::stdio::dup2_stdout(stdout)?;
     rustix::stdio::dup2_stderr(stderr)?;
     namespace::forbid_core_dumps().map_err(io::Error::other)?;
+    seccomp::restrict()?;
     namespace::drop_capabilities().map_err(io::Error::other)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     Ok(fds.next().map(File::from))
