@@ -99,7 +99,14 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     let mode = settings.mode.value;
     let options = Options { only: args.only.iter().cloned().collect(), wait: args.wait };
     let codes = if args.detailed_exitcodes { Codes::Detailed } else { Codes::Plain };
-    let mut tell = |event: DanceEvent<'_>| show(&event, mode, style, terminal);
+    let node = &settings.node.value;
+    let mut tell = |event: DanceEvent<'_>| {
+        if let DanceEvent::Planned { modules: 0, .. } = event {
+            let how = format!("an empty file parameters/{node}/modules/NAME on the master selects NAME");
+            terminal.say_at(Level::Warning, &format!("{node} has no modules: {how}"));
+        }
+        show(&event, mode, style, terminal);
+    };
     match dance::dance(&settings, &options, &interrupt, &mut tell) {
         Ok(record) => {
             terminal.say_at(Level::Info, &summary(&record));
@@ -122,7 +129,9 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
                 .say_at(Level::Warning, &format!("Removed what a killed run had left: {}", path.display()));
         }
         DanceEvent::Fetching { from } => terminal.progress(&format!("Fetching from {from}")),
-        DanceEvent::Planned { run, modules } => terminal.progress(&format!("Run {run}: {modules} modules")),
+        DanceEvent::Planned { run, modules } => {
+            terminal.progress(&format!("Run {run}: {}", count(*modules, "module")))
+        }
         DanceEvent::Processing { module, at: _ } => {
             terminal.result_at(Level::Info, &format!("Processing {module}"))
         }

@@ -16,6 +16,7 @@ use crate::plan::PlanError;
 use crate::runs::RunError;
 use crate::sandbox::SandboxError;
 use crate::sys::files::FileError;
+use crate::sys::host;
 use crate::sys::lock::LockError;
 
 /// How a command ends when nothing kept it from doing its part.
@@ -114,6 +115,18 @@ impl Failure {
             next = cause.source();
         }
         self
+    }
+
+    /// The same; what is not permitted, and has no other hint, is to be done as root.
+    #[must_use]
+    pub fn or_root(self) -> Failure {
+        let hint = match self.hint {
+            None if self.kind == Kind::Permission && !host::is_root() => {
+                Some("run it as root: disco's own folder and a sandbox are root's".to_owned())
+            }
+            hint => hint,
+        };
+        Failure { hint, ..self }
     }
 
     /// The same with that hint.

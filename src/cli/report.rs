@@ -1,8 +1,9 @@
 //! `disco report`: what the steps of a run cost. Arguments in, text out.
 
 use crate::cli::exit::Failure;
-use crate::cli::{Format, Global, Said, report_text};
+use crate::cli::{Format, Global, Said, report_text, runs};
 use crate::model::names::RunId;
+use crate::model::run::RunOutcome;
 use crate::ops::report;
 use crate::ops::settings::home;
 
@@ -24,5 +25,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
         Format::Text => report_text::report(&record),
         Format::Json => report::json(&record)?,
     };
-    Ok(text.into())
+    let bad = match record.outcome {
+        RunOutcome::Shown | RunOutcome::Merged => None,
+        _ => Some(format!("run {}: {}", record.run, runs::outcome(&record.outcome))),
+    };
+    Ok(Said { result: text, warnings: bad.into_iter().collect() })
 }

@@ -106,7 +106,8 @@ fn json_lines(runs: &[Listed]) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-fn outcome(outcome: &RunOutcome) -> String {
+/// How a run ended, on one line.
+pub fn outcome(outcome: &RunOutcome) -> String {
     match outcome {
         RunOutcome::Unfinished => "unfinished".to_owned(),
         RunOutcome::NotStarted { reason } => format!("not started: {reason}"),

@@ -1,5 +1,7 @@
 //! The only floor with effects: files, processes, mounts, time, environment. It decides nothing.
 
+#![allow(clippy::disallowed_methods, reason = "the floor of effects")]
+
 pub mod accounts;
 pub mod act;
 pub mod channel;
