@@ -9,6 +9,7 @@ use crate::fetch::{FetchError, Trouble};
 use crate::modules::ModuleError;
 use crate::ops::dance::DanceError;
 use crate::ops::gather::GatherError;
+use crate::ops::lint::LintError;
 use crate::ops::modules::ModulesError;
 use crate::ops::settings::ReadSettingsError;
 use crate::params::ParamsError;
@@ -242,6 +243,17 @@ impl From<ModulesError> for Failure {
             ModulesError::Module(error) => module_kind(error),
             ModulesError::Plan(error) => plan_kind(error),
             ModulesError::File(error) => file_kind(error),
+        };
+        Failure::from_error(kind, &error)
+    }
+}
+
+impl From<LintError> for Failure {
+    fn from(error: LintError) -> Failure {
+        let kind = match &error {
+            LintError::File(error) => file_kind(error),
+            LintError::Process(_) => Kind::Unavailable,
+            LintError::Answer(_) => Kind::Software,
         };
         Failure::from_error(kind, &error)
     }

@@ -2,6 +2,7 @@
 
 pub mod dance;
 pub mod exit;
+pub mod lint;
 pub mod module;
 pub mod param;
 pub mod report;
@@ -105,7 +106,7 @@ Examples:
     Runs(runs::Args),
     /// Read and change the parameters in disco's own folder
     Param(param::Args),
-    /// Make modules, and show their order
+    /// Make modules, check them, and show their order
     Module(module::Args),
     /// Show every setting with its value and where that came from
     Settings(settings::Args),
@@ -206,7 +207,7 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&args, global)?,
         Command::Runs(args) => runs::run(&args, global)?,
         Command::Param(args) => param::run(args, global)?,
-        Command::Module(args) => module::run(args, global)?,
+        Command::Module(args) => return module::run(args, global, terminal),
         Command::Settings(args) => settings::run(args, global)?,
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -1,21 +1,23 @@
-//! `disco module`: make modules, and show their order.
+//! `disco module`: make modules, check them, and show their order.
 
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
-use crate::cli::exit::Failure;
-use crate::cli::{Global, Said};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::Terminal;
+use crate::cli::{Global, lint};
 use crate::model::names::ModuleName;
 use crate::ops::modules;
 use crate::ops::settings::home;
 use crate::plan::graph;
 
-/// Make modules, and show their order.
+/// Make modules, check them, and show their order.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   disco module new motd-1.0
+  disco module lint --path modules
   disco module graph --folder modules --format dot | dot -Tsvg > modules.svg")]
 pub struct Args {
     #[command(subcommand)]
@@ -33,6 +35,8 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = ".")]
         folder: PathBuf,
     },
+    /// Check names, requirements, templates and scripts, and run nothing
+    Lint(lint::Args),
     /// Show in which order modules run, and what each comes after
     #[command(after_help = "Example:\n  disco module graph --folder modules web-1.0")]
     Graph {
@@ -60,23 +64,23 @@ enum GraphFormat {
 }
 
 /// Does what the arguments ask for.
-pub fn run(args: Args, global: &Global) -> Result<Said, Failure> {
-    match args.command {
-        Command::New { name, folder } => {
-            Ok(format!("{}\n", modules::create(&folder, &name)?.display()).into())
-        }
+pub fn run(args: Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let result = match args.command {
+        Command::Lint(args) => return lint::run(&args, global, terminal),
+        Command::New { name, folder } => format!("{}\n", modules::create(&folder, &name)?.display()),
         Command::Graph { names, folder, format } => {
             let folder = match folder {
                 Some(folder) => folder,
                 None => home(&global.flags())?.value.join("modules"),
             };
             let plan = modules::graph(&folder, &names)?;
-            Ok(match format {
+            match format {
                 GraphFormat::Text => graph::text(&plan),
                 GraphFormat::Dot => graph::dot(&plan),
                 GraphFormat::Json => graph::json(&plan),
             }
-            .into())
         }
-    }
+    };
+    terminal.results(&result);
+    Ok(Exit::Done)
 }

@@ -4,6 +4,7 @@ pub mod action;
 pub mod attributes;
 pub mod change;
 pub mod facts;
+pub mod finding;
 pub mod layer;
 pub mod module;
 pub mod names;

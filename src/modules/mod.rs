@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::model::names::{ModuleName, NameError};
 use crate::sys::files::FileError;
 
-pub use read::{read, read_requires};
+pub use read::{read, read_requires, read_steps};
 pub use scaffold::scaffold;
 
 /// A module's folder that cannot be used.

@@ -15,6 +15,11 @@ use crate::sys::files::{self, FileError};
 /// Each of `requires`, `files/`, `templates/` and `scripts/` may be absent.
 pub fn read(folder: &Path, name: &ModuleName) -> Result<Module, ModuleError> {
     let requires = read_requires(folder, name)?;
+    Ok(Module { name: name.clone(), requires, steps: read_steps(folder, name)? })
+}
+
+/// The steps of the module of that name in this folder, in their order.
+pub fn read_steps(folder: &Path, name: &ModuleName) -> Result<Vec<StepKind>, ModuleError> {
     let reader = Reader { folder, name };
     let mut steps = Vec::new();
     if !reader.list("files")?.is_empty() {
@@ -22,7 +27,7 @@ pub fn read(folder: &Path, name: &ModuleName) -> Result<Module, ModuleError> {
     }
     steps.extend(reader.templates()?);
     steps.extend(reader.scripts()?);
-    Ok(Module { name: name.clone(), requires, steps })
+    Ok(steps)
 }
 
 /// What the module of that name in this folder needs: its `requires` alone.

@@ -17,24 +17,26 @@ pub struct BadLine {
 /// The requirements that a text states, one a line: `after X`, `before X`, or a bare `X`, the older spelling of `after X`.
 /// What follows a `#` is a comment; blank lines count for nothing.
 pub fn parse_requires(text: &str) -> Result<Vec<Requirement>, BadLine> {
-    let mut requirements = Vec::new();
-    for (index, whole) in text.lines().enumerate() {
+    lines(text).map(|line| line.map(|(_, requirement)| requirement)).collect()
+}
+
+/// The same line by line, each with its number from 1; a bad line hides no other.
+pub fn lines(text: &str) -> impl Iterator<Item = Result<(usize, Requirement), BadLine>> {
+    text.lines().enumerate().filter_map(|(index, whole)| {
         let line = whole.split_once('#').map_or(whole, |(line, _)| line);
         let words: Vec<&str> = line.split_whitespace().collect();
+        let bad = |source| BadLine { line: index + 1, text: whole.to_owned(), source };
         let (relation, name) = match words[..] {
-            [] => continue,
+            [] => return None,
             ["after", name] | [name] if name != "after" && name != "before" => (Relation::After, name),
             ["before", name] => (Relation::Before, name),
-            _ => return Err(BadLine { line: index + 1, text: whole.to_owned(), source: None }),
+            _ => return Some(Err(bad(None))),
         };
-        match ModuleName::new(name) {
-            Ok(module) => requirements.push(Requirement { relation, module }),
-            Err(error) => {
-                return Err(BadLine { line: index + 1, text: whole.to_owned(), source: Some(error) });
-            }
-        }
-    }
-    Ok(requirements)
+        Some(match ModuleName::new(name) {
+            Ok(module) => Ok((index + 1, Requirement { relation, module })),
+            Err(error) => Err(bad(Some(error))),
+        })
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod dance;
 pub mod gather;
+pub mod lint;
 pub mod modules;
 pub mod params;
 pub mod report;

@@ -44,11 +44,20 @@ pub fn render(
     context: &Context,
 ) -> Result<String, RenderError> {
     let failed = |error: &tera::Error| explain(module, template, text, error);
+    let context = tera::Context::from_serialize(context).map_err(|error| failed(&error))?;
+    parse(template, text).and_then(|tera| tera.render(template, &context)).map_err(|error| failed(&error))
+}
+
+/// What can be said of that template before there are any values: whether it is one.
+pub fn check(module: &ModuleName, template: &str, text: &str) -> Result<(), RenderError> {
+    parse(template, text).map(|_| ()).map_err(|error| explain(module, template, text, &error))
+}
+
+fn parse(template: &str, text: &str) -> tera::TeraResult<tera::Tera> {
     let mut tera = tera::Tera::default();
     tera.autoescape_on(Vec::<&str>::new());
-    let context = tera::Context::from_serialize(context).map_err(|error| failed(&error))?;
-    tera.add_raw_template(template, text).map_err(|error| failed(&error))?;
-    tera.render(template, &context).map_err(|error| failed(&error))
+    tera.add_raw_template(template, text)?;
+    Ok(tera)
 }
 
 fn explain(module: &ModuleName, template: &str, text: &str, error: &tera::Error) -> RenderError {
@@ -143,6 +152,11 @@ mod tests {
             let start = format!("module motd-1.0: template etc/motd.html.tera, line {line}: ");
             assert!(error.starts_with(&start) && error.contains(names) && !error.contains('\n'), "{error}");
         }
+        let module = ModuleName::new("motd-1.0").unwrap();
+        let checked = |text: &str| check(&module, "x", text).map_err(|error| error.line);
+        assert_eq!(checked("{{ params.users.absent }}"), Ok(()), "no values are needed");
+        assert_eq!(checked("a\nb\n{% if x %}\n{% endfor %}"), Err(Some(4)));
+        assert_eq!(checked("\n{{ hostname | nofilter }}"), Err(Some(2)));
         for text in
             ["{% include \"/etc/passwd\" %}", "{% extends \"other\" %}", "{{ get_env(name=\"HOME\") }}"]
         {
