@@ -6,6 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::fetch::{FetchError, Trouble};
+use crate::merge::MergeError;
 use crate::modules::ModuleError;
 use crate::ops::dance::DanceError;
 use crate::ops::gather::GatherError;
@@ -299,6 +300,10 @@ impl From<DanceError> for Failure {
                 SandboxError::Open(_) | SandboxError::Cannot { .. } | SandboxError::Overlay(_),
             ) => (Kind::Permission, Some(NEEDS.to_owned())),
             DanceError::Sandbox(_) | DanceError::Step(_) | DanceError::Scan(_) => (Kind::Io, None),
+            DanceError::Merge(MergeError::Conflict { .. }) => {
+                let again = "nothing is merged; dance again: it starts from what is there now";
+                (Kind::Failed, Some(again.to_owned()))
+            }
             DanceError::Merge(_) => (Kind::Failed, None),
             DanceError::Home(_) => (Kind::Config, None),
             DanceError::Interrupted(_) => (Kind::Interrupted, None),
