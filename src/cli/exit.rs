@@ -276,6 +276,7 @@ impl From<GatherError> for Failure {
         let kind = match &error {
             GatherError::NoMaster | GatherError::Source(_) => Kind::Config,
             GatherError::Fetch(error) => fetch_kind(error),
+            GatherError::NoFolder(_) => Kind::Unavailable,
             GatherError::Selected(_) => Kind::Data,
             GatherError::NotOurs { .. } => Kind::Usage,
             GatherError::Module(error) => module_kind(error),
