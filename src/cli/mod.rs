@@ -1,6 +1,7 @@
 //! The command line: arguments into a call of one `ops` function, and what comes back onto a stream.
 
 pub mod dance;
+mod dance_json;
 pub mod exit;
 pub mod lint;
 pub mod module;

@@ -7,6 +7,7 @@ mod example;
 mod failures;
 mod fetch;
 mod floors;
+mod json;
 mod lint;
 mod merge;
 mod params;
