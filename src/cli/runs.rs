@@ -106,7 +106,8 @@ fn json_lines(runs: &[Listed]) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-fn outcome(outcome: &RunOutcome) -> String {
+/// How a run ended, in words on one line.
+pub(in crate::cli) fn outcome(outcome: &RunOutcome) -> String {
     match outcome {
         RunOutcome::Unfinished => "unfinished".to_owned(),
         RunOutcome::NotStarted { reason } => format!("not started: {reason}"),
@@ -121,7 +122,7 @@ fn outcome(outcome: &RunOutcome) -> String {
 }
 
 /// How long the run took; `None` where it has no end, or a time that is none.
-fn seconds(record: &RunRecord) -> Option<f64> {
+pub(in crate::cli) fn seconds(record: &RunRecord) -> Option<f64> {
     let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
     let (started, ended) = (time(&record.started)?, time(record.ended.as_deref()?)?);
     Some(ended.duration_since(started).as_secs_f64())
