@@ -3,7 +3,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-step() { printf '\n== %s\n' "$*"; "$@"; }
+step() {
+  local from=$SECONDS
+  printf '\n== %s\n' "$*"
+  "$@"
+  printf '%s s\n' $((SECONDS - from))
+}
 
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -1,6 +1,8 @@
 //! Mounts an overlay and serves it until it is unmounted: for trying it by hand and for measuring.
 //! Run it in a mount namespace of its own. Not the program for users.
 
+#![allow(clippy::disallowed_methods, reason = "an example of the overlay alone, which has no sys")]
+
 use disco_fuse::{Options, Overlay, Shim, read_only_clone, serve};
 use nix::mount::{MsFlags, mount};
 use std::error::Error;

@@ -25,6 +25,8 @@
 //!   and mode are: whoever kills the process just then finds that in the layer;
 //! - file flags (`chattr`) are not copied.
 
+#![allow(clippy::disallowed_methods, reason = "the overlay has its own descriptors, and no sys")]
+
 mod attributes;
 mod clone;
 mod content;

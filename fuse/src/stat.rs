@@ -65,7 +65,7 @@ impl Stat {
     }
 
     /// Looks at an open object.
-    pub(crate) fn of(object: impl AsFd) -> crate::Result<Stat> {
+    pub fn of(object: impl AsFd) -> crate::Result<Stat> {
         Stat::at(object, c"")
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -12,6 +12,7 @@ use crate::model::attributes::FileKind;
 use crate::model::layer::{LayerEntry, LayerKind};
 use crate::model::path::{PathError, RootedPath};
 use crate::sys::accounts::{self, Accounts};
+use crate::sys::clock;
 use crate::sys::metadata::{self, IsPrivate};
 use crate::sys::tree::{Object, Root, TreeError};
 
@@ -54,7 +55,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// The state of every path that the scratchpad touches now; `previous` is the scan before it of the same sandbox, or
 /// `Snapshot::default()`.
 pub fn scan(layers: &Layers<'_>, previous: &Snapshot) -> Result<Snapshot, ScanError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = clock::since_epoch();
     let mut scan = Scan {
         layers,
         previous,

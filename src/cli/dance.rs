@@ -5,7 +5,7 @@ use crate::changes::text;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Global, dance_json};
-use crate::model::names::ModuleName;
+use crate::model::names::{ModuleName, NodeName};
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::{ModuleOutcome, Stream};
 use crate::ops::dance::{self, DanceError, DanceEvent, Options};
@@ -126,6 +126,11 @@ pub(super) fn sets_nothing(origin: &Origin) -> String {
     format!("{origin} is no setting of disco: see `disco settings`")
 }
 
+/// What there is to say of a node for which there is nothing to do.
+pub(super) fn no_modules(node: &NodeName) -> String {
+    format!("{node} has no modules: an empty file parameters/{node}/modules/NAME on the master selects NAME")
+}
+
 /// Does the dance and tells it.
 pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     match args.format {
@@ -140,7 +145,13 @@ fn classic(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
         terminal.say_at(Level::Warning, &sets_nothing(&origin));
     }
     let (style, mode) = (args.diff.into(), settings.mode.value);
-    let mut tell = |event: DanceEvent<'_>| show(&event, mode, style, terminal);
+    let node = &settings.node.value;
+    let mut tell = |event: DanceEvent<'_>| {
+        if let DanceEvent::Planned { modules: 0, .. } = event {
+            terminal.say_at(Level::Warning, &no_modules(node));
+        }
+        show(&event, mode, style, terminal);
+    };
     match dance::dance(&settings, &options, &interrupt, &mut tell) {
         Ok(record) => {
             terminal.say_at(Level::Info, &summary(&record));
@@ -163,7 +174,9 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
                 .say_at(Level::Warning, &format!("Removed what a killed run had left: {}", path.display()));
         }
         DanceEvent::Fetching { from } => terminal.progress(&format!("Fetching from {from}")),
-        DanceEvent::Planned { run, modules } => terminal.progress(&format!("Run {run}: {modules} modules")),
+        DanceEvent::Planned { run, modules } => {
+            terminal.progress(&format!("Run {run}: {}", count(*modules, "module")))
+        }
         DanceEvent::Processing { module, at: _ } => {
             terminal.result_at(Level::Info, &format!("Processing {module}"))
         }

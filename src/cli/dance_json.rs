@@ -112,7 +112,12 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
     for origin in unknown {
         teller.put(Event::Warning { message: dance::sets_nothing(&origin) });
     }
-    let mut tell = |event: DanceEvent<'_>| teller.tell(&event);
+    let mut tell = |event: DanceEvent<'_>| {
+        if let DanceEvent::Planned { modules: 0, .. } = event {
+            teller.put(Event::Warning { message: dance::no_modules(&settings.node.value) });
+        }
+        teller.tell(&event);
+    };
     let exit = match crate::ops::dance::dance(&settings, &options, &interrupt, &mut tell) {
         Ok(record) => {
             let exit = dance::exit_of(&record, codes);

@@ -6,6 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::fetch::{FetchError, Trouble};
+use crate::merge::MergeError;
 use crate::modules::ModuleError;
 use crate::ops::dance::DanceError;
 use crate::ops::gather::GatherError;
@@ -17,6 +18,7 @@ use crate::plan::PlanError;
 use crate::runs::RunError;
 use crate::sandbox::SandboxError;
 use crate::sys::files::FileError;
+use crate::sys::host;
 use crate::sys::lock::LockError;
 
 /// How a command ends when nothing kept it from doing its part.
@@ -127,6 +129,18 @@ impl Failure {
             next = cause.source();
         }
         self
+    }
+
+    /// The same; what is not permitted, and has no other hint, is to be done as root.
+    #[must_use]
+    pub fn or_root(self) -> Failure {
+        let hint = match self.hint {
+            None if self.kind == Kind::Permission && !host::is_root() => {
+                Some("run it as root: disco's own folder and a sandbox are root's".to_owned())
+            }
+            hint => hint,
+        };
+        Failure { hint, ..self }
     }
 
     /// The same with that hint.
@@ -298,6 +312,10 @@ impl From<DanceError> for Failure {
                 SandboxError::Open(_) | SandboxError::Cannot { .. } | SandboxError::Overlay(_),
             ) => (Kind::Permission, Some(NEEDS.to_owned())),
             DanceError::Sandbox(_) | DanceError::Step(_) | DanceError::Scan(_) => (Kind::Io, None),
+            DanceError::Merge(MergeError::Conflict { .. }) => {
+                let again = "nothing is merged; dance again: it starts from what is there now";
+                (Kind::Failed, Some(again.to_owned()))
+            }
             DanceError::Merge(_) => (Kind::Failed, None),
             DanceError::Home(_) => (Kind::Config, None),
             DanceError::Interrupted(_) => (Kind::Interrupted, None),

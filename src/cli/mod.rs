@@ -15,6 +15,7 @@ pub mod settings;
 pub mod terminal;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -51,10 +52,10 @@ struct Disco {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// disco's own folder [default: /var/disco]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = 900)]
     pub home: Option<PathBuf>,
     /// This node's name [default: the host name]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", display_order = 900)]
     pub node: Option<String>,
     /// Colour: auto (on a terminal, unless NO_COLOR is set), always or never
     #[arg(
@@ -63,6 +64,7 @@ pub struct Global {
         value_enum,
         default_value = "auto",
         value_name = "WHEN",
+        display_order = 900,
         hide_possible_values = true
     )]
     pub color: Color,
@@ -118,9 +120,14 @@ Examples:
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    #[command(after_help = "Example:\n  disco man > /usr/local/share/man/man1/disco.1")]
-    Man,
+    /// Print the manual page of disco or of one of its commands
+    #[command(
+        after_help = "Examples:\n  disco man | man -l -\n  disco man dance | man -l -\n  disco man > /usr/local/share/man/man1/disco.1"
+    )]
+    Man {
+        /// The command, such as `dance` or `param set` [default: disco itself]
+        command: Vec<String>,
+    },
     #[command(name = "__enter", hide = true)]
     Enter,
 }
@@ -155,14 +162,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let disco = match Disco::try_parse_from(unfold(arguments)) {
         Ok(disco) => disco,
         Err(error) => {
-            // Nothing can be said when this fails; the exit code is the same.
-            let _ = error.print();
-            return if error.use_stderr() { Kind::Usage.exit_code() } else { ExitCode::SUCCESS };
+            let printed = error.print().and_then(|()| io::stdout().flush());
+            return match printed {
+                _ if error.use_stderr() => Kind::Usage.exit_code(),
+                Err(lost) if lost.kind() != io::ErrorKind::BrokenPipe => Kind::Io.exit_code(),
+                Ok(()) | Err(_) => ExitCode::SUCCESS,
+            };
         }
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let mut terminal = Terminal::new(disco.global.color, no_color);
-    match perform(disco, &mut terminal) {
+    let done = perform(disco, &mut terminal).and_then(|exit| match terminal.lost() {
+        Some(lost) if exit == Exit::Done => {
+            Err(Failure::new(Kind::Io, "cannot write the result to standard output").because(lost))
+        }
+        Some(_) | None => Ok(exit),
+    });
+    match done {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => Kind::Failed.exit_code(),
         // An exit status is what fits 8 bits, by definition.
@@ -173,6 +189,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Kind::Interrupted.exit_code()
         }
         Err(failure) => {
+            let failure = failure.or_root();
             for line in failure.to_string().lines() {
                 terminal.say(line);
             }
@@ -201,19 +218,32 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
             clap_complete::generate(shell, &mut Disco::command(), "disco", &mut text);
             String::from_utf8_lossy(&text).into_owned().into()
         }
-        Command::Man => {
-            let mut text = Vec::new();
-            let written = clap_mangen::Man::new(Disco::command()).render(&mut text);
-            written
-                .map_err(|error| Failure::new(Kind::Software, "cannot write the manual").because(&error))?;
-            String::from_utf8_lossy(&text).into_owned().into()
-        }
+        Command::Man { command } => manual(&command)?.into(),
     };
     for warning in &said.warnings {
         terminal.say_at(Level::Warning, warning);
     }
     terminal.results(&said.result);
     Ok(Exit::Done)
+}
+
+/// The manual page of a command, by the words that call it.
+fn manual(words: &[String]) -> Result<String, Failure> {
+    let mut disco = Disco::command();
+    disco.build();
+    let mut command = &disco;
+    for word in words {
+        command =
+            command.find_subcommand(word).filter(|command| !command.is_hide_set()).ok_or_else(|| {
+                Failure::new(Kind::Usage, format!("{} has no command {word}", command.get_name()))
+            })?;
+    }
+    let name = std::iter::once("disco").chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command.clone().name(name))
+        .render(&mut text)
+        .map_err(|error| Failure::new(Kind::Software, "cannot write the manual").because(&error))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// The old names: `disco-param dump` is `disco param dump`.
@@ -235,6 +265,16 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Disco::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_manual_page() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert!(manual(&[]).unwrap().contains(".SH NAME\ndisco \\- "), "{}", manual(&[]).unwrap());
+        let page = manual(&words("param set")).unwrap();
+        assert!(page.contains("disco\\-param\\-set"), "{page}");
+        assert_eq!(manual(&words("param sett")).unwrap_err().kind, Kind::Usage);
+        assert_eq!(manual(&words("__enter")).unwrap_err().kind, Kind::Usage);
     }
 
     #[test]

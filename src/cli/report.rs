@@ -4,8 +4,9 @@ use clap::ValueEnum;
 
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::report_table::{self, Sort};
-use crate::cli::{Global, Said, report_text};
+use crate::cli::{Global, Said, report_text, runs};
 use crate::model::names::RunId;
+use crate::model::run::RunOutcome;
 use crate::ops::report;
 use crate::ops::settings::home;
 use crate::sys::pty;
@@ -46,7 +47,12 @@ pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
         Form::Classic => report_text::report(&record),
         Form::Json => report::json(&record)?,
     };
-    Ok(text.into())
+    let bad = match (form, &record.outcome) {
+        // The head of the table says it.
+        (Form::Table, _) | (_, RunOutcome::Shown | RunOutcome::Merged) => None,
+        _ => Some(format!("run {}: {}", record.run, runs::outcome(&record.outcome))),
+    };
+    Ok(Said { result: text, warnings: bad.into_iter().collect() })
 }
 
 /// The form that was asked for; where none was, what suits the reader, and the table for who sorts its rows.

@@ -106,8 +106,8 @@ fn json_lines(runs: &[Listed]) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// How a run ended, in words on one line.
-pub(in crate::cli) fn outcome(outcome: &RunOutcome) -> String {
+/// How a run ended, on one line.
+pub fn outcome(outcome: &RunOutcome) -> String {
     match outcome {
         RunOutcome::Unfinished => "unfinished".to_owned(),
         RunOutcome::NotStarted { reason } => format!("not started: {reason}"),

@@ -52,7 +52,7 @@ pub struct Terminal {
     color_out: bool,
     color_err: bool,
     progress: bool,
-    broken: bool,
+    broken: Option<io::Error>,
 }
 
 impl Terminal {
@@ -64,13 +64,15 @@ impl Terminal {
             Color::Never => false,
             Color::Auto => terminal && !no_color,
         };
-        Terminal { color_out: want(out), color_err: want(err), progress: err, broken: false }
+        Terminal { color_out: want(out), color_err: want(err), progress: err, broken: None }
     }
 
     /// A line of the result.
     pub fn result(&mut self, text: &str) {
         let text = paint(text, self.color_out);
-        self.broken |= put(&mut io::stdout().lock(), &text).is_err();
+        if let Err(error) = put(&mut io::stdout().lock(), &text) {
+            self.broken.get_or_insert(error);
+        }
     }
 
     /// The lines of the result.
@@ -104,9 +106,9 @@ impl Terminal {
         }
     }
 
-    /// Whether standard output could not be written, as when a pager has been left.
-    pub fn is_broken(&self) -> bool {
-        self.broken
+    /// Why standard output has not got all of the result; not when its reader has left, as a pager does.
+    pub fn lost(&self) -> Option<&io::Error> {
+        self.broken.as_ref().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
 }
 

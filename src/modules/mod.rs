@@ -35,13 +35,13 @@ pub enum ModuleError {
         source: FileError,
     },
     /// A line of `requires` says nothing that is known.
-    #[error("module {module}: {file:?}:{line}: {text:?} is not `after MODULE`, `before MODULE` or `MODULE`")]
+    #[error(
+        "module {module}: requires, line {line}: {text:?} is not `after MODULE`, `before MODULE` or `MODULE`"
+    )]
     Requirement {
         /// The module.
         module: ModuleName,
-        /// Its `requires`.
-        file: PathBuf,
-        /// Which line, from 1.
+        /// Which line of its `requires`, from 1.
         line: usize,
         /// The line.
         text: String,
@@ -54,7 +54,7 @@ pub enum ModuleError {
     NotText {
         /// The module.
         module: ModuleName,
-        /// The file or folder.
+        /// The file or folder, below the module's.
         path: PathBuf,
     },
     /// An entry is not of the type that its place asks for.
@@ -62,7 +62,7 @@ pub enum ModuleError {
     WrongType {
         /// The module.
         module: ModuleName,
-        /// The entry.
+        /// The entry, below the module's folder.
         path: PathBuf,
         /// What it should be.
         expected: &'static str,

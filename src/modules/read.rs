@@ -40,7 +40,6 @@ pub fn read_requires(folder: &Path, name: &ModuleName) -> Result<Vec<Requirement
     let text = files::read_if_there(&file).map_err(reader.file())?.unwrap_or_default();
     parse_requires(&text).map_err(|bad| ModuleError::Requirement {
         module: name.clone(),
-        file,
         line: bad.line,
         text: bad.text,
         source: bad.source.map(Box::new),
@@ -68,13 +67,16 @@ impl Reader<'_> {
         }
         let mut names = Vec::new();
         for name in files::list_dir(&path).map_err(self.file())? {
-            let not_text = || ModuleError::NotText { module: self.name.clone(), path: path.join(&name) };
+            let not_text =
+                || ModuleError::NotText { module: self.name.clone(), path: Path::new(below).join(&name) };
             names.push(name.to_str().ok_or_else(not_text)?.to_owned());
         }
         Ok(names)
     }
 
     fn wrong(&self, path: PathBuf, expected: &'static str) -> ModuleError {
+        // The folder of a fetched module is one run's own, and gone when somebody reads this.
+        let path = path.strip_prefix(self.folder).map_or(path.clone(), Path::to_owned);
         ModuleError::WrongType { module: self.name.clone(), path, expected }
     }
 
@@ -201,16 +203,16 @@ mod tests {
         type Make = fn(&Path);
         let cases: [(Make, &str); 8] = [
             (|m| fs::remove_dir(m).unwrap(), "there is no module m-1.0: "),
-            (|m| write(m, &[("requires", "\nafter a b")]), "/requires\":2: \"after a b\" is not"),
-            (|m| write(m, &[("scripts/sub/x", "")]), "/scripts/sub\" is not a regular file"),
-            (|m| write(m, &[("scripts", "")]), "/scripts\" is not a folder"),
+            (|m| write(m, &[("requires", "\nafter a b")]), "m-1.0: requires, line 2: \"after a b\" is not"),
+            (|m| write(m, &[("scripts/sub/x", "")]), ": \"scripts/sub\" is not a regular file"),
+            (|m| write(m, &[("scripts", "")]), ": \"scripts\" is not a folder"),
             (|m| write(m, &[("templates/a", ""), ("templates/a.tera", "")]), "make the same file"),
             (
                 |m| {
                     write(m, &[("templates/a", "")]);
                     std::os::unix::fs::symlink("a", m.join("templates/l")).unwrap();
                 },
-                "/templates/l\" is not a regular file",
+                ": \"templates/l\" is not a regular file",
             ),
             (|m| write(m, &[("scripts/a", ""), ("requires/x", "")]), "module m-1.0"),
             (

@@ -94,8 +94,10 @@ impl GatherError {
             GatherError::NotOurs { .. } => {
                 Some("`disco module graph` lists the node's modules as of the last fetch".to_owned())
             }
-            GatherError::Selected(_)
-            | GatherError::Module(_)
+            GatherError::Selected(_) => {
+                Some("rename or delete it below the node's modules/ on the master".to_owned())
+            }
+            GatherError::Module(_)
             | GatherError::Plan(PlanError::Missing { .. })
             | GatherError::Params(_)
             | GatherError::File(_) => None,

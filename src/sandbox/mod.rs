@@ -4,13 +4,13 @@
 //! This side supervises; `inside` is the other side, in a process of its own. This process serves the overlay and must
 //! never touch the mount, which is seen only inside.
 
+mod drift;
 pub mod inside;
 mod lines;
 pub mod protocol;
 pub mod shims;
 mod watch;
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -22,8 +22,10 @@ use crate::model::layer::{LayerEntry, LayerKind};
 use crate::model::path::RootedPath;
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sys::channel::Channel;
+use crate::sys::files;
 use crate::sys::helper::Helper;
 
+pub use drift::Drift;
 pub use watch::{Event, TaskRun};
 
 /// A sandbox that could not be opened, used or sealed.
@@ -102,13 +104,15 @@ impl Sandbox {
         let layer = spec.scratch.join("layer");
         let mountpoint = spec.scratch.join("root");
         for folder in [&layer, &mountpoint] {
-            cannot("make the scratchpad", std::fs::create_dir(folder))?;
+            cannot(
+                "make the scratchpad",
+                files::create_new_dir(folder, 0o755).map_err(|error| error.source),
+            )?;
         }
         let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(Path::new("/")))?;
         let options = disco_fuse::Options { lower, scratch: layer, shims: shims()? };
         let overlay = Arc::new(disco_fuse::Overlay::open(options).map_err(SandboxError::Overlay)?);
-        let fuse: OwnedFd =
-            cannot("open /dev/fuse", File::options().read(true).write(true).open("/dev/fuse"))?.into();
+        let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
         let (channel, theirs) = cannot("open a channel", Channel::pair())?;
         let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
         let setup = Setup {
@@ -191,7 +195,7 @@ pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
 
 /// disco's own program under every shim's path.
 fn shims() -> Result<Vec<disco_fuse::Shim>, SandboxError> {
-    let shim = |path| Ok(disco_fuse::Shim { path, program: File::open("/proc/self/exe")? });
+    let shim = |path| Ok(disco_fuse::Shim { path, program: files::open_system("/proc/self/exe", false)? });
     cannot("prepare the shims", shims::locate().and_then(|paths| paths.into_iter().map(shim).collect()))
 }
 

@@ -124,9 +124,9 @@ impl Sandbox {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
             Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
             // A step that did not notice would have gone on with half a file.
-            None if self.layers.overlay.take_filled() => {
-                Outcome::Failed { reason: "no space is left for the scratchpad".to_owned() }
-            }
+            None if self.layers.overlay.take_filled() => Outcome::Failed {
+                reason: "no space is left for the scratchpad (setting client/storage)".to_owned(),
+            },
             None => end.outcome,
         };
         Ok(TaskRun { outcome, cost: end.cost, shimmed })

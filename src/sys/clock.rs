@@ -1,6 +1,6 @@
 //! The time of day, and what a piece of this process's own work costs.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::resource::{UsageWho, getrusage};
 
@@ -14,6 +14,11 @@ pub fn now() -> String {
 /// Now as a name that sorts by time: `20261120-190451-042`, UTC.
 pub fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f").to_string()
+}
+
+/// The time since the start of 1970, as file systems stamp; zero before it.
+pub fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Measures a piece of this thread's work: wall and CPU time, faults and blocks are this piece's, `mem_max` is the largest

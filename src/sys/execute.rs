@@ -1,11 +1,14 @@
 //! How programs start: the environment of scripts and actions, and a program that is known by its descriptor alone.
 #![allow(unsafe_code)] // execveat(2) by descriptor and fcntl(2) have no safe form for our arguments
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The environment that scripts and actions start from: what a login as root has on every node, whoever started disco.
 pub const ENVIRONMENT: [(&str, &str); 6] = [
@@ -25,6 +28,16 @@ pub fn terminal_type() -> Option<String> {
 /// The folder that this process is in; `/` where that is gone.
 pub fn current_folder() -> PathBuf {
     std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
+}
+
+/// Becomes a program with that environment, in that folder; returns only when it cannot.
+pub fn program(
+    program: &str,
+    argv: &[String],
+    environment: &BTreeMap<String, String>,
+    folder: &Path,
+) -> io::Error {
+    Command::new(program).args(argv).env_clear().envs(environment).current_dir(folder).exec()
 }
 
 /// Replaces this process by the program behind `program`, with this environment and the added variables. Returns only

@@ -111,6 +111,21 @@ pub fn create_new_dir(path: &Path, mode: u32) -> Result<(), FileError> {
     fs::DirBuilder::new().mode(mode).create(path).map_err(FileError::at("make the folder", path))
 }
 
+/// Makes an empty file, or empties the one that is there.
+pub fn create_empty(path: &Path) -> Result<(), FileError> {
+    fs::File::create(path).map(drop).map_err(FileError::at("create", path))
+}
+
+/// Makes a symbolic link to `target`.
+pub fn create_link(path: &Path, target: &str) -> Result<(), FileError> {
+    std::os::unix::fs::symlink(target, path).map_err(FileError::at("make the link", path))
+}
+
+/// Opens a file that the system itself keeps, such as a device: the error is the caller's to name.
+pub fn open_system(path: &str, write: bool) -> io::Result<fs::File> {
+    fs::File::options().read(true).write(write).open(path)
+}
+
 /// The names in a folder, sorted by their bytes.
 pub fn list_dir(path: &Path) -> Result<Vec<OsString>, FileError> {
     let mut names = fs::read_dir(path)

@@ -1,5 +1,7 @@
 //! The only floor with effects: files, processes, mounts, time, environment. It decides nothing.
 
+#![allow(clippy::disallowed_methods, reason = "the floor of effects")]
+
 pub mod accounts;
 pub mod act;
 pub mod channel;
@@ -23,6 +25,7 @@ pub mod process;
 pub mod pty;
 pub mod resolve;
 pub mod scratch;
+pub mod seccomp;
 pub mod spawn;
 pub mod tail;
 pub mod tree;

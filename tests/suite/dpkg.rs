@@ -13,7 +13,7 @@ const BUILD: &str = r#"set -e; umask 022; d=/tmp/package; mkdir -p $d/DEBIAN $d/
     printf '#!/bin/sh\nset -e\nuseradd --system --no-create-home tiny\nupdate-rc.d tiny defaults\ninvoke-rc.d tiny start\n' >$d/DEBIAN/postinst
     chmod 755 $d/DEBIAN/postinst
     touch -d @1000000000 $(find $d)
-    dpkg-deb --root-owner-group --build $d /root/tiny.deb >/dev/null"#;
+    SOURCE_DATE_EPOCH=1000000000 dpkg-deb --root-owner-group --build $d /root/tiny.deb >/dev/null"#;
 
 const INSTALL: &str = "dpkg -i /root/tiny.deb </dev/null";
 

@@ -6,6 +6,7 @@ mod dpkg;
 mod example;
 mod failures;
 mod fetch;
+mod first_use;
 mod floors;
 mod json;
 mod lint;

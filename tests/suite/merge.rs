@@ -98,3 +98,37 @@ fn files_on_other_mounts_of_the_node_are_merged_there() {
         .succeeds()
         .stdout_is("new\nn\nf\nn\n");
 }
+
+/// What an administrator does to the live root while the script, which has done its own already, still runs.
+const MEANWHILE: [(&str, &str); 7] = [
+    ("echo mine >a", "echo edited >a"),
+    ("rm a", "echo edited >a"),
+    ("echo mine >new", "echo theirs >new"),
+    ("echo mine >dir/d", "mv dir dir2; ln -s dir2 dir"),
+    ("chmod 600 a", "chmod 640 a"),
+    ("rm -r full", "echo more >full/more"),
+    ("ln -sfn dir link", "ln -sfn b link"),
+];
+
+#[test]
+fn what_was_changed_on_the_node_meanwhile_is_not_overwritten() {
+    let Some(world) = World::new() else { return };
+    for (script, meanwhile) in MEANWHILE {
+        world.sh(&format!("rm -rf /srv/t; {BEFORE}")).succeeds();
+        world.module("m").script("10.sh", &format!("cd /srv/t; {script}; sleep 8759; true"));
+        world.publish();
+        world.setting("disco/server/uri", "/tmp/master");
+        let dance = world.spawn(&["disco", "dance"]);
+        let sleeper = || world.processes().iter().find(|p| p.ends_with("sleep 8759")).cloned();
+        world.wait_until("the step runs", || sleeper().is_some());
+        world.sh(&format!("cd /srv/t; {meanwhile}")).succeeds();
+        let list = || world.run(&["bash", "-c", LIST, "list", "/srv/t"]).succeeds().stdout.clone();
+        let edited = list();
+        let pid = sleeper().expect("it sleeps").split(' ').next().unwrap_or_default().to_owned();
+        world.run(&["kill", &pid]).succeeds();
+        let out = dance.wait();
+        assert_ne!(out.status, Some(0), "{script}, {meanwhile}\n{out}");
+        out.stderr_has("/srv/t/").stderr_has("on the live root");
+        assert_eq!(list(), edited, "{script}, {meanwhile}\n{out}");
+    }
+}

@@ -126,3 +126,30 @@ fn discos_folders_may_be_links_and_are_hidden_where_they_are() {
     assert_eq!(out.changes(), ["/etc/x Created"]);
     assert!(!world.exists("/srv/store/x") && !world.exists("/srv/home/x"));
 }
+
+#[test]
+fn no_user_namespace_no_keyring_and_no_other_socket_family() {
+    let Some(world) = World::new() else { return };
+    // The thread's own keyring: had the wall a hole, the key would end with the script.
+    let python = "import ctypes, errno, socket\n\
+        libc = ctypes.CDLL(None, use_errno=True)\n\
+        def call(name, *arguments):\n\
+        \x20   result = libc.syscall(*arguments)\n\
+        \x20   print(name, errno.errorcode.get(ctypes.get_errno()) if result == -1 else result)\n\
+        call('add_key', 248, b'user', b'disco-test', b'x', 1, -1)\n\
+        call('io_uring_setup', 425, 1, 0)\n\
+        call('clone3', 435, 0, 0)\n\
+        try:\n\
+        \x20   socket.socket(40, 1)\n\
+        except OSError as error:\n\
+        \x20   print('vsock', errno.errorcode[error.errno])\n\
+        socket.socket(socket.AF_UNIX); socket.socket(socket.AF_INET); print('plain sockets')\n";
+    world.module("m").script("10.sh", "unshare -U true; echo unshare $?").script(
+        "20.sh",
+        &format!("cat >/tmp/calls.py <<'END'\n{python}END\npython3 /tmp/calls.py; rm /tmp/calls.py"),
+    );
+    world.master();
+    let noop = world.disco(&["dance", "--noop"]);
+    noop.succeeds().stdout_has("unshare 1\n").stdout_has("add_key ENOSYS\nio_uring_setup ENOSYS\n");
+    noop.stdout_has("clone3 ENOSYS\nvsock EAFNOSUPPORT\nplain sockets\n");
+}

@@ -66,8 +66,12 @@ fn what_the_kernel_forgets_is_forgotten() {
             fs::write(lower.join(format!("f{number}")), "").unwrap();
         }
     });
-    world.run("ls -l . | wc -l");
-    assert!(world.overlay.remembered() > 2000);
+    // A neighbour may empty the kernel's caches at any moment: one undisturbed listing is enough.
+    let listed = (0..20).any(|_| {
+        world.run("ls -l . | wc -l");
+        world.overlay.remembered() > 2000
+    });
+    assert!(listed, "{} nodes are remembered", world.overlay.remembered());
     world.run("echo 2 >/proc/sys/vm/drop_caches; stat f1 >/dev/null");
     let deadline = Instant::now() + Duration::from_secs(5);
     while world.overlay.remembered() > 500 {

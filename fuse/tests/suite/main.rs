@@ -1,5 +1,6 @@
 //! Tests of the overlay through a real mount, all in one binary. Every test mounts in a namespace of its own.
 
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![allow(clippy::unwrap_used)]
 
 mod copy_up;

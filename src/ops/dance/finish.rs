@@ -1,9 +1,10 @@
 //! The end of a run: NOOP stops here; live merges if everything succeeded, then runs the recorded actions.
 
-use crate::merge;
+use crate::merge::error::Conflict;
+use crate::merge::{self, MergeError};
 use crate::model::change::ChangeSet;
 use crate::model::run::{Mode, RunOutcome};
-use crate::sandbox::{self, Scratch};
+use crate::sandbox::{self, Drift, Scratch};
 use crate::settings::Settings;
 use crate::sys::act;
 use crate::sys::interrupt::Interrupt;
@@ -29,12 +30,31 @@ pub(in crate::ops) fn finish(
         (false, _) => RunOutcome::Failed,
         (true, Mode::Noop) => RunOutcome::Shown,
         (true, Mode::Live) => {
+            unmoved(sealed, &changes, differences)?;
             merge_all(run, &changes, differences)?;
             run.record.outcome = RunOutcome::Merged;
             run.save()?;
             act(run, settings)?
         }
     };
+    Ok(())
+}
+
+/// Everything that the run changes is on the live root as the sandbox saw it. Otherwise whoever changed it meanwhile would
+/// lose that: the differences were taken after it.
+fn unmoved(sealed: &Scratch, changes: &ChangeSet, differences: &Differences) -> Result<(), DanceError> {
+    for path in changes.0.iter().map(|change| &change.path) {
+        if differences.excluded().iter().any(|home| path.is_within(home)) {
+            continue;
+        }
+        let conflict = match sealed.layers().drift(path)? {
+            Drift::None => continue,
+            Drift::Appeared => Conflict::Appeared,
+            Drift::Vanished => Conflict::Vanished,
+            Drift::Changed => Conflict::Changed,
+        };
+        return Err(MergeError::Conflict { path: path.clone(), conflict }.into());
+    }
     Ok(())
 }
 

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -13,7 +12,7 @@ use crate::model::step::Cost;
 use crate::sandbox::inside::{chain, walls};
 use crate::sandbox::protocol::{Command, Task, TaskEnd};
 use crate::sys::channel::Channel;
-use crate::sys::{lay, namespace, spawn, wait};
+use crate::sys::{execute, files, lay, namespace, seccomp, spawn, wait};
 
 /// Status of a payload that could not execute its program, as shells have it.
 const CANNOT_EXECUTE: i32 = 127;
@@ -33,10 +32,11 @@ fn prepare(fds: Vec<OwnedFd>) -> io::Result<Option<File>> {
     let (Some(stdout), Some(stderr)) = (fds.next(), fds.next()) else {
         return Err(io::Error::other("a task comes with its streams"));
     };
-    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    rustix::stdio::dup2_stdin(files::open_system("/dev/null", false)?)?;
     rustix::stdio::dup2_stdout(stdout)?;
     rustix::stdio::dup2_stderr(stderr)?;
     namespace::forbid_core_dumps().map_err(io::Error::other)?;
+    seccomp::restrict()?;
     namespace::drop_capabilities().map_err(io::Error::other)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     Ok(fds.next().map(File::from))
@@ -111,12 +111,7 @@ fn attend(stdin: File, own_terminal: bool) -> io::Result<()> {
 
 fn execute(command: &Command) -> i32 {
     let Some((program, arguments)) = command.argv.split_first() else { return CANNOT_EXECUTE };
-    let error = std::process::Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(&command.environment)
-        .current_dir(&command.directory)
-        .exec();
+    let error = execute::program(program, arguments, &command.environment, &command.directory);
     told(Err(io::Error::new(error.kind(), format!("cannot execute {program}: {error}")))) | CANNOT_EXECUTE
 }
 

@@ -1,16 +1,14 @@
 //! The walls of the sandbox. A wall that cannot be raised ends the run: nothing ever runs without it.
 
-use std::fs::{self, File, Permissions};
-use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::mount::MsFlags;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use thiserror::Error;
 
 use crate::sandbox::protocol::{SHIM_SOCKET, Setup};
+use crate::sys::channel;
+use crate::sys::files::{self, FileError};
 use crate::sys::mount::{self, MountError};
 use crate::sys::namespace::{self, WallError};
 
@@ -24,18 +22,8 @@ pub enum Error {
     #[error(transparent)]
     Wall(#[from] WallError),
     /// A file or folder that a mount needs.
-    #[error("cannot make {}", path.display())]
-    Make {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
-fn made<T>(path: &Path, result: io::Result<T>) -> Result<T, Error> {
-    result.map_err(|source| Error::Make { path: path.to_owned(), source })
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
@@ -119,7 +107,7 @@ fn devices(dev: &Path) -> Result<(), Error> {
     for name in ["null", "zero", "full", "random", "urandom", "tty"] {
         let (host, here) = (Path::new("/dev").join(name), dev.join(name));
         if host.exists() {
-            made(&here, File::create(&here))?;
+            files::create_empty(&here)?;
             mount::bind(&host, &here)?;
             // It is the host's own node: a chmod of it would be one of the host's.
             mount::make_node_read_only(&here)?;
@@ -136,7 +124,7 @@ fn devices(dev: &Path) -> Result<(), Error> {
         ("mqueue", "mqueue", QUIET, ""),
     ] {
         let here = dev.join(name);
-        made(&here, fs::create_dir(&here))?;
+        files::create_new_dir(&here, 0o755)?;
         mount::kernel(kind, &here, flags, options)?;
     }
     for (name, target) in [
@@ -147,7 +135,7 @@ fn devices(dev: &Path) -> Result<(), Error> {
         ("stderr", "/proc/self/fd/2"),
     ] {
         let here = dev.join(name);
-        made(&here, std::os::unix::fs::symlink(target, &here))?;
+        files::create_link(&here, target)?;
     }
     Ok(())
 }
@@ -157,7 +145,7 @@ fn home(home: &Path, view: &Path) -> Result<(), Error> {
     mount::tmpfs(home, QUIET, "mode=755,size=64k")?;
     for name in ["parameters", "modules"] {
         let here = home.join(name);
-        made(&here, fs::create_dir(&here))?;
+        files::create_new_dir(&here, 0o755)?;
         mount::bind(&view.join(name), &here)?;
         mount::make_read_only(&here)?;
     }
@@ -167,19 +155,7 @@ fn home(home: &Path, view: &Path) -> Result<(), Error> {
 /// The shims' socket, where every user of the sandbox may connect.
 fn listen() -> Result<OwnedFd, Error> {
     let path = Path::new(SHIM_SOCKET);
-    let listening = || -> io::Result<OwnedFd> {
-        let socket = rustix::net::socket_with(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-            None,
-        )?;
-        rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
-        rustix::net::listen(&socket, 64)?;
-        fs::set_permissions(path, Permissions::from_mode(0o666))?;
-        Ok(socket)
-    };
-    let socket = made(path, listening())?;
+    let socket = channel::listen(path).map_err(FileError::at("listen at", path))?;
     // A mount point cannot be removed: a step that clears /dev leaves the next one its shims.
     mount::bind(path, path)?;
     Ok(socket)
