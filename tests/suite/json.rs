@@ -102,3 +102,20 @@ fn failures_are_lines_too_and_the_summary_is_the_last() {
     out.exits(78);
     assert_eq!(events(&lines(&out)), ["error", "summary"]);
 }
+
+#[test]
+fn a_run_that_a_signal_ends_has_a_summary_too() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("1.sh", "echo started; sleep 60");
+    world.master();
+    let running = world.spawn(&["sh", "-c", "exec disco dance --format json >/tmp/told"]);
+    world.wait_until("the step runs", || world.sh("grep -q started /tmp/told").status == Some(0));
+    running.signal("TERM");
+    assert_eq!(running.wait().signal_or_status(), 143);
+    let told = world.read("/tmp/told");
+    let last: Value = serde_json::from_str(told.lines().last().unwrap_or_default()).unwrap();
+    assert_eq!(
+        (&last["event"], &last["outcome"], &last["exit"]),
+        (&json!("summary"), &json!("interrupted"), &json!(143))
+    );
+}
