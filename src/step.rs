@@ -1,7 +1,7 @@
 //! One step of a module, run in the sandbox, and its record.
 
 use std::collections::BTreeMap;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::sys::execute;
 use crate::sys::files::{self, FileError};
 use crate::sys::interrupt::Interrupt;
 use crate::sys::line_log::LineLog;
+use crate::sys::spool;
 
 /// A step that could not be run or recorded. (A step that fails is a record, not this.)
 #[derive(Debug, Error)]
@@ -161,7 +162,7 @@ fn perform(
         StepKind::Script { script } => (Task::Execute(command("scripts", script)), None),
         StepKind::Template { template, target, engine: TemplateEngine::Bash } => {
             let mode = files::mode(&outside.join("templates").join(template))?;
-            let spool = tempfile::tempfile_in(context.view).map_err(StepError::Spool)?;
+            let spool = spool::on_disk(context.view).map_err(StepError::Spool)?;
             (
                 Task::Fill { command: command("templates", template), target: target.absolute(), mode },
                 Some(spool),
@@ -174,8 +175,7 @@ fn perform(
                 Ok(text) => text,
                 Err(error) => return Ok(unrendered(&error, listen)),
             };
-            let mut spool = tempfile::tempfile_in(context.view).map_err(StepError::Spool)?;
-            spool.write_all(text.as_bytes()).and_then(|()| spool.rewind()).map_err(StepError::Spool)?;
+            let spool = spool::of_text(&text).map_err(StepError::Spool)?;
             (Task::Write { target: target.absolute(), mode: files::mode(&path)? }, Some(spool))
         }
     };

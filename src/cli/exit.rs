@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use crate::fetch::{FetchError, Trouble};
 use crate::merge::MergeError;
+use crate::model::told::in_full;
 use crate::modules::ModuleError;
 use crate::ops::dance::DanceError;
 use crate::ops::gather::GatherError;
@@ -116,18 +117,13 @@ impl Failure {
 
     /// A failure of that kind, from an error and its causes.
     pub fn from_error(kind: Kind, error: &dyn Error) -> Failure {
-        let failure = Failure::new(kind, error.to_string());
-        error.source().into_iter().fold(failure, |failure, source| failure.because(source))
+        Failure::new(kind, in_full(error))
     }
 
     /// The same with that cause, and its causes.
     #[must_use]
     pub fn because(mut self, cause: &dyn Error) -> Failure {
-        let mut next = Some(cause);
-        while let Some(cause) = next {
-            self.message += &format!(": {cause}");
-            next = cause.source();
-        }
+        self.message += &format!(": {}", in_full(cause));
         self
     }
 
@@ -288,6 +284,7 @@ impl From<GatherError> for Failure {
         let kind = match &error {
             GatherError::NoMaster | GatherError::Source(_) => Kind::Config,
             GatherError::Fetch(error) => fetch_kind(error),
+            GatherError::NoFolder(_) => Kind::Unavailable,
             GatherError::Selected(_) => Kind::Data,
             GatherError::NotOurs { .. } => Kind::Usage,
             GatherError::Module(error) => module_kind(error),

@@ -173,7 +173,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let mut terminal = Terminal::new(disco.global.color, no_color);
     let done = perform(disco, &mut terminal).and_then(|exit| match terminal.lost() {
-        Some(lost) if exit == Exit::Done => {
+        Some(lost) if !matches!(exit, Exit::Signal(_)) => {
             Err(Failure::new(Kind::Io, "cannot write the result to standard output").because(lost))
         }
         Some(_) | None => Ok(exit),

@@ -1,5 +1,6 @@
 //! The one way to the user: results to standard output, all else to standard error; colour on terminals only.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 /// When to colour.
@@ -51,6 +52,7 @@ impl Level {
 pub struct Terminal {
     color_out: bool,
     color_err: bool,
+    out_is_terminal: bool,
     progress: bool,
     broken: Option<io::Error>,
 }
@@ -64,12 +66,18 @@ impl Terminal {
             Color::Never => false,
             Color::Auto => terminal && !no_color,
         };
-        Terminal { color_out: want(out), color_err: want(err), progress: err, broken: None }
+        Terminal {
+            color_out: want(out),
+            color_err: want(err),
+            out_is_terminal: out,
+            progress: err,
+            broken: None,
+        }
     }
 
     /// A line of the result.
     pub fn result(&mut self, text: &str) {
-        let text = paint(text, self.color_out);
+        let text = paint(&visible(text, self.out_is_terminal), self.color_out);
         if let Err(error) = put(&mut io::stdout().lock(), &text) {
             self.broken.get_or_insert(error);
         }
@@ -89,7 +97,7 @@ impl Terminal {
 
     /// Anything else: warnings, errors, what a script says on its standard error.
     pub fn say(&mut self, text: &str) {
-        let text = paint(text, self.color_err);
+        let text = paint(&visible(text, self.progress), self.color_err);
         // With standard error gone there is nobody left to tell.
         let _ = put(&mut io::stderr().lock(), &text);
     }
@@ -112,6 +120,18 @@ impl Terminal {
     }
 }
 
+/// What a line shows on a terminal: a script or a file that it prints must not move the cursor, clear the screen, hide text
+/// or set the title, so control characters are shown and not obeyed. In a pipe they stay what they are.
+fn visible(text: &str, terminal: bool) -> Cow<'_, str> {
+    let unsafe_here = |c: char| c.is_control() && c != '\t';
+    if !terminal || !text.contains(unsafe_here) {
+        return Cow::Borrowed(text);
+    }
+    let shown =
+        text.chars().map(|c| if unsafe_here(c) { c.escape_default().to_string() } else { c.to_string() });
+    Cow::Owned(shown.collect())
+}
+
 /// Colours a line by the level that it starts with.
 fn paint(text: &str, color: bool) -> String {
     let levels = [Level::Info, Level::Warning, Level::Error, Level::Report];
@@ -130,6 +150,19 @@ fn put(to: &mut impl Write, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_shown_control_characters_and_obeys_none() {
+        for (text, expected) in [
+            ("a\tb ä", "a\tb ä"),
+            ("\x1b[2J\x1b]0;title\x07", "\\u{1b}[2J\\u{1b}]0;title\\u{7}"),
+            ("50%\r100%", "50%\\r100%"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+        ] {
+            assert_eq!(visible(text, true), expected);
+            assert_eq!(visible(text, false), text);
+        }
+    }
 
     #[test]
     fn only_the_level_is_coloured() {

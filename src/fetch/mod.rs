@@ -209,6 +209,8 @@ impl Fetch<'_> {
             into: &into,
         });
         let mut process = Process::new(words.remove(0));
+        // Every path is absolute, and the folder that we were started in may be gone.
+        process.folder = Some("/".into());
         process.args = words;
         // Messages are looked at for what is wrong, so they must come in one language.
         process.environment =

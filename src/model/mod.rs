@@ -13,4 +13,5 @@ pub mod path;
 pub mod plan;
 pub mod run;
 pub mod step;
+pub mod told;
 pub mod truth;

@@ -3,7 +3,7 @@
 //! Nothing runs here. On an error the cache is as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -51,6 +51,9 @@ pub enum GatherError {
     /// The name of the master is none.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The folder that is the master is not there.
+    #[error("the master is the folder {}, and there is none", .0.display())]
+    NoFolder(PathBuf),
     /// Something could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -86,7 +89,9 @@ impl GatherError {
             GatherError::NoMaster => {
                 Some("name it: disco param set disco/server/uri rsync://HOST".to_owned())
             }
-            GatherError::Source(_) => Some("see `disco settings` for where server/uri comes from".to_owned()),
+            GatherError::Source(_) | GatherError::NoFolder(_) => {
+                Some("see `disco settings` for where server/uri comes from".to_owned())
+            }
             GatherError::Fetch(error) => error.hint(),
             GatherError::Plan(PlanError::Cycle { .. }) => {
                 Some("take one of these lines out of the `requires` of its module on the master".to_owned())
@@ -117,6 +122,11 @@ pub fn gather(
     stop: &AtomicBool,
 ) -> Result<Gathered, GatherError> {
     let source = Source::parse(settings.server_uri.value.as_deref().ok_or(GatherError::NoMaster)?)?;
+    if let Source::Folder(folder) = &source
+        && files::look_through(Path::new(folder))?.is_none()
+    {
+        return Err(GatherError::NoFolder(folder.into()));
+    }
     let (home, node) = (&settings.home.value, &settings.node.value);
     let fetch = Fetch {
         source: &source,
@@ -157,7 +167,7 @@ pub fn gather(
 
 /// The modules that the node selected: the names in that folder, be they files or folders.
 fn selected(folder: &Path) -> Result<BTreeSet<ModuleName>, GatherError> {
-    if files::look_through(folder)?.is_none() {
+    if files::look_through(Path::new(folder))?.is_none() {
         return Ok(BTreeSet::new());
     }
     files::list_dir(folder)?

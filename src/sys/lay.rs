@@ -82,9 +82,10 @@ pub fn file(content: &mut File, target: &Path, mode: u32) -> Result<(), LayError
         Ok(_) => named("replace", target, fs::remove_file(target))?,
     }
     let mut new =
-        named("create", target, OpenOptions::new().write(true).create_new(true).mode(0o600).open(target))?;
+        named("create", target, OpenOptions::new().write(true).create_new(true).mode(mode).open(target))?;
     copy(content, &mut new, target)?;
-    named("set the mode of", target, new.set_permissions(Permissions::from_mode(mode)))
+    // The mask may have taken bits away.
+    set_mode(target, mode)
 }
 
 fn copy(content: &mut File, to: &mut File, target: &Path) -> Result<(), LayError> {

@@ -27,6 +27,7 @@ pub mod resolve;
 pub mod scratch;
 pub mod seccomp;
 pub mod spawn;
+pub mod spool;
 pub mod tail;
 pub mod tree;
 pub mod wait;

@@ -145,3 +145,10 @@ fn a_failed_fetch_leaves_the_modules_of_the_last_good_one() {
     world.disco(&["dance"]).exits(69);
     assert!(world.exists("/var/disco/modules/m/scripts/10.sh"), "the module is gone");
 }
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let Some(world) = World::new() else { return };
+    let dance = world.disco(&["dance", "--noop", "--server", "/no/such/folder"]);
+    dance.exits(69).stdout_is("").stderr_has("the folder /no/such/folder");
+}

@@ -19,6 +19,7 @@ use crate::model::names::{ModuleName, RunId};
 use crate::model::path::{PathError, RootedPath};
 use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
 use crate::model::step::Cost;
+use crate::model::told::in_full;
 use crate::model::truth::Truth;
 use crate::ops::gather::{self, GatherError};
 use crate::render;
@@ -300,10 +301,4 @@ fn new_record(settings: &Settings, run: RunId, mode: Mode) -> RunRecord {
         modules: Vec::new(),
         actions: Vec::new(),
     }
-}
-
-/// An error and its causes on one line.
-fn in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

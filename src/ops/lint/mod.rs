@@ -16,6 +16,7 @@ use crate::model::finding::{Check, Finding, Severity};
 use crate::model::module::Requirement;
 use crate::model::names::ModuleName;
 use crate::model::step::{StepKind, TemplateEngine};
+use crate::model::told::in_full;
 use crate::modules::{self, ModuleError};
 use crate::params;
 use crate::render;
@@ -191,12 +192,6 @@ fn error(file: impl Into<PathBuf>, check: Check, message: impl Into<String>) -> 
     let message: String = message.into();
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     Finding { file: file.into(), line: None, severity: Severity::Error, check, message }
-}
-
-/// An error and its causes on one line.
-fn in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::path::Path;
 use crate::model::finding::{Check, Finding, Severity};
 use crate::model::module::{Module, Relation};
 use crate::model::names::ModuleName;
+use crate::model::told::in_full;
 use crate::modules::requires::lines;
-use crate::ops::lint::{Lines, LintError, error, in_full};
+use crate::ops::lint::{Lines, LintError, error};
 use crate::plan::{self, PlanError};
 use crate::sys::files;
 

@@ -16,6 +16,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use thiserror::Error;
 
 use crate::model::step::{Cost, Outcome};
+use crate::model::told::in_full;
 use crate::sandbox::protocol::{FromInside, Task, TaskEnd, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::{namespace, spawn, wait};
@@ -69,16 +70,9 @@ pub fn main() -> Result<(), InsideError> {
     Ok(())
 }
 
-/// An error and its causes on one line.
+/// An error in words, for `map_err`.
 fn chain(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+    in_full(&error)
 }
 
 /// Runs one task to its end; a `Kill` or the end of the supervisor ends it at once.
