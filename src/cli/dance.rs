@@ -2,15 +2,16 @@
 
 use crate::changes::diff::DiffStyle;
 use crate::changes::text;
-use crate::cli::Global;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
-use crate::model::names::ModuleName;
+use crate::cli::{Global, dance_json};
+use crate::model::names::{ModuleName, NodeName};
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::{ModuleOutcome, Stream};
 use crate::ops::dance::{self, DanceError, DanceEvent, Options};
 use crate::ops::settings::settings;
 use crate::settings::table::Name;
+use crate::settings::{Origin, Settings};
 use crate::sys::interrupt::Interrupt;
 
 const EXAMPLES: &str = "\
@@ -21,6 +22,7 @@ Examples:
   disco dance --noop --server rsync://master.example.com
   disco dance --only motd        one module, and what it requires
   disco dance --diff unified     differences as in a patch
+  disco dance --noop --format json | jq -r '.changes?[]?.path'
 
 Exit status: 0 done; 1 a step or action failed; 65 a bad module; 69 the master is
 unavailable; 75 another live run is under way.";
@@ -41,7 +43,10 @@ pub struct Args {
     /// Seconds that a step may take
     #[arg(long, value_name = "SECONDS")]
     pub step_timeout: Option<String>,
-    /// How differences of content are shown
+    /// How the run is told; docs/json.md describes the JSON
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Form,
+    /// How differences of content are shown; JSON has both sides instead
     #[arg(long, value_enum, default_value = "normal")]
     pub diff: Diff,
     /// Run this module and what it requires, and no other; can be repeated
@@ -79,8 +84,27 @@ impl From<Diff> for DiffStyle {
     }
 }
 
-/// Does the dance and tells it.
-pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+/// How a run is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Form {
+    /// Lines for people, as they always were
+    #[default]
+    Classic,
+    /// One JSON object an event, for programs
+    Json,
+}
+
+/// All that a dance needs before it starts.
+pub(super) struct Prepared {
+    pub(super) settings: Settings,
+    pub(super) unknown: Vec<Origin>,
+    pub(super) interrupt: Interrupt,
+    pub(super) options: Options,
+    pub(super) codes: Codes,
+}
+
+/// Settles what the arguments and the node say.
+pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure> {
     let mut flags = global.flags();
     let said = [
         (Name::Noop, args.noop.then(|| "true".to_owned())),
@@ -90,20 +114,41 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     ];
     flags.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let (settings, unknown) = settings(&flags)?;
-    for origin in unknown {
-        terminal.say_at(Level::Warning, &format!("{origin} is no setting of disco: see `disco settings`"));
-    }
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
-    let style = args.diff.into();
-    let mode = settings.mode.value;
     let options = Options { only: args.only.iter().cloned().collect(), wait: args.wait };
     let codes = if args.detailed_exitcodes { Codes::Detailed } else { Codes::Plain };
+    Ok(Prepared { settings, unknown, interrupt, options, codes })
+}
+
+/// What there is to say of something that was set and that nobody knows.
+pub(super) fn sets_nothing(origin: &Origin) -> String {
+    format!("{origin} is no setting of disco: see `disco settings`")
+}
+
+/// What there is to say of a node for which there is nothing to do.
+pub(super) fn no_modules(node: &NodeName) -> String {
+    format!("{node} has no modules: an empty file parameters/{node}/modules/NAME on the master selects NAME")
+}
+
+/// Does the dance and tells it.
+pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    match args.format {
+        Form::Classic => classic(args, global, terminal),
+        Form::Json => dance_json::run(args, global, terminal),
+    }
+}
+
+fn classic(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let Prepared { settings, unknown, interrupt, options, codes } = prepare(args, global)?;
+    for origin in unknown {
+        terminal.say_at(Level::Warning, &sets_nothing(&origin));
+    }
+    let (style, mode) = (args.diff.into(), settings.mode.value);
     let node = &settings.node.value;
     let mut tell = |event: DanceEvent<'_>| {
         if let DanceEvent::Planned { modules: 0, .. } = event {
-            let how = format!("an empty file parameters/{node}/modules/NAME on the master selects NAME");
-            terminal.say_at(Level::Warning, &format!("{node} has no modules: {how}"));
+            terminal.say_at(Level::Warning, &no_modules(node));
         }
         show(&event, mode, style, terminal);
     };

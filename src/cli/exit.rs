@@ -35,6 +35,18 @@ pub enum Exit {
     Signal(i32),
 }
 
+impl Exit {
+    /// The exit status as a shell shows it: 128 and more for a signal.
+    pub fn number(self) -> i32 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => Kind::Failed.code().into(),
+            Exit::Status(status) => status,
+            Exit::Signal(signal) => 128 + signal,
+        }
+    }
+}
+
 /// The kind of an error, which is what its exit code says. Those above 1 are of sysexits(3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

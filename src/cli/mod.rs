@@ -1,11 +1,13 @@
 //! The command line: arguments into a call of one `ops` function, and what comes back onto a stream.
 
 pub mod dance;
+mod dance_json;
 pub mod exit;
 pub mod lint;
 pub mod module;
 pub mod param;
 pub mod report;
+pub mod report_table;
 pub mod report_text;
 pub mod runs;
 pub mod session;
@@ -97,9 +99,11 @@ Examples:
     #[command(after_help = "Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
     Shell(session::ShellArgs),
     /// Show what each step of a run has cost
-    #[command(
-        after_help = "Examples:\n  disco report\n  disco report 20261120-190451-042-1234 --format json"
-    )]
+    #[command(after_help = "\
+Examples:
+  disco report
+  disco report --sort time
+  disco report 20261120-190451-042-1234 --format json")]
     Report(report::Args),
     /// List the runs that are kept
     #[command(after_help = "Example:\n  disco runs --format json")]

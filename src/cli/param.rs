@@ -1,15 +1,18 @@
 //! `disco param`: the parameters in disco's own folder.
 
 use std::io::{self, Read as _};
+use std::path::Path;
 
 use clap::Subcommand;
+use serde_json::json;
 
 use crate::cli::exit::{Failure, Kind};
-use crate::cli::{Global, Said};
+use crate::cli::{Format, Global, Said};
 use crate::model::names::ParameterName;
 use crate::ops::params;
-use crate::ops::settings::home;
+use crate::ops::settings::{home, settings};
 use crate::params::edit::Depth;
+use crate::params::origin::{self, Origin, Traced};
 
 /// Read and change the parameters in disco's own folder.
 #[derive(Debug, clap::Args)]
@@ -64,11 +67,23 @@ Examples:
     #[command(after_help = "\
 A value of several lines is shown on one, its newlines as \\n; `disco param get` prints it as it is.
 
-Example:
-  disco param dump disco")]
+With --origin it shows what this node's steps see as of the last fetch: the node's parameters with the
+defaults of its modules under them, and this node's own settings below disco/; each line ends with
+where the value comes from: # node, # default of MODULE, or # local.
+
+Examples:
+  disco param dump disco
+  disco param dump --origin
+  disco param dump --origin --format json sshd")]
     Dump {
         /// Where to start [default: the whole tree]
         name: Option<ParameterName>,
+        /// Show the parameters of this node, and where each comes from
+        #[arg(long)]
+        origin: bool,
+        /// With --origin: how to print them
+        #[arg(long, value_enum, value_name = "FORMAT", requires = "origin")]
+        format: Option<Format>,
     },
     /// Delete a value or an empty folder
     #[command(after_help = "Example:\n  disco param delete -r users/present")]
@@ -93,7 +108,10 @@ pub fn run(args: Args, global: &Global) -> Result<Said, Failure> {
         Command::Keys { name } => {
             params::keys(&home, name.as_ref())?.into_iter().map(|key| key + "\n").collect()
         }
-        Command::Dump { name } => params::dump(&home, name.as_ref())?,
+        Command::Dump { name, origin: false, .. } => params::dump(&home, name.as_ref())?,
+        Command::Dump { name, origin: true, format } => {
+            return origins(&home, name.as_ref(), format.unwrap_or_default(), global);
+        }
         Command::Delete { recursive, name } => {
             params::delete(&home, &name, if recursive { Depth::Whole } else { Depth::Alone })?;
             String::new()
@@ -102,7 +120,39 @@ pub fn run(args: Args, global: &Global) -> Result<Said, Failure> {
     Ok(result.into())
 }
 
-fn set(home: &std::path::Path, name: &str, value: Option<String>) -> Result<(), Failure> {
+fn origins(
+    home: &Path,
+    name: Option<&ParameterName>,
+    format: Format,
+    global: &Global,
+) -> Result<Said, Failure> {
+    let node = settings(&global.flags())?.0.node.value;
+    let (traced, fetched) = params::origins(home, &node, name)?;
+    let result = match format {
+        Format::Text => origin::dump(&traced),
+        Format::Json => json(&traced),
+    };
+    let never = format!("nothing of {node} has been fetched yet; `disco dance --noop` does");
+    Ok(Said { result, warnings: if fetched { Vec::new() } else { vec![never] } })
+}
+
+/// One object: `schema`, and `parameters`, each with its `name`, `value` (null for a folder), `origin`, and for a default
+/// its `module`.
+fn json(traced: &[Traced]) -> String {
+    let parameters: Vec<_> = traced
+        .iter()
+        .map(|Traced { name, value, origin }| match origin {
+            Origin::Node => json!({"name": name, "value": value, "origin": "node"}),
+            Origin::Local => json!({"name": name, "value": value, "origin": "local"}),
+            Origin::Default(module) => {
+                json!({"name": name, "value": value, "origin": "default", "module": module})
+            }
+        })
+        .collect();
+    json!({"schema": 1, "parameters": parameters}).to_string() + "\n"
+}
+
+fn set(home: &Path, name: &str, value: Option<String>) -> Result<(), Failure> {
     if name == "-" {
         if value.is_some() {
             return Err(Failure::new(

@@ -88,7 +88,7 @@ fn write_measured(out: &mut String, measured: &Measured<'_>) {
 }
 
 /// A name with its control characters escaped, so that it cannot forge a line.
-fn one_line(name: &str) -> String {
+pub(in crate::cli) fn one_line(name: &str) -> String {
     let mut shown = String::new();
     for c in name.chars() {
         if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }

@@ -122,7 +122,7 @@ pub fn outcome(outcome: &RunOutcome) -> String {
 }
 
 /// How long the run took; `None` where it has no end, or a time that is none.
-fn seconds(record: &RunRecord) -> Option<f64> {
+pub(in crate::cli) fn seconds(record: &RunRecord) -> Option<f64> {
     let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
     let (started, ended) = (time(&record.started)?, time(record.ended.as_deref()?)?);
     Some(ended.duration_since(started).as_secs_f64())

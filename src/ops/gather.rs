@@ -18,6 +18,7 @@ use crate::model::plan::Plan;
 use crate::model::run::InternalCost;
 use crate::model::step::Cost;
 use crate::modules::{self, ModuleError};
+use crate::params::origin::{Traced, trace_merged};
 use crate::params::{self, ParamsError};
 use crate::plan::{self, PlanError};
 use crate::settings::Settings;
@@ -177,6 +178,31 @@ fn selected(folder: &Path) -> Result<BTreeSet<ModuleName>, GatherError> {
         .collect()
 }
 
+/// The parameters of the node as its next step would see them, as of the last fetch, each with where it comes from.
+/// Modules that were not fetched say nothing. `false` where nothing of the node was ever fetched.
+pub fn origins(home: &Path, node: &NodeName) -> Result<(Vec<Traced>, bool), GatherError> {
+    let cached = home.join(What::Parameters(node.clone()).folder());
+    let folder = |name: &ModuleName| home.join(What::Module(name.clone()).folder());
+    let mut modules = BTreeSet::new();
+    let mut open: Vec<ModuleName> = selected(&cached.join("modules"))?.into_iter().collect();
+    while let Some(name) = open.pop() {
+        match modules::read_requires(&folder(&name), &name) {
+            Ok(requires) if modules.insert(name) => {
+                open.extend(requires.into_iter().map(|requirement| requirement.module));
+            }
+            Ok(_) | Err(ModuleError::Missing { .. }) => {}
+            Err(error) => return Err(Box::new(error).into()),
+        }
+    }
+    let mut defaults = Vec::new();
+    for name in modules {
+        let own = params::load(&folder(&name).join("parameters"))?;
+        defaults.push((name, own));
+    }
+    let traced = trace_merged(params::load(&cached.join("parameters"))?, defaults);
+    Ok((traced, files::look_through(&cached)?.is_some()))
+}
+
 type Discovered = (Vec<Module>, BTreeMap<ModuleName, Cost>);
 
 /// Fetches the selected modules, then what they require, until nothing new appears.
@@ -241,6 +267,18 @@ mod tests {
         assert_eq!(order, ["base", "late", "web"]);
         assert_eq!(serde_json::to_string(&gathered.params).unwrap(), r#"{"x":"node","y":"default"}"#);
         assert_eq!(gathered.fetched.len(), 3);
+        fs::create_dir_all(dir.path().join("home/modules/stale/parameters")).unwrap();
+        fs::write(dir.path().join("home/modules/stale/parameters/z"), "no module of the node's any more")
+            .unwrap();
+        let (traced, fetched) = origins(&dir.path().join("home"), &NodeName::new("node").unwrap()).unwrap();
+        assert_eq!(
+            crate::params::origin::dump(&traced),
+            "x = node  # node\ny = default  # default of base\n",
+            "the parameters that the run has"
+        );
+        assert!(fetched);
+        let stranger = origins(&dir.path().join("home"), &NodeName::new("stranger").unwrap()).unwrap();
+        assert_eq!(stranger, (Vec::new(), false));
         assert_eq!(
             gathered.internal.iter().map(|i| i.part.as_str()).collect::<Vec<_>>(),
             ["fetch_params", "plan"]

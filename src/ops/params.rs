@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::names::ParameterName;
+use crate::model::names::{NodeName, ParameterName};
 use crate::model::params::{Param, Params};
+use crate::ops::gather::{self, GatherError};
 use crate::params::edit::Depth;
+use crate::params::origin::{Origin, Traced, trace};
 use crate::params::{self, Assignment, ParamsError};
 
 fn tree(home: &Path) -> PathBuf {
@@ -51,6 +53,28 @@ pub fn dump(home: &Path, name: Option<&ParameterName>) -> Result<String, ParamsE
     Ok(lines.split_inclusive('\n').skip(above).collect())
 }
 
+/// What this node itself says below `disco/`, then the node's parameters with the modules' defaults under them, each with
+/// where it comes from; or what is at that name and below. `false` where nothing of the node was ever fetched.
+pub fn origins(
+    home: &Path,
+    node: &NodeName,
+    name: Option<&ParameterName>,
+) -> Result<(Vec<Traced>, bool), GatherError> {
+    let mut own = params::load(&tree(home))?;
+    own.0.retain(|name, _| name == "disco");
+    let mut all = trace(&own, &Origin::Local);
+    let (traced, fetched) = gather::origins(home, node)?;
+    all.extend(traced);
+    if let Some(wanted) = name {
+        let below = format!("{wanted}/");
+        all.retain(|traced| traced.name == wanted.as_str() || traced.name.starts_with(&below));
+        if all.is_empty() {
+            return Err(ParamsError::Absent(wanted.clone()).into());
+        }
+    }
+    Ok((all, fetched))
+}
+
 /// Deletes a parameter.
 pub fn delete(home: &Path, name: &ParameterName, depth: Depth) -> Result<(), ParamsError> {
     params::delete(&tree(home), name, depth)
@@ -63,7 +87,7 @@ mod tests {
     #[test]
     fn lines_are_set_all_or_none() {
         let home = tempfile::tempdir().unwrap();
-        let name = |name| ParameterName::new(name).unwrap();
+        let name = |name: &str| ParameterName::new(name).unwrap();
         assert!(set_all(home.path(), "a/x=1\nbad").is_err());
         assert!(matches!(get(home.path(), &name("a/x")), Err(ParamsError::Absent(_))), "nothing was set");
         assert_eq!(set_all(home.path(), "a/b/x=1\na/b/y={}\nb=2\n").unwrap(), 3);
@@ -72,6 +96,25 @@ mod tests {
         assert_eq!(dump(home.path(), Some(&name("a/b"))).unwrap(), "a/b = {}\na/b/x = 1\na/b/y = {}\n");
         assert_eq!(dump(home.path(), Some(&name("b"))).unwrap(), "b = 2\n");
         assert_eq!(keys(home.path(), None).unwrap(), ["a", "b"]);
+        let node = NodeName::new("node").unwrap();
+        set_all(home.path(), "disco/x=1\nnode/parameters/a/y=n\nnode/modules/m=").unwrap();
+        set_all(home.path(), "other/parameters/z=3").unwrap();
+        let default = home.path().join("modules/m/parameters");
+        std::fs::create_dir_all(&default).unwrap();
+        std::fs::write(default.join("d"), "m").unwrap();
+        let origins = |of: Option<&str>| {
+            let of = of.map(name);
+            origins(home.path(), &node, of.as_ref()).map(|(traced, _)| params::origin::dump(&traced))
+        };
+        assert_eq!(
+            origins(None).unwrap(),
+            "disco = {}  # local\ndisco/x = 1  # local\na = {}  # node\na/y = n  # node\nd = m  # default of m\n"
+        );
+        assert_eq!(origins(Some("a/y")).unwrap(), "a/y = n  # node\n");
+        assert!(matches!(origins(Some("b")), Err(GatherError::Params(ParamsError::Absent(_)))));
+        for whole in ["disco", "node", "other"] {
+            delete(home.path(), &name(whole), Depth::Whole).unwrap();
+        }
         delete(home.path(), &name("a"), Depth::Whole).unwrap();
         assert_eq!(dump(home.path(), None).unwrap(), "b = 2\n");
     }

@@ -6,6 +6,7 @@
 pub mod assignments;
 pub mod edit;
 pub mod load;
+pub mod origin;
 
 use thiserror::Error;
 

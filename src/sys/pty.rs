@@ -15,6 +15,12 @@ pub fn is_terminal() -> bool {
     isatty(io::stdin()) && isatty(io::stdout())
 }
 
+/// How many columns standard output has; none where it is no terminal. A terminal that does not know has 80.
+pub fn columns() -> Option<usize> {
+    let size = tcgetwinsize(io::stdout()).ok()?;
+    Some(if size.ws_col == 0 { 80 } else { size.ws_col.into() })
+}
+
 /// An open terminal pair. Dropping it gives the user's terminal its settings back.
 #[derive(Debug)]
 pub struct OwnTerminal {

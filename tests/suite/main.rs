@@ -8,6 +8,7 @@ mod failures;
 mod fetch;
 mod first_use;
 mod floors;
+mod json;
 mod lint;
 mod merge;
 mod params;

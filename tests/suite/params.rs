@@ -86,6 +86,34 @@ fn names_that_would_leave_the_tree_are_refused() {
 }
 
 #[test]
+fn a_dump_with_origins_shows_what_steps_see() {
+    let Some(world) = World::new() else { return };
+    world
+        .module("web")
+        .parameter("web/port", "80")
+        .parameter("web/name", "default")
+        .script("1", "cd /var/disco/parameters/$DISCO_NODE/parameters && grep -r . web | sort");
+    world.parameter("web/name", "node");
+    world.master();
+    world.disco(&["param", "dump", "--origin", "disco/server/uri"]).succeeds().stderr_has("been fetched");
+    world.disco(&["dance", "--noop"]).succeeds().stdout_has("web/name:node\nweb/port:80\n");
+    world.disco(&["param", "dump", "--origin"]).succeeds().stderr_is("").stdout_is(
+        "disco = {}  # local
+disco/server = {}  # local
+disco/server/uri = rsync://127.0.0.1  # local
+web = {}  # node
+web/name = node  # node
+web/port = 80  # default of web
+",
+    );
+    world.disco(&["param", "dump", "--origin", "web/port", "--format", "json"]).succeeds().stdout_is(concat!(
+        r#"{"parameters":[{"module":"web","name":"web/port","origin":"default","value":"80"}],"schema":1}"#,
+        "\n"
+    ));
+    world.disco(&["param", "dump", "--origin", "web/none"]).exits(1).stderr_has("web/none");
+}
+
+#[test]
 fn settings_say_where_each_value_came_from() {
     let Some(world) = node() else { return };
     let out =

@@ -86,3 +86,22 @@ fn a_failed_step_shows_its_exit_status_and_its_run_is_kept() {
     let report = world.disco(&["report"]).succeeds().stdout.clone();
     assert_eq!(figure(&report, "10-fails.sh", "exit"), 7.0, "{report}");
 }
+
+#[test]
+fn a_terminal_gets_a_table_and_a_pipe_the_seeds_text() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10-long.sh", "sleep 0.3").script("20-fails.sh", "exit 7");
+    world.master();
+    world.disco(&["dance"]).exits(1);
+    let classic = world.disco(&["report"]).succeeds().stdout.clone();
+    assert!(classic.starts_with("report: _internal: "), "{classic}");
+    world.disco(&["report", "--format", "classic"]).succeeds().stdout_is(&classic);
+    world.disco(&["report", "--format", "classic", "--sort", "time"]).exits(64).stderr_has("--sort");
+    let terminal = "stty cols 80; disco report";
+    let table = world.run(&["script", "-qec", terminal, "/dev/null"]);
+    table.succeeds().stdout_has("MODULE").stdout_has("exit status 7").stdout_lacks("report:");
+    assert!(table.stdout.lines().all(|line| line.trim_end().chars().count() <= 80), "{table}");
+    let sorted = world.disco(&["report", "--sort", "time"]);
+    let rows: Vec<&str> = sorted.succeeds().stdout.lines().filter(|line| line.starts_with("m ")).collect();
+    assert!(rows[0].contains("10-long.sh"), "{rows:#?}");
+}

@@ -1,0 +1,299 @@
+//! `disco dance --format json`: every event of a run as one line of JSON, for other programs. docs/json.md is its manual.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::cli::Global;
+use crate::cli::dance::{self, Args, Prepared};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::{Level, Terminal};
+use crate::model::action::Action;
+use crate::model::change::ChangeSet;
+use crate::model::names::{ModuleName, RunId};
+use crate::model::path::RootedPath;
+use crate::model::run::{Mode, RunOutcome};
+use crate::model::step::{Outcome, Stream};
+use crate::ops::dance::{DanceError, DanceEvent};
+
+/// The version of the lines' form.
+const SCHEMA: u32 = 1;
+
+/// A line: its schema, its event, and the event's fields in the order of their declaration.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    event: Event<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Event<'a> {
+    Warning { message: String },
+    Waiting { holder: &'a str },
+    Swept { path: Shown<'a> },
+    Fetching { from: &'a str },
+    Planned { run: &'a RunId, modules: usize },
+    Processing { module: &'a ModuleName, at: usize },
+    Line { module: &'a ModuleName, step: &'a str, stream: Stream, text: &'a str },
+    Asked(Asked<'a>),
+    StepFailed { module: &'a ModuleName, step: &'a str, outcome: &'a Outcome },
+    Skipped { module: &'a ModuleName, because: &'a ModuleName },
+    Changed { module: &'a ModuleName, changes: &'a ChangeSet },
+    Merged { changes: usize },
+    NotMerged { path: &'a RootedPath, why: &'a str },
+    Executed { action: Asked<'a>, outcome: &'a Outcome, output: &'a str },
+    Error { message: &'a str, hint: Option<&'a str> },
+    Summary(Summary<'a>),
+}
+
+#[derive(Debug, Serialize)]
+struct Asked<'a> {
+    seq: u32,
+    module: &'a ModuleName,
+    step: &'a str,
+    program: Shown<'a>,
+    argv: &'a [String],
+    cwd: Shown<'a>,
+}
+
+/// A path of the host: text, or `{"hex": …}` where its bytes are not UTF-8, as a [`RootedPath`] has it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Text(&'a str),
+    Bytes { hex: String },
+}
+
+impl<'a> From<&'a Path> for Shown<'a> {
+    fn from(path: &'a Path) -> Shown<'a> {
+        match path.to_str() {
+            Some(text) => Shown::Text(text),
+            None => Shown::Bytes {
+                hex: path.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a Action> for Asked<'a> {
+    fn from(action: &'a Action) -> Asked<'a> {
+        let Action { seq, module, step, program, argv, cwd } = action;
+        let (program, cwd) = (program.as_path().into(), cwd.as_path().into());
+        Asked { seq: *seq, module, step, program, argv, cwd }
+    }
+}
+
+/// The last line.
+#[derive(Debug, Serialize)]
+struct Summary<'a> {
+    run: Option<&'a RunId>,
+    mode: Option<Mode>,
+    outcome: &'static str,
+    reason: Option<&'a str>,
+    modules_done: usize,
+    modules_failed: usize,
+    modules_skipped: usize,
+    changes: Option<usize>,
+    actions: usize,
+    exit: i32,
+}
+
+/// Does the dance, and tells it line by line; what is an error is on standard error too.
+pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let mut teller = Teller { terminal, run: None, mode: None, done: 0, failed: 0, skipped: 0, asked: 0 };
+    let Prepared { settings, unknown, interrupt, options, codes } = match dance::prepare(args, global) {
+        Ok(prepared) => prepared,
+        Err(failure) => return Err(teller.not_done(None, failure)),
+    };
+    teller.mode = Some(settings.mode.value);
+    for origin in unknown {
+        teller.put(Event::Warning { message: dance::sets_nothing(&origin) });
+    }
+    let mut tell = |event: DanceEvent<'_>| {
+        if let DanceEvent::Planned { modules: 0, .. } = event {
+            teller.put(Event::Warning { message: dance::no_modules(&settings.node.value) });
+        }
+        teller.tell(&event);
+    };
+    let exit = match crate::ops::dance::dance(&settings, &options, &interrupt, &mut tell) {
+        Ok(record) => {
+            let exit = dance::exit_of(&record, codes);
+            teller.run = Some(record.run);
+            teller.end(&record.outcome, Some(record.changes), exit.number());
+            exit
+        }
+        Err(error @ DanceError::Interrupted(signal)) => {
+            let (exit, message) = (Exit::Signal(signal), error.to_string());
+            teller.terminal.say_at(Level::Error, &message);
+            teller.put(Event::Error { message: &message, hint: None });
+            teller.end(&RunOutcome::Interrupted { signal }, None, exit.number());
+            exit
+        }
+        Err(error) => {
+            let merge = matches!(error, DanceError::Merge(_));
+            let failure = Failure::from(error);
+            let reason = failure.message.clone();
+            let outcome = merge.then_some(RunOutcome::MergeFailed { reason });
+            return Err(teller.not_done(outcome, failure));
+        }
+    };
+    Ok(exit)
+}
+
+/// Writes lines, and counts for the last one.
+struct Teller<'a> {
+    terminal: &'a mut Terminal,
+    run: Option<RunId>,
+    mode: Option<Mode>,
+    done: usize,
+    failed: usize,
+    skipped: usize,
+    asked: usize,
+}
+
+impl Teller<'_> {
+    fn put(&mut self, event: Event<'_>) {
+        match line(event) {
+            Ok(line) => self.terminal.result(&line),
+            // Strings, numbers and names are always JSON.
+            Err(error) => self.terminal.say_at(Level::Error, &format!("cannot show an event: {error}")),
+        }
+    }
+
+    fn tell(&mut self, event: &DanceEvent<'_>) {
+        match event {
+            DanceEvent::Planned { run, modules: _ } => self.run = Some((*run).clone()),
+            DanceEvent::Asked { .. } => self.asked += 1,
+            DanceEvent::StepFailed { module, step, outcome } => {
+                self.failed += 1;
+                self.terminal.say_at(Level::Error, &format!("{module}: {step}: {outcome}"));
+            }
+            DanceEvent::Skipped { .. } => self.skipped += 1,
+            DanceEvent::Changed { .. } => self.done += 1,
+            DanceEvent::Executed { action, outcome, .. } if !outcome.is_done() => {
+                self.terminal.say_at(Level::Error, &format!("Executed : {} : {outcome}", action.command()));
+            }
+            DanceEvent::Waiting { .. }
+            | DanceEvent::Swept { .. }
+            | DanceEvent::Fetching { .. }
+            | DanceEvent::Processing { .. }
+            | DanceEvent::Line { .. }
+            | DanceEvent::Merged { .. }
+            | DanceEvent::NotMerged { .. }
+            | DanceEvent::Executed { .. } => {}
+        }
+        self.put(told(event));
+    }
+
+    /// The last lines of a run that could not be done; the failure is for standard error and the exit code.
+    fn not_done(&mut self, outcome: Option<RunOutcome>, failure: Failure) -> Failure {
+        self.put(Event::Error { message: &failure.message, hint: failure.hint.as_deref() });
+        let outcome = outcome.unwrap_or_else(|| match self.done + self.failed + self.skipped {
+            0 => RunOutcome::NotStarted { reason: failure.message.clone() },
+            _ => RunOutcome::Failed,
+        });
+        self.end(&outcome, None, failure.kind.code().into());
+        failure
+    }
+
+    fn end(&mut self, outcome: &RunOutcome, changes: Option<usize>, exit: i32) {
+        let run = self.run.clone();
+        let (outcome, reason) = match outcome {
+            RunOutcome::Unfinished => ("unfinished", None),
+            RunOutcome::NotStarted { reason } => ("not-started", Some(reason.as_str())),
+            RunOutcome::Shown => ("shown", None),
+            RunOutcome::Merged => ("merged", None),
+            RunOutcome::Failed => ("failed", None),
+            RunOutcome::ActionFailed => ("action-failed", None),
+            RunOutcome::MergeFailed { reason } => ("merge-failed", Some(reason.as_str())),
+            RunOutcome::Interrupted { signal: _ } => ("interrupted", None),
+        };
+        let summary = Summary {
+            run: run.as_ref(),
+            mode: self.mode,
+            outcome,
+            reason,
+            // The changes of a module that failed are told too.
+            modules_done: self.done.saturating_sub(self.failed),
+            modules_failed: self.failed,
+            modules_skipped: self.skipped,
+            changes,
+            actions: self.asked,
+            exit,
+        };
+        self.put(Event::Summary(summary));
+    }
+}
+
+fn line(event: Event<'_>) -> serde_json::Result<String> {
+    serde_json::to_string(&Line { schema: SCHEMA, event })
+}
+
+fn told<'a>(event: &DanceEvent<'a>) -> Event<'a> {
+    match *event {
+        DanceEvent::Waiting { holder } => Event::Waiting { holder },
+        DanceEvent::Swept { path } => Event::Swept { path: path.into() },
+        DanceEvent::Fetching { from } => Event::Fetching { from },
+        DanceEvent::Planned { run, modules } => Event::Planned { run, modules },
+        DanceEvent::Processing { module, at } => Event::Processing { module, at },
+        DanceEvent::Line { module, step, stream, text } => Event::Line { module, step, stream, text },
+        DanceEvent::Asked { action } => Event::Asked(action.into()),
+        DanceEvent::StepFailed { module, step, outcome } => Event::StepFailed { module, step, outcome },
+        DanceEvent::Skipped { module, because } => Event::Skipped { module, because },
+        DanceEvent::Changed { module, changes } => Event::Changed { module, changes },
+        DanceEvent::Merged { changes } => Event::Merged { changes },
+        DanceEvent::NotMerged { path, why } => Event::NotMerged { path, why },
+        DanceEvent::Executed { action, outcome, output } => {
+            Event::Executed { action: action.into(), outcome, output }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn fields_have_an_order_and_any_path_is_shown() {
+        let module = ModuleName::new("m").unwrap();
+        let failed = Outcome::Exited { status: 7 };
+        let action = Action {
+            seq: 0,
+            module: module.clone(),
+            step: "1.sh".into(),
+            program: "/sbin/x".into(),
+            argv: vec!["x".into(), "a b".into()],
+            cwd: Path::new(OsStr::from_bytes(b"/\xff")).into(),
+        };
+        let socket = RootedPath::new(OsStr::from_bytes(b"/run/\xfe")).unwrap();
+        for (event, expected) in [
+            (
+                DanceEvent::Line { module: &module, step: "1.sh", stream: Stream::Stderr, text: "a\"b" },
+                r#"{"schema":1,"event":"line","module":"m","step":"1.sh","stream":"stderr","text":"a\"b"}"#,
+            ),
+            (
+                DanceEvent::StepFailed { module: &module, step: "1.sh", outcome: &failed },
+                r#"{"schema":1,"event":"step-failed","module":"m","step":"1.sh","outcome":{"outcome":"exited","status":7}}"#,
+            ),
+            (
+                DanceEvent::Asked { action: &action },
+                r#"{"schema":1,"event":"asked","seq":0,"module":"m","step":"1.sh","program":"/sbin/x","argv":["x","a b"],"cwd":{"hex":"2fff"}}"#,
+            ),
+            (
+                DanceEvent::NotMerged { path: &socket, why: "w" },
+                r#"{"schema":1,"event":"not-merged","path":{"hex":"2f72756e2ffe"},"why":"w"}"#,
+            ),
+            (
+                DanceEvent::Changed { module: &module, changes: &ChangeSet::default() },
+                r#"{"schema":1,"event":"changed","module":"m","changes":[]}"#,
+            ),
+        ] {
+            assert_eq!(line(told(&event)).unwrap(), expected);
+        }
+    }
+}
