@@ -25,9 +25,10 @@ pub fn terminal_type() -> Option<String> {
     std::env::var("TERM").ok()
 }
 
-/// The folder that this process is in; `/` where that is gone.
+/// The folder that this process is in; `/` where that is gone, or where its name is no text: it goes into records.
 pub fn current_folder() -> PathBuf {
-    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
+    let folder = std::env::current_dir().ok().filter(|folder| folder.to_str().is_some());
+    folder.unwrap_or_else(|| PathBuf::from("/"))
 }
 
 /// Becomes a program with that environment, in that folder; returns only when it cannot.

@@ -158,3 +158,15 @@ fn a_run_under_way_keeps_its_record() {
         .clone();
     assert!(logs.contains("\"signal\": 15") && logs.contains("out said"), "{logs}");
 }
+
+#[test]
+fn a_command_may_be_asked_for_from_a_folder_whose_name_is_no_text() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script(
+        "10.sh",
+        "mkdir $'/tmp/a\\xff'; cd $'/tmp/a\\xff'; service x stop; cd /; rmdir $'/tmp/a\\xff'",
+    );
+    world.master();
+    world.disco(&["dance", "--noop"]).succeeds().stdout_has("warning: Would execute : service x stop\n");
+    world.disco(&["report"]).succeeds().stdout_has("report: m: exec");
+}
