@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -94,6 +94,22 @@ impl Lock {
         };
         write(&mut file).map_err(failed)?;
         Ok(Lock { file })
+    }
+
+    /// Takes the lock if its file is there and nobody holds it, and makes no file; `None` where not.
+    pub fn take_if_left(path: &Path) -> Result<Option<Lock>, LockError> {
+        let failed = |source: io::Error| LockError::Io { path: path.to_owned(), source };
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(failed)?,
+        };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            // Its holder may have removed it, and ended, since we opened it.
+            Ok(()) if file.metadata().map_err(failed)?.nlink() == 0 => Ok(None),
+            Ok(()) => Ok(Some(Lock { file })),
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(None),
+            Err(errno) => Err(failed(errno.into())),
+        }
     }
 
     /// Gives it up; only dropping it would do too, this says so.

@@ -1,7 +1,6 @@
 //! Namespaces, capabilities and limits of this process.
 
 use std::io;
-use std::path::Path;
 
 use caps::{CapSet, Capability};
 use nix::sched::{CloneFlags, unshare};
@@ -110,10 +109,4 @@ pub fn hide() -> Result<(), WallError> {
 pub fn die_with_parent() -> Result<(), WallError> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
         .map_err(|errno| WallError::new("bind this process to its parent", errno))
-}
-
-/// Whether this process is in another namespace of that kind (`mnt`, `pid`, …) than `pid`.
-pub fn differs_from(pid: i32, kind: &str) -> io::Result<bool> {
-    let of = |who: &str| std::fs::read_link(Path::new("/proc").join(who).join("ns").join(kind));
-    Ok(of("self")? != of(&pid.to_string())?)
 }

@@ -35,23 +35,25 @@ impl ScratchFolder {
         &self.path
     }
 
-    /// Removes it; what cannot be removed is an error that names it.
+    /// Removes it; what cannot be removed is an error that names it. It stays locked until it is gone, so that no sweep
+    /// meets it half removed.
     pub fn remove(mut self) -> Result<(), LockError> {
-        self.lock = None;
+        let _lock = self.lock.take();
         remove(&self.path)
     }
 }
 
 impl Drop for ScratchFolder {
     fn drop(&mut self) {
-        if self.lock.take().is_some() {
+        if let Some(_lock) = self.lock.take() {
             // The next run sweeps what cannot be removed now.
             let _ = remove(&self.path);
         }
     }
 }
 
-/// Removes what runs that were killed have left in `storage`; returns what was removed.
+/// Removes what runs that were killed have left in `storage`; returns what was removed. Only a folder with the name of a
+/// run and a lock that nobody holds is such: whatever else somebody keeps there is none of our business.
 pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
     let failed = |source| LockError::Io { path: storage.to_owned(), source };
     let entries = match fs::read_dir(storage) {
@@ -60,28 +62,32 @@ pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
     };
     let mut removed = Vec::new();
     for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."))
-            || !path.join("lock").exists()
-        {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_name().to_str().is_some_and(is_stamped) {
             continue;
         }
-        match Lock::take(&path.join("lock"), "sweep", None, &mut |_| {}) {
-            Ok(_lock) => {
-                remove(&path)?;
-                removed.push(path);
-            }
-            Err(LockError::Busy { .. }) => {}
-            Err(error) => return Err(error),
+        let path = entry.path();
+        if let Some(_lock) = Lock::take_if_left(&path.join("lock"))? {
+            remove(&path)?;
+            removed.push(path);
         }
     }
     Ok(removed)
 }
 
-/// Removes a tree; folders in it that a step has made unreadable even for us included.
+/// Whether a name is one that runs get: a stamp of [`crate::sys::clock::stamp`] and the number of a process.
+fn is_stamped(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.iter().all(|part| digits(part))
+        && matches!(parts[..], [day, time, millis, _] if (day.len(), time.len(), millis.len()) == (8, 6, 3))
+}
+
+/// Removes a tree, if it is still there; folders in it that a step has made unreadable even for us included.
 fn remove(path: &Path) -> Result<(), LockError> {
     let failed = |source| LockError::Io { path: path.to_owned(), source };
     match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             for folder in walkdir::WalkDir::new(path).into_iter().flatten().filter(|e| e.file_type().is_dir())
             {
@@ -98,16 +104,53 @@ mod tests {
     use super::*;
 
     #[test]
-    fn left_overs_are_swept_and_the_living_are_not() {
+    fn left_overs_are_swept_and_the_living_and_what_is_not_ours_are_not() {
         let dir = tempfile::tempdir().unwrap();
-        let living = ScratchFolder::create(dir.path(), "living").unwrap();
-        fs::create_dir_all(dir.path().join("dead/layer/upper")).unwrap();
-        fs::write(dir.path().join("dead/lock"), "pid 1").unwrap();
-        fs::create_dir(dir.path().join("not-ours")).unwrap();
-        assert_eq!(sweep(dir.path()).unwrap(), [dir.path().join("dead")]);
-        assert!(living.path().join("lock").exists() && dir.path().join("not-ours").exists());
+        let living = ScratchFolder::create(dir.path(), "20260101-000000-000-1").unwrap();
+        let dead = dir.path().join("20260101-000000-000-2");
+        let not_ours = ["dpkg", "20260101", "20260101-000000-000-x"].map(|name| dir.path().join(name));
+        for folder in not_ours.iter().chain([&dead]) {
+            fs::create_dir_all(folder.join("layer/upper")).unwrap();
+            fs::write(folder.join("lock"), "pid 1").unwrap();
+        }
+        assert_eq!(sweep(dir.path()).unwrap(), [dead]);
+        assert!(living.path().join("lock").exists());
+        for folder in not_ours {
+            assert!(folder.join("layer/upper").exists(), "{}", folder.display());
+        }
         let path = living.path().to_owned();
         living.remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn runs_that_end_do_not_disturb_a_sweep_nor_it_them() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for runner in 0..2 {
+                let storage = dir.path();
+                scope.spawn(move || {
+                    for at in 0..100 {
+                        let folder =
+                            ScratchFolder::create(storage, &format!("20260101-000000-{at:03}-{runner}"))
+                                .unwrap();
+                        for file in 0..40 {
+                            fs::write(folder.path().join(file.to_string()), "").unwrap();
+                        }
+                        folder.remove().unwrap();
+                    }
+                });
+                scope.spawn(move || {
+                    for _ in 0..2000 {
+                        assert_eq!(
+                            sweep(storage).unwrap(),
+                            [""; 0].map(PathBuf::from),
+                            "a living one was swept"
+                        );
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }
