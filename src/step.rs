@@ -1,6 +1,7 @@
-//! One step of a module, run in the sandbox, and its record.
+//! Steps of a module, run in the sandbox, and their records.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -10,16 +11,14 @@ use thiserror::Error;
 
 use crate::model::action::Action;
 use crate::model::names::{ModuleName, NodeName};
-use crate::model::step::{Outcome, StepKind, StepRecord, Stream, TemplateEngine};
+use crate::model::step::{StepKind, StepRecord, Stream, TemplateEngine};
 use crate::model::truth::Truth;
-use crate::render::{self, RenderError};
-use crate::sandbox::protocol::{Command, Task};
+use crate::sandbox::protocol::{Command, MOST_TEMPLATES, Task, TaskEnd, Template};
 use crate::sandbox::shims::Question;
 use crate::sandbox::{Event, Sandbox, SandboxError, TaskRun};
 use crate::sys::execute;
 use crate::sys::files::{self, FileError};
 use crate::sys::interrupt::Interrupt;
-use crate::sys::line_log::LineLog;
 use crate::sys::spool;
 
 /// A step that could not be run or recorded. (A step that fails is a record, not this.)
@@ -45,8 +44,8 @@ pub struct Context<'a> {
     pub home: &'a Path,
     /// The folder of the host that steps see as their home's content.
     pub view: &'a Path,
-    /// Values for tera templates.
-    pub values: &'a render::Context,
+    /// Values for tera templates: a `render::Context` as JSON.
+    pub values: &'a File,
     /// How long a step may take.
     pub limit: Duration,
     /// How true a step's report is at best: less than exact where the network is the host's.
@@ -69,35 +68,83 @@ pub enum StepEvent<'a> {
     Asked(&'a Action),
 }
 
-/// Runs one step of `module`; `seq` counts the run's actions, `log` takes what the step prints.
+/// Cuts steps into those that one call of [`run`] takes: each alone, but templates of tera in a row together, because a
+/// task of its own costs ten times what such a template does.
+pub fn batches(steps: &[StepKind]) -> impl Iterator<Item = &[StepKind]> {
+    steps.chunk_by(|a, b| is_tera(a) && is_tera(b)).flat_map(|batch| batch.chunks(MOST_TEMPLATES))
+}
+
+fn is_tera(step: &StepKind) -> bool {
+    matches!(step, StepKind::Template { engine: TemplateEngine::Tera, .. })
+}
+
+/// Runs a batch of steps of `module` up to the first that fails, and returns the records of those that were begun. `seq`
+/// counts the run's actions; an event comes with its step's place in the batch.
 pub fn run(
     sandbox: &mut Sandbox,
     context: &Context<'_>,
     module: &ModuleName,
-    step: &StepKind,
+    batch: &[StepKind],
     seq: &mut u32,
-    log: &mut LineLog,
-    on_event: &mut dyn FnMut(StepEvent<'_>),
-) -> Result<StepRecord, StepError> {
+    on_event: &mut dyn FnMut(usize, StepEvent<'_>),
+) -> Result<Vec<StepRecord>, StepError> {
+    let (Some(step), false) = (batch.first(), batch.iter().any(is_tera)) else {
+        return render_all(sandbox, context, module, batch, on_event);
+    };
     let mut actions = Vec::new();
-    let mut log_error = None;
     let mut listen = |event: Event<'_>| match event {
-        Event::Line { stream, text } => {
-            log_error = log.line(stream, text).err().or(log_error.take());
-            on_event(StepEvent::Line { stream, text });
-        }
+        Event::Line { stream, text } => on_event(0, StepEvent::Line { stream, text }),
         Event::Asked(question) => {
             let action = action(question, seq, module, step);
-            on_event(StepEvent::Asked(&action));
+            on_event(0, StepEvent::Asked(&action));
             actions.push(action);
         }
     };
-    let run = perform(sandbox, context, module, step, &mut listen)?;
-    if let Some(error) = log_error {
-        return Err(error.into());
+    let (task, spool) = task(context, module, step)?;
+    let files: Vec<&File> = spool.iter().collect();
+    let run = sandbox.run(task, &files, context.limit, context.interrupt, &mut listen)?;
+    Ok(vec![record(context, step, run, actions)])
+}
+
+/// Makes the files of a batch of templates of tera. What is printed there is why the last one failed.
+fn render_all(
+    sandbox: &mut Sandbox,
+    context: &Context<'_>,
+    module: &ModuleName,
+    batch: &[StepKind],
+    on_event: &mut dyn FnMut(usize, StepEvent<'_>),
+) -> Result<Vec<StepRecord>, StepError> {
+    let templates = batch.iter().filter_map(|step| match step {
+        StepKind::Template { template, target, .. } => {
+            Some(Template { template: template.clone(), target: target.absolute() })
+        }
+        StepKind::Files | StepKind::Script { .. } => None,
+    });
+    let folder = context.home.join("modules").join(module.as_str()).join("templates");
+    let task = Task::Render { module: module.clone(), folder, templates: templates.collect() };
+    let mut printed = Vec::new();
+    let mut listen = |event: Event<'_>| {
+        // No shim is called here.
+        if let Event::Line { stream, text } = event {
+            printed.push((stream, text.to_owned()));
+        }
+    };
+    let mut ends = spool::in_memory().map_err(StepError::Spool)?;
+    let run = sandbox.run(task, &[context.values, &ends], context.limit, context.interrupt, &mut listen)?;
+    let mut ends: Vec<TaskEnd> = spool::json_lines(&mut ends).map_err(StepError::Spool)?;
+    if !run.outcome.is_done() && ends.last().is_none_or(|end| end.outcome.is_done()) {
+        // What ended the task came from outside of the templates: the one under way has failed by it, or the last.
+        ends.truncate(batch.len().saturating_sub(1));
+        ends.push(TaskEnd { outcome: run.outcome, cost: run.cost });
     }
-    let output = log.written().map(str::to_owned);
-    Ok(StepRecord { output, ..record(context, step, run, actions) })
+    for (stream, text) in &printed {
+        on_event(ends.len().saturating_sub(1), StepEvent::Line { stream: *stream, text });
+    }
+    let records = batch.iter().zip(ends).map(|(step, end)| {
+        let run = TaskRun { outcome: end.outcome, cost: end.cost, shimmed: run.shimmed };
+        record(context, step, run, Vec::new())
+    });
+    Ok(records.collect())
 }
 
 /// Runs a command for somebody who attends to it, on their streams (standard input, output, error), as a step of a
@@ -143,13 +190,12 @@ fn record(context: &Context<'_>, step: &StepKind, run: TaskRun, actions: Vec<Act
     StepRecord { step: step.clone(), outcome: run.outcome, cost: run.cost, truth, output: None, actions }
 }
 
-fn perform(
-    sandbox: &mut Sandbox,
+/// The task of a step that is no template of tera, with its third descriptor.
+fn task(
     context: &Context<'_>,
     module: &ModuleName,
     step: &StepKind,
-    listen: &mut dyn FnMut(Event<'_>),
-) -> Result<TaskRun, StepError> {
+) -> Result<(Task, Option<File>), StepError> {
     let inside = context.home.join("modules").join(module.as_str());
     let outside = context.view.join("modules").join(module.as_str());
     let command = |folder: &str, name: &str| Command {
@@ -157,38 +203,16 @@ fn perform(
         environment: environment(context, module, &inside),
         directory: PathBuf::from("/"),
     };
-    let (task, spool) = match step {
+    Ok(match step {
         StepKind::Files => (Task::Lay { source: inside.join("files") }, None),
         StepKind::Script { script } => (Task::Execute(command("scripts", script)), None),
-        StepKind::Template { template, target, engine: TemplateEngine::Bash } => {
+        StepKind::Template { template, target, .. } => {
             let mode = files::mode(&outside.join("templates").join(template))?;
             let spool = spool::on_disk(context.view).map_err(StepError::Spool)?;
-            (
-                Task::Fill { command: command("templates", template), target: target.absolute(), mode },
-                Some(spool),
-            )
+            let command = command("templates", template);
+            (Task::Fill { command, target: target.absolute(), mode }, Some(spool))
         }
-        StepKind::Template { template, target, engine: TemplateEngine::Tera } => {
-            let path = outside.join("templates").join(template);
-            let text = match render::render(module, template, &files::read_to_string(&path)?, context.values)
-            {
-                Ok(text) => text,
-                Err(error) => return Ok(unrendered(&error, listen)),
-            };
-            let spool = spool::of_text(&text).map_err(StepError::Spool)?;
-            (Task::Write { target: target.absolute(), mode: files::mode(&path)? }, Some(spool))
-        }
-    };
-    Ok(sandbox.run(task, spool.as_ref(), context.limit, context.interrupt, listen)?)
-}
-
-/// A template that does not render fails its step; the message is what the step printed.
-fn unrendered(error: &RenderError, listen: &mut dyn FnMut(Event<'_>)) -> TaskRun {
-    for line in error.to_string().lines() {
-        listen(Event::Line { stream: Stream::Stderr, text: line });
-    }
-    let reason = "the template does not render".to_owned();
-    TaskRun { outcome: Outcome::Failed { reason }, cost: Default::default(), shimmed: false }
+    })
 }
 
 /// What a script or bash template finds in its environment; the same in NOOP and live runs.

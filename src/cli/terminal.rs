@@ -78,15 +78,22 @@ impl Terminal {
     /// A line of the result.
     pub fn result(&mut self, text: &str) {
         let text = paint(&visible(text, self.out_is_terminal), self.color_out);
-        if let Err(error) = put(&mut io::stdout().lock(), &text) {
-            self.broken.get_or_insert(error);
+        self.put_out(&text);
+    }
+
+    /// The lines of the result, in one go: there may be very many.
+    pub fn results(&mut self, text: &str) {
+        let lines = text.split_terminator('\n');
+        let painted: Vec<_> =
+            lines.map(|line| paint(&visible(line, self.out_is_terminal), self.color_out)).collect();
+        if !painted.is_empty() {
+            self.put_out(&painted.join("\n"));
         }
     }
 
-    /// The lines of the result.
-    pub fn results(&mut self, text: &str) {
-        for line in text.split_terminator('\n') {
-            self.result(line);
+    fn put_out(&mut self, text: &str) {
+        if let Err(error) = put(&mut io::stdout().lock(), text) {
+            self.broken.get_or_insert(error);
         }
     }
 

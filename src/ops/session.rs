@@ -10,16 +10,16 @@ use crate::model::run::{ActionRecord, Mode, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::{self, DanceError, DanceEvent};
-use crate::render;
 use crate::sandbox::SandboxError;
 use crate::sandbox::protocol::Command;
 use crate::settings::Settings;
-use crate::step::{self, StepEvent};
+use crate::step::{self, StepError, StepEvent};
 use crate::sys::execute;
 use crate::sys::files;
 use crate::sys::folders;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::pty::{self, OwnTerminal};
+use crate::sys::spool;
 
 /// What a session is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub fn session(
         for name in ["parameters", "modules"] {
             folders::hard_link_tree(&settings.home.value.join(name), &view.join(name))?;
         }
-        let values = render::Context::default();
+        let values = spool::in_memory().map_err(StepError::Spool)?;
         let mut sandbox = dance::open_sandbox(run, settings, scratch, &view)?;
         let context = dance::step_context(settings, &view, &values, interrupt);
         let mut differences = Differences::new(sandbox.layers(), dance::excluded(settings)?)?;

@@ -4,6 +4,8 @@
 //! `preserve_order`). A template stands alone: `include` and `extends` find nothing. Nothing is escaped, and an undefined name is an error.
 //! Templates in bash are not made here: they are run like any step.
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 use thiserror::Error;
 
@@ -36,16 +38,65 @@ pub struct RenderError {
     pub message: String,
 }
 
-/// The text of that template of that module.
-pub fn render(
-    module: &ModuleName,
-    template: &str,
-    text: &str,
-    context: &Context,
-) -> Result<String, RenderError> {
-    let failed = |error: &tera::Error| explain(module, template, text, error);
-    let context = tera::Context::from_serialize(context).map_err(|error| failed(&error))?;
-    parse(template, text).and_then(|tera| tera.render(template, &context)).map_err(|error| failed(&error))
+/// Renders templates, all with the same values.
+#[derive(Debug)]
+pub struct Renderer {
+    values: tera::Context,
+}
+
+impl Renderer {
+    /// For the values of a [`Context`] as JSON.
+    pub fn from_json(json: &[u8]) -> Result<Renderer, serde_json::Error> {
+        let values: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)?;
+        let mut context = tera::Context::new();
+        for (name, value) in &values {
+            context.insert(name.clone(), value);
+        }
+        Ok(Renderer { values: context })
+    }
+
+    /// The text of that template of that module.
+    pub fn render(&self, module: &ModuleName, template: &str, text: &str) -> Result<String, RenderError> {
+        let mut made = Made::default();
+        let rendered =
+            parse(template, text).and_then(|tera| tera.render_to(template, &self.values, &mut made));
+        match rendered {
+            // tera writes whole characters.
+            Ok(()) => Ok(String::from_utf8(made.bytes).unwrap_or_else(|lossy| lossy.to_string())),
+            Err(_) if made.full => Err(RenderError {
+                module: module.clone(),
+                template: template.to_owned(),
+                line: None,
+                message: format!("it makes more than {} MiB of text", MOST_TEXT >> 20),
+            }),
+            Err(error) => Err(explain(module, template, text, &error)),
+        }
+    }
+}
+
+/// The most text that a template may make, in bytes.
+pub const MOST_TEXT: usize = 64 << 20;
+
+/// What a template has made so far.
+#[derive(Default)]
+struct Made {
+    bytes: Vec<u8>,
+    full: bool,
+}
+
+impl Write for Made {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > MOST_TEXT {
+            self.full = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What can be said of that template before there are any values: whether it is one.
@@ -116,7 +167,8 @@ mod tests {
 
     fn rendered(text: &str) -> Result<String, String> {
         let module = ModuleName::new("motd-1.0").unwrap();
-        render(&module, "etc/motd.html.tera", text, &context()).map_err(|error| error.to_string())
+        let renderer = Renderer::from_json(&serde_json::to_vec(&context()).unwrap()).unwrap();
+        renderer.render(&module, "etc/motd.html.tera", text).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -137,6 +189,15 @@ mod tests {
         ] {
             assert_eq!(rendered(text).as_deref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_template_that_makes_too_much_is_stopped() {
+        let error = rendered(
+            "{% for i in range(end=1000) %}{% for j in range(end=1000) %}{% for k in range(end=1000) %}xxxxxxxxxx{% endfor %}{% endfor %}{% endfor %}",
+        );
+        let message = "module motd-1.0: template etc/motd.html.tera: it makes more than 64 MiB of text";
+        assert_eq!(error.unwrap_err(), message);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::names::ModuleName;
 use crate::model::step::{Cost, Outcome};
 
 /// Where the step's shims reach the supervisor, inside the sandbox.
@@ -59,18 +60,33 @@ pub enum Task {
         /// The mode of a new file.
         mode: u32,
     },
-    /// Write the third descriptor's content to a file.
-    Write {
-        /// The file to write.
-        target: PathBuf,
-        /// The mode of a new file.
-        mode: u32,
+    /// Make files from templates of tera, one after another up to the first that fails. The third descriptor holds the
+    /// values, as JSON; to the fourth goes the [`TaskEnd`] of each that ends, a line of JSON.
+    Render {
+        /// The module that they are of.
+        module: ModuleName,
+        /// Its folder of templates.
+        folder: PathBuf,
+        /// What to make; at most [`MOST_TEMPLATES`].
+        templates: Vec<Template>,
     },
     /// Lay a folder over the root.
     Lay {
         /// The folder.
         source: PathBuf,
     },
+}
+
+/// How many templates a task may name, so that it fits a message of the channel.
+pub const MOST_TEMPLATES: usize = 128;
+
+/// A template, and the file that it makes. A new file has the template's mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// Its path in the folder of templates.
+    pub template: String,
+    /// The file to write.
+    pub target: PathBuf,
 }
 
 /// A program to execute.

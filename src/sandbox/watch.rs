@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::model::step::{Cost, Outcome, Stream};
 use crate::sandbox::lines::Lines;
-use crate::sandbox::protocol::{Command, FromInside, Task, ToInside};
+use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
 use crate::sandbox::shims::verdict::{Verdict, verdict};
 use crate::sandbox::shims::{self, Answer, Question};
 use crate::sandbox::{Sandbox, SandboxError, cannot};
@@ -50,12 +50,12 @@ pub struct TaskRun {
 }
 
 impl Sandbox {
-    /// Runs one task to its end. `spool` is the third descriptor of the tasks that name one. A task that outlives
+    /// Runs one task to its end. `files` are the descriptors beyond its streams that it names. A task that outlives
     /// `limit` is ended with everything that it started; so is one during which a signal asks to stop.
     pub fn run(
         &mut self,
         task: Task,
-        spool: Option<&File>,
+        files: &[&File],
         limit: Duration,
         interrupt: &Interrupt,
         on_event: &mut dyn FnMut(Event<'_>),
@@ -69,7 +69,7 @@ impl Sandbox {
             rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into),
         )?;
         let mut fds = vec![theirs_out.as_fd(), theirs_err.as_fd()];
-        fds.extend(spool.map(|spool| spool.as_fd()));
+        fds.extend(files.iter().map(|file| file.as_fd()));
         cannot("reach the inside", self.channel.send(&ToInside::Run(task), &fds))?;
         drop((theirs_out, theirs_err));
         let lines = |stream, from| {
@@ -138,7 +138,7 @@ impl Sandbox {
         watch: &mut Watch<'_>,
         deadline: Instant,
         interrupt: &Interrupt,
-    ) -> Result<(super::protocol::TaskEnd, Option<Stop>), SandboxError> {
+    ) -> Result<(TaskEnd, Option<Stop>), SandboxError> {
         let mut stopped = None;
         loop {
             let mut fds =

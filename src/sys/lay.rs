@@ -6,7 +6,7 @@
 //! folder. What already is as it should be is not touched.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ fn refused<T>(action: &'static str, path: &Path, why: &str) -> Result<T, LayErro
 }
 
 /// Permission bits that a module's folder may give.
-const PLAIN_BITS: u32 = 0o777;
+pub const PLAIN_BITS: u32 = 0o777;
 
 /// Lays everything below `source` over `root`.
 pub fn tree(source: &Path, root: &Path) -> Result<(), LayError> {
@@ -61,41 +61,65 @@ pub fn tree(source: &Path, root: &Path) -> Result<(), LayError> {
 }
 
 /// Makes `target` a file with what `content` holds from its start, its folders included; `mode` is for a new one.
-pub fn file(content: &mut File, target: &Path, mode: u32) -> Result<(), LayError> {
-    if let Some(parent) = target.parent() {
-        for missing in parent.ancestors().filter(|p| !p.exists()).collect::<Vec<_>>().into_iter().rev() {
-            folder(missing, 0o755)?;
-        }
-    }
-    match target.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return named("look at", target, Err(error)),
-        Ok(there) if there.is_dir() => return refused("write", target, "a folder is in its place"),
-        Ok(there) if there.is_file() => {
-            if !same(content, target)? {
-                let mut old =
-                    named("write", target, OpenOptions::new().write(true).truncate(true).open(target))?;
-                copy(content, &mut old, target)?;
+///
+/// The file is made before anything is looked at: most are new and their folder is there, and through FUSE each look is
+/// a question to the overlay.
+pub fn file(content: &mut (impl Read + Seek), target: &Path, mode: u32) -> Result<(), LayError> {
+    let new = match create(target, mode) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let missing = target.ancestors().skip(1).filter(|folder| !folder.exists());
+            for folder_missing in missing.collect::<Vec<_>>().into_iter().rev() {
+                folder(folder_missing, 0o755)?;
             }
-            return Ok(());
+            create(target, mode)
         }
-        Ok(_) => named("replace", target, fs::remove_file(target))?,
+        other => other,
+    };
+    let new = match new {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let there = named("look at", target, target.symlink_metadata())?;
+            if there.is_dir() {
+                return refused("write", target, "a folder is in its place");
+            }
+            if there.is_file() {
+                return rewrite(content, target);
+            }
+            named("replace", target, fs::remove_file(target))?;
+            create(target, mode)
+        }
+        other => other,
+    };
+    let mut new = named("create", target, new)?;
+    // The mask, or a default ACL of the folder, may have taken bits away. Asked before it is written, when the overlay has
+    // just told it.
+    let there = named("look at", target, new.metadata())?.permissions().mode();
+    if there & PLAIN_BITS != mode {
+        named("set the mode of", target, new.set_permissions(Permissions::from_mode(mode)))?;
     }
-    let mut new =
-        named("create", target, OpenOptions::new().write(true).create_new(true).mode(mode).open(target))?;
-    copy(content, &mut new, target)?;
-    // The mask may have taken bits away.
-    set_mode(target, mode)
+    copy(content, &mut new, target)
 }
 
-fn copy(content: &mut File, to: &mut File, target: &Path) -> Result<(), LayError> {
+fn create(target: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(target)
+}
+
+/// Gives a file that is there another content, if it has not got it already.
+fn rewrite(content: &mut (impl Read + Seek), target: &Path) -> Result<(), LayError> {
+    if same(content, target)? {
+        return Ok(());
+    }
+    let mut old = named("write", target, OpenOptions::new().write(true).truncate(true).open(target))?;
+    copy(content, &mut old, target)
+}
+
+fn copy(content: &mut (impl Read + Seek), to: &mut File, target: &Path) -> Result<(), LayError> {
     named("write", target, content.rewind().and_then(|()| io::copy(content, to)).and_then(|_| to.flush()))
 }
 
-fn same(content: &mut File, target: &Path) -> Result<bool, LayError> {
-    let size = |file: &File| file.metadata().map(|m| m.len());
+fn same(content: &mut (impl Read + Seek), target: &Path) -> Result<bool, LayError> {
+    let size = named("read", target, content.seek(SeekFrom::End(0)))?;
     let mut there = named("read", target, File::open(target))?;
-    if named("read", target, size(content))? != named("read", target, size(&there))? {
+    if size != named("read", target, there.metadata())?.len() {
         return Ok(false);
     }
     named("read", target, content.rewind())?;

@@ -1,16 +1,32 @@
 //! Where text waits that is to become a file of the sandbox: nameless, gone with its last descriptor.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// A spool in memory that holds a text.
-pub fn of_text(text: &str) -> io::Result<File> {
-    let mut spool = File::from(memfd_create("disco-text", MemfdFlags::CLOEXEC)?);
-    spool.write_all(text.as_bytes())?;
+/// An empty spool in memory.
+pub fn in_memory() -> io::Result<File> {
+    Ok(File::from(memfd_create("disco-spool", MemfdFlags::CLOEXEC)?))
+}
+
+/// A spool in memory that holds `value` as JSON.
+pub fn of_json(value: &impl Serialize) -> io::Result<File> {
+    let mut spool = in_memory()?;
+    spool.write_all(&serde_json::to_vec(value)?)?;
     Ok(spool)
+}
+
+/// The values that a spool holds, each a line of JSON; a last line without its end, of a writer that was killed, is none.
+pub fn json_lines<T: DeserializeOwned>(spool: &mut File) -> io::Result<Vec<T>> {
+    let mut text = String::new();
+    spool.rewind()?;
+    spool.read_to_string(&mut text)?;
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    Ok(whole.map(serde_json::from_str).collect::<Result<_, _>>()?)
 }
 
 /// An empty spool on the file system of that folder, for what may be large.
@@ -21,13 +37,11 @@ pub fn on_disk(folder: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read, Seek};
 
     #[test]
-    fn a_text_is_there_from_the_start() {
-        let (mut spool, mut text) = (of_text("a\nb").unwrap(), String::new());
-        spool.rewind().unwrap();
-        spool.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "a\nb");
+    fn a_value_is_there_from_the_start() {
+        let mut spool = of_json(&["a\nb"]).unwrap();
+        spool.write_all(b"\n[\"c").unwrap();
+        assert_eq!(json_lines::<[String; 1]>(&mut spool).unwrap(), [["a\nb"]]);
     }
 }

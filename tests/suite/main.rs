@@ -18,6 +18,7 @@ mod seed;
 mod session;
 mod signals;
 mod supervisor;
+mod templates;
 mod walls;
 mod world;
 mod world_is_apart;

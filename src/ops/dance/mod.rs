@@ -9,6 +9,7 @@ pub(super) mod finish;
 mod modules;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -32,6 +33,7 @@ use crate::sys::files::{self, FileError};
 use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
 use crate::sys::scratch::{self, ScratchFolder};
+use crate::sys::spool;
 
 pub use event::DanceEvent;
 
@@ -190,6 +192,7 @@ fn run_in(
         hostname: settings.node.value.to_string(),
         facts: gathered.facts,
     };
+    let values = spool::of_json(&values).map_err(StepError::Spool)?;
     let mut sandbox = open_sandbox(run, settings, scratch, &view)?;
     let context = step_context(settings, &view, &values, interrupt);
     let mut differences = Differences::new(sandbox.layers(), excluded(settings)?)?;
@@ -219,7 +222,7 @@ pub(super) fn open_sandbox(
 pub(super) fn step_context<'a>(
     settings: &'a Settings,
     view: &'a Path,
-    values: &'a render::Context,
+    values: &'a File,
     interrupt: &'a Interrupt,
 ) -> step::Context<'a> {
     step::Context {

@@ -1,14 +1,16 @@
 //! The modules of a run, one after another, in its one sandbox.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::model::names::ModuleName;
 use crate::model::plan::{Plan, PlannedModule};
 use crate::model::run::RunRecord;
-use crate::model::step::{ModuleOutcome, ModuleRecord, StepKind, StepRecord};
+use crate::model::step::{ModuleOutcome, ModuleRecord, StepKind, StepRecord, Stream};
 use crate::sandbox::Sandbox;
 use crate::step::{self, StepEvent};
 use crate::sys::clock::Meter;
+use crate::sys::files::FileError;
 use crate::sys::line_log::LineLog;
 
 use super::differences::Differences;
@@ -71,12 +73,25 @@ fn run_steps(
     context: &step::Context<'_>,
 ) -> Result<(), DanceError> {
     let module = &planned.module.name;
-    for (at, step) in planned.module.steps.iter().enumerate() {
-        let done = run_step(run, module, at, step, seq, sandbox, context)?;
-        let failed = (!done.outcome.is_done()).then(|| done.outcome.clone());
-        record.steps.push(done);
-        if let Some(outcome) = failed {
-            (run.on_event)(DanceEvent::StepFailed { module, step: step.label(), outcome: &outcome });
+    for batch in step::batches(&planned.module.steps) {
+        let first = record.steps.len();
+        let mut output =
+            Output { run: &run.folder, module, first, batch, logs: BTreeMap::new(), error: None };
+        let on_event = &mut run.on_event;
+        let mut tell = |at: usize, event: StepEvent<'_>| match event {
+            StepEvent::Line { stream, text } => {
+                output.line(at, stream, text);
+                on_event(DanceEvent::Line { module, step: batch[at].label(), stream, text })
+            }
+            StepEvent::Asked(action) => on_event(DanceEvent::Asked { action }),
+        };
+        let mut done = step::run(sandbox, context, module, batch, seq, &mut tell)?;
+        output.finish(&mut done)?;
+        record.steps.extend(done);
+        if let Some(StepRecord { step, outcome, .. }) =
+            record.steps.last().filter(|step| !step.outcome.is_done())
+        {
+            (run.on_event)(DanceEvent::StepFailed { module, step: step.label(), outcome });
             record.outcome =
                 ModuleOutcome::Failed { step: step.label().to_owned(), reason: outcome.to_string() };
             break;
@@ -85,27 +100,39 @@ fn run_steps(
     Ok(())
 }
 
-fn run_step(
-    run: &mut Run<'_>,
-    module: &ModuleName,
-    at: usize,
-    step: &StepKind,
-    seq: &mut u32,
-    sandbox: &mut Sandbox,
-    context: &step::Context<'_>,
-) -> Result<StepRecord, DanceError> {
-    let name = format!("output/{module}/{at:03}-{}.log", step.label().replace('/', "_"));
-    let mut log = LineLog::new(&run.folder, name);
-    let on_event = &mut run.on_event;
-    let mut tell = |event: StepEvent<'_>| match event {
-        StepEvent::Line { stream, text } => {
-            on_event(DanceEvent::Line { module, step: step.label(), stream, text })
+/// What the steps of a batch print, each in a file of its own.
+struct Output<'a> {
+    run: &'a Path,
+    module: &'a ModuleName,
+    /// The place of the batch's first step in its module.
+    first: usize,
+    batch: &'a [StepKind],
+    logs: BTreeMap<usize, LineLog>,
+    /// What went wrong first; it is told when the steps have ended.
+    error: Option<FileError>,
+}
+
+impl Output<'_> {
+    fn line(&mut self, at: usize, stream: Stream, text: &str) {
+        let log = self.logs.entry(at).or_insert_with(|| {
+            let (step, module) = (self.batch[at].label().replace('/', "_"), self.module);
+            LineLog::new(self.run, format!("output/{module}/{:03}-{step}.log", self.first + at))
+        });
+        let written = log.line(stream, text);
+        self.error = self.error.take().or(written.err());
+    }
+
+    /// Closes the files, and puts their names into the records.
+    fn finish(self, records: &mut [StepRecord]) -> Result<(), FileError> {
+        if let Some(error) = self.error {
+            return Err(error);
         }
-        StepEvent::Asked(action) => on_event(DanceEvent::Asked { action }),
-    };
-    let record = step::run(sandbox, context, module, step, seq, &mut log, &mut tell)?;
-    log.finish()?;
-    Ok(record)
+        for (at, log) in self.logs {
+            records[at].output = log.written().map(str::to_owned);
+            log.finish()?;
+        }
+        Ok(())
+    }
 }
 
 /// Whether every module of the record succeeded.

@@ -8,59 +8,70 @@ use std::os::fd::OwnedFd;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::model::step::Cost;
-use crate::sandbox::inside::{chain, walls};
+use crate::model::step::{Cost, Outcome};
+use crate::sandbox::inside::{chain, rendered, walls};
 use crate::sandbox::protocol::{Command, Task, TaskEnd};
 use crate::sys::channel::Channel;
+use crate::sys::clock::Meter;
 use crate::sys::{execute, files, lay, namespace, seccomp, spawn, wait};
 
 /// Status of a payload that could not execute its program, as shells have it.
 const CANNOT_EXECUTE: i32 = 127;
 
-/// The body of the first process; its exit status only says whether the report was sent.
-pub fn main(task: &Task, fds: Vec<OwnedFd>, reporter: Channel) -> i32 {
-    let report = prepare(fds).map_err(chain).and_then(|spool| work(task, spool).map_err(chain));
-    i32::from(reporter.send(&report, &[]).is_err())
+/// What the first process says of its task: how it ended, or why it could not be started.
+pub type Report = Result<TaskEnd, String>;
+
+/// The body of the first process; its exit status only says whether the report was sent. Walls first: the task may be
+/// long in coming. Without a task it ends.
+pub fn main(channel: Channel) -> i32 {
+    let walls = raise().map_err(chain);
+    let report = match channel.receive::<Task>() {
+        Ok(Some((task, fds))) => walls.and_then(|()| begin(&task, fds).map_err(chain)),
+        Ok(None) => return 0,
+        Err(error) => Err(chain(error)),
+    };
+    i32::from(channel.send(&report, &[]).is_err())
 }
 
-/// Raises this task's walls, and makes its streams this process's own. Returns the descriptors beyond them.
-fn prepare(fds: Vec<OwnedFd>) -> io::Result<Option<File>> {
+/// Raises the walls that each task has of its own.
+fn raise() -> io::Result<()> {
     namespace::die_with_parent().map_err(io::Error::other)?;
     nix::unistd::setsid()?;
-    walls::raise_for_task().map_err(io::Error::other)?;
-    let mut fds = fds.into_iter();
-    let (Some(stdout), Some(stderr)) = (fds.next(), fds.next()) else {
-        return Err(io::Error::other("a task comes with its streams"));
-    };
+    // So far it is the channel to the supervisor.
     rustix::stdio::dup2_stdin(files::open_system("/dev/null", false)?)?;
-    rustix::stdio::dup2_stdout(stdout)?;
-    rustix::stdio::dup2_stderr(stderr)?;
+    walls::raise_for_task().map_err(io::Error::other)?;
     namespace::forbid_core_dumps().map_err(io::Error::other)?;
     seccomp::restrict()?;
     namespace::drop_capabilities().map_err(io::Error::other)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
-    Ok(fds.next().map(File::from))
+    Ok(())
 }
 
-/// Does the work of the task.
-fn work(task: &Task, spool: Option<File>) -> io::Result<TaskEnd> {
-    let needs_spool = || io::Error::other("this task comes with a third descriptor");
+/// Makes the task's streams this process's own, and does its work.
+fn begin(task: &Task, fds: Vec<OwnedFd>) -> io::Result<TaskEnd> {
+    let mut fds = fds.into_iter();
+    let (Some(stdout), Some(stderr)) = (fds.next(), fds.next()) else {
+        return Err(io::Error::other("a task comes with its streams"));
+    };
+    rustix::stdio::dup2_stdout(stdout)?;
+    rustix::stdio::dup2_stderr(stderr)?;
+    let mut next = || fds.next().map(File::from).ok_or_else(|| io::Error::other("this task comes with more"));
     match task {
         Task::Execute(command) => payload(|| execute(command)),
         Task::Attend { command, own_terminal } => {
-            let stdin = spool.ok_or_else(needs_spool)?;
+            let stdin = next()?;
             payload(|| match attend(stdin, *own_terminal) {
                 Ok(()) => execute(command),
                 Err(error) => told(Err(error)),
             })
         }
         Task::Lay { source } => payload(|| told(lay::tree(source, "/".as_ref()))),
-        Task::Write { target, mode } => {
-            let mut spool = spool.ok_or_else(needs_spool)?;
-            payload(|| told(lay::file(&mut spool, target, *mode)))
+        Task::Render { module, folder, templates } => {
+            let (mut values, mut ends) = (next()?, next()?);
+            payload(|| rendered::all(module, folder, templates, &mut values, &mut ends))
         }
         Task::Fill { command, target, mode } => {
-            let mut spool = spool.ok_or_else(needs_spool)?;
+            let mut spool = next()?;
             let filled = payload(|| match rustix::stdio::dup2_stdout(&spool) {
                 Ok(()) => execute(command),
                 Err(error) => told(Err(error)),
@@ -68,8 +79,10 @@ fn work(task: &Task, spool: Option<File>) -> io::Result<TaskEnd> {
             if !filled.outcome.is_done() {
                 return Ok(filled);
             }
-            let written = payload(|| told(lay::file(&mut spool, target, *mode)))?;
-            Ok(TaskEnd { outcome: written.outcome, cost: filled.cost.with(written.cost) })
+            // Nothing but this process is left here, so that it can write without a child.
+            let meter = Meter::start();
+            let outcome = exited(told(lay::file(&mut spool, target, *mode)));
+            Ok(TaskEnd { outcome, cost: filled.cost.with(meter.stop()) })
         }
     }
 }
@@ -116,12 +129,20 @@ fn execute(command: &Command) -> i32 {
 }
 
 /// The exit status of work done here; a failure is told on the step's own standard error.
-fn told<E: std::error::Error>(result: Result<(), E>) -> i32 {
+pub(super) fn told<E: std::error::Error>(result: Result<(), E>) -> i32 {
     match result {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("disco: {}", chain(error));
             1
         }
+    }
+}
+
+/// An exit status as an outcome.
+pub(super) fn exited(status: i32) -> Outcome {
+    match status {
+        0 => Outcome::Done,
+        status => Outcome::Exited { status },
     }
 }

@@ -5,21 +5,20 @@
 //! them, and the overlay with that.
 
 mod init;
+mod rendered;
+mod task;
 mod walls;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Signal, pidfd_send_signal};
 use thiserror::Error;
 
-use crate::model::step::{Cost, Outcome};
 use crate::model::told::in_full;
-use crate::sandbox::protocol::{FromInside, Task, TaskEnd, ToInside};
+use crate::sandbox::inside::task::Ready;
+use crate::sandbox::protocol::{FromInside, Task, ToInside};
 use crate::sys::channel::Channel;
-use crate::sys::{namespace, spawn, wait};
+use crate::sys::{namespace, wait};
 
 /// Why the inside gave up.
 #[derive(Debug, Error)]
@@ -52,11 +51,13 @@ pub fn main() -> Result<(), InsideError> {
         Ok(listener) => say(&FromInside::Ready, &[listener])?,
         Err(reason) => return say(&FromInside::Failed(reason), &[]),
     }
+    // A first process that cannot be started is tried again, and told, when there is a task.
+    let mut tasks = Tasks { next: Ready::start().ok(), ending: Vec::new() };
     while let Some((message, fds)) = channel.receive::<ToInside>().map_err(InsideError::Channel)? {
         match message {
             ToInside::Run(task) => {
                 let answer =
-                    run(&channel, &task, fds).unwrap_or_else(|error| FromInside::Failed(chain(error)));
+                    tasks.run(&channel, &task, fds).unwrap_or_else(|error| FromInside::Failed(chain(error)));
                 say(&answer, &[])?;
             }
             ToInside::OpenTerminal => match nix::pty::openpty(None, None) {
@@ -67,7 +68,7 @@ pub fn main() -> Result<(), InsideError> {
             ToInside::Setup(_) => return Err(InsideError::NotOurs),
         }
     }
-    Ok(())
+    tasks.finish().map_err(InsideError::Channel)
 }
 
 /// An error in words, for `map_err`.
@@ -75,43 +76,38 @@ fn chain(error: impl std::error::Error) -> String {
     in_full(&error)
 }
 
-/// Runs one task to its end; a `Kill` or the end of the supervisor ends it at once.
-fn run(channel: &Channel, task: &Task, fds: Vec<OwnedFd>) -> io::Result<FromInside> {
-    let (report, reporter) = Channel::pair()?;
-    let started = Instant::now();
-    let (pidfd, pid) = spawn::clone_as_init(|| init::main(task, fds, reporter))?;
-    loop {
-        let mut watched = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(channel, PollFlags::IN)];
-        match poll(&mut watched, None) {
-            Err(rustix::io::Errno::INTR) => continue,
-            other => other?,
-        };
-        if !watched[0].revents().is_empty() {
-            break;
-        }
-        match channel.receive::<ToInside>() {
-            Ok(Some((ToInside::Kill, _))) => pidfd_send_signal(&pidfd, Signal::KILL)?,
-            Ok(Some(_)) => return Err(io::Error::other("one task at a time")),
-            // The supervisor is gone: so is the task, and the loop above ends with the channel.
-            Ok(None) | Err(_) => {
-                pidfd_send_signal(&pidfd, Signal::KILL)?;
-                break;
-            }
-        }
+/// The tasks, one after another, with the next one's first process made ready while one runs.
+struct Tasks {
+    next: Option<Ready>,
+    /// First processes that have reported, and end by themselves.
+    ending: Vec<i32>,
+}
+
+impl Tasks {
+    fn run(&mut self, supervisor: &Channel, task: &Task, fds: Vec<OwnedFd>) -> io::Result<FromInside> {
+        let ready = self.next.take().map_or_else(Ready::start, Ok)?;
+        let running = ready.give(task, &fds)?;
+        drop(fds);
+        self.collect()?;
+        self.next = Some(Ready::start()?);
+        let (answer, ending) = running.finish(supervisor)?;
+        self.ending.extend(ending);
+        Ok(answer)
     }
-    let Some(init) = wait::wait(pid)? else {
-        return Err(io::Error::other("the task's first process is lost"));
-    };
-    // The report is there unless init was killed; then its own figures, which include whom it had waited for, must do.
-    let reported = match init.outcome {
-        Outcome::Signaled { .. } => None,
-        _ => report.receive::<Result<TaskEnd, String>>().ok().flatten(),
-    };
-    let mut end = match reported {
-        Some((Ok(end), _)) => end,
-        Some((Err(reason), _)) => return Ok(FromInside::Failed(reason)),
-        None => TaskEnd { outcome: init.outcome, cost: init.cost },
-    };
-    end.cost = Cost { time_real: started.elapsed().as_secs_f64(), ..end.cost };
-    Ok(FromInside::Ended(end))
+
+    /// Takes those that have ended from the process table.
+    fn collect(&mut self) -> io::Result<()> {
+        for pid in self.ending.drain(..) {
+            wait::wait(pid)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing running.
+    fn finish(mut self) -> io::Result<()> {
+        if let Some(ready) = self.next.take() {
+            ready.dismiss()?;
+        }
+        self.collect()
+    }
 }
