@@ -156,24 +156,34 @@ impl Fetch<'_> {
     ///
     /// All modules that the master does not have are named in one error; after any other error no new rsync is started.
     pub fn modules(&self, names: &BTreeSet<ModuleName>) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
+        let (mut costs, mut errors) = (BTreeMap::new(), Vec::new());
+        for (name, fetched) in self.each(names) {
+            match fetched {
+                Ok(cost) => _ = costs.insert(name, cost),
+                Err(FetchError::Interrupted) => return Err(FetchError::Interrupted),
+                Err(error) => errors.push(error),
+            }
+        }
+        match errors.len() {
+            0 => Ok(costs),
+            1 => Err(errors.remove(0)),
+            _ => Err(FetchError::Several(errors)),
+        }
+    }
+
+    /// Fetches these modules, several at a time, and returns what became of each that was begun: after an error other than
+    /// that the master has no such module, no new rsync is started.
+    pub fn each(&self, names: &BTreeSet<ModuleName>) -> BTreeMap<ModuleName, Result<Cost, FetchError>> {
         let open = Mutex::new(names.iter());
-        let done = Mutex::new((BTreeMap::new(), BTreeMap::new()));
+        let done = Mutex::new(BTreeMap::new());
         let give_up = AtomicBool::new(false);
         let next = || locked(&open).next().filter(|_| !give_up.load(Ordering::Relaxed));
         let work = || {
             while let Some(name) = next() {
                 let fetched = self.one(&What::Module(name.clone()));
-                let (costs, errors) = &mut *locked(&done);
-                match fetched {
-                    Ok(cost) => {
-                        costs.insert(name.clone(), cost);
-                    }
-                    Err(error) => {
-                        let absent = error.trouble() == Some(Trouble::Absent);
-                        give_up.fetch_or(!absent, Ordering::Relaxed);
-                        errors.insert(name.clone(), error);
-                    }
-                }
+                let absent = |error: &FetchError| error.trouble() == Some(Trouble::Absent);
+                give_up.fetch_or(fetched.as_ref().is_err_and(|error| !absent(error)), Ordering::Relaxed);
+                locked(&done).insert(name.clone(), fetched);
             }
         };
         std::thread::scope(|scope| {
@@ -181,16 +191,7 @@ impl Fetch<'_> {
                 scope.spawn(work);
             });
         });
-        let (costs, errors) = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if errors.values().any(|error| matches!(error, FetchError::Interrupted)) {
-            return Err(FetchError::Interrupted);
-        }
-        let mut errors: Vec<FetchError> = errors.into_values().collect();
-        match errors.len() {
-            0 => Ok(costs),
-            1 => Err(errors.remove(0)),
-            _ => Err(FetchError::Several(errors)),
-        }
+        done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn one(&self, what: &What) -> Result<Cost, FetchError> {

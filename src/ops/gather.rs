@@ -2,6 +2,8 @@
 //!
 //! Nothing runs here. On an error the cache is as it was.
 
+mod ahead;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -24,6 +26,8 @@ use crate::plan::{self, PlanError};
 use crate::settings::Settings;
 use crate::sys::files::{self, FileError};
 use crate::sys::host;
+
+use ahead::Ahead;
 
 /// All that a run needs to know before it starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,10 +141,11 @@ pub fn gather(
         view,
         stop,
     };
-    let fetch_params = fetch.parameters(node)?;
+    let (mut ahead, fetch_params) = Ahead::fetch(&fetch, node)?;
     let selected = selected(&view.join(What::Parameters(node.clone()).folder()).join("modules"))?;
 
-    let (modules, fetched) = discover(&fetch, &selected)?;
+    let (modules, fetched) = discover(&fetch, &mut ahead, &selected)?;
+    ahead.drop_the_rest(view, &fetched)?;
     let started = Instant::now();
     if let Some(stranger) = only.iter().find(|name| !fetched.contains_key(*name)) {
         return Err(GatherError::NotOurs { module: stranger.clone(), node: node.clone() });
@@ -206,12 +211,16 @@ pub fn origins(home: &Path, node: &NodeName) -> Result<(Vec<Traced>, bool), Gath
 type Discovered = (Vec<Module>, BTreeMap<ModuleName, Cost>);
 
 /// Fetches the selected modules, then what they require, until nothing new appears.
-fn discover(fetch: &Fetch<'_>, selected: &BTreeSet<ModuleName>) -> Result<Discovered, GatherError> {
+fn discover(
+    fetch: &Fetch<'_>,
+    ahead: &mut Ahead,
+    selected: &BTreeSet<ModuleName>,
+) -> Result<Discovered, GatherError> {
     let mut modules = Vec::new();
     let mut fetched = BTreeMap::new();
     let mut open = selected.clone();
     while !open.is_empty() {
-        fetched.append(&mut fetch.modules(&open)?);
+        fetched.append(&mut ahead.complete(fetch, &open)?);
         let mut required = BTreeSet::new();
         for name in &open {
             let folder = fetch.view.join(What::Module(name.clone()).folder());
@@ -233,20 +242,48 @@ mod tests {
 
     fn gathered(master: &[(&str, &str)]) -> (tempfile::TempDir, Result<Gathered, GatherError>) {
         let dir = tempfile::tempdir().unwrap();
-        let server = dir.path().join("server");
+        let result = gathered_again(dir.path(), "view", master);
+        (dir, result)
+    }
+
+    fn gathered_again(dir: &Path, view: &str, master: &[(&str, &str)]) -> Result<Gathered, GatherError> {
+        let server = dir.join("server");
         for (path, content) in master {
             let path = server.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
         let environment = [
-            ("DISCO_HOME".to_owned(), dir.path().join("home").to_str().unwrap().to_owned()),
+            ("DISCO_HOME".to_owned(), dir.join("home").to_str().unwrap().to_owned()),
             ("DISCO_SERVER_URI".to_owned(), server.to_str().unwrap().to_owned()),
         ];
         let settings =
             crate::settings::resolve(&Flags::new(), &environment.into(), &Params::default(), "node").unwrap();
-        let result = gather(&settings, &dir.path().join("view"), &BTreeSet::new(), &AtomicBool::new(false));
-        (dir, result)
+        gather(&settings, &dir.join(view), &BTreeSet::new(), &AtomicBool::new(false))
+    }
+
+    #[test]
+    fn a_wrong_guess_of_what_is_needed_leaves_no_trace() {
+        let (dir, first) = gathered(&[
+            ("parameters/node/modules/web", ""),
+            ("modules/web/requires", "after base\n"),
+            ("modules/base/scripts/a.sh", ""),
+        ]);
+        first.unwrap();
+        // web is no longer the node's, and base is not even there any more.
+        for gone in ["parameters/node/modules/web", "modules/base/scripts/a.sh"] {
+            fs::remove_file(dir.path().join("server").join(gone)).unwrap();
+        }
+        for gone in ["modules/base/scripts", "modules/base"] {
+            fs::remove_dir(dir.path().join("server").join(gone)).unwrap();
+        }
+        let again = [("parameters/node/modules/db", ""), ("modules/db/scripts/b.sh", "")];
+        let second = gathered_again(dir.path(), "again", &again).unwrap();
+        assert_eq!(second.fetched.keys().map(ModuleName::as_str).collect::<Vec<_>>(), ["db"]);
+        assert_eq!(files::list_dir(&dir.path().join("again/modules")).unwrap(), ["db"]);
+        let third = gathered_again(dir.path(), "third", &[("modules/db/scripts/b.sh", "changed")]).unwrap();
+        assert_eq!(third.fetched.len(), 1);
+        assert_eq!(fs::read_to_string(dir.path().join("third/modules/db/scripts/b.sh")).unwrap(), "changed");
     }
 
     #[test]
