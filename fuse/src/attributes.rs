@@ -16,6 +16,8 @@ pub(crate) struct Change {
     pub uid: Option<u32>,
     pub gid: Option<u32>,
     pub size: Option<u64>,
+    /// Whether the size is that of a file that the caller has open: the kernel does not look it up again.
+    pub open: bool,
     pub atime: Option<Time>,
     pub mtime: Option<Time>,
     /// Whether the caller may keep set-id bits over a truncation.
@@ -66,7 +68,10 @@ impl Overlay {
         let _tree = self.tree.read();
         let asked = self.table.node(id)?;
         if change.size.is_some() && matches!(asked.layer(), Layer::Shim(_)) {
-            return Err(self.reveal(&asked));
+            let again = self.reveal(&asked);
+            if !change.open {
+                return Err(again);
+            }
         }
         let node = self.real(self.table.node(id)?)?;
         let content = if change.size == Some(0) { Content::Nothing } else { Content::All };
@@ -91,7 +96,11 @@ impl Overlay {
             place.set_times(change.atime, change.mtime)?;
         }
         self.note_changed(&node)?;
-        let stat = self.look(&asked)?;
+        let mut stat = self.look(&asked)?;
+        if let Some(size) = change.size {
+            // Of a shim that was open, too: its reader goes on with the file behind it.
+            stat.size = size;
+        }
         Ok(self.shown(&asked, stat))
     }
 

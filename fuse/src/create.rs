@@ -1,11 +1,10 @@
 //! New names: files, directories, nodes, symlinks, and further links of what is there.
 
 use crate::copy_up::Content;
-use crate::data::How;
 use crate::node::{Hold, Layer};
 use crate::place::Place;
 use crate::{Overlay, Result, Stat, xattr};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -25,12 +24,10 @@ pub(crate) struct Maker {
 }
 
 impl Overlay {
-    /// Makes a regular file and opens it.
-    pub(crate) fn create(&self, parent: u64, name: &OsStr, maker: Maker) -> Result<(Hold<'_>, Stat, u64)> {
+    /// Makes a regular file.
+    pub(crate) fn create(&self, parent: u64, name: &OsStr, maker: Maker) -> Result<(Hold<'_>, Stat)> {
         let maker = Maker { mode: maker.mode & 0o7777 | FileType::RegularFile.as_raw_mode(), ..maker };
-        let (node, stat) = self.make_node(parent, name, maker, 0)?;
-        let handle = self.open_file(node.id, How { write: true, truncate: false, privileged: true })?;
-        Ok((node, stat, handle))
+        self.make_node(parent, name, maker, 0)
     }
 
     /// Makes a file, a device, a fifo or a socket.
@@ -151,15 +148,5 @@ impl Overlay {
         let stat = self.look(&node)?;
         let stat = self.shown(&node, stat);
         Ok((node, stat))
-    }
-
-    /// Opens a new file with the flags of an existing one; used where the name came into being meanwhile.
-    pub(crate) fn flags_of(flags: i32, uid: u32) -> How {
-        let flags = OFlags::from_bits_retain(flags as u32);
-        How {
-            write: flags.intersects(OFlags::WRONLY | OFlags::RDWR),
-            truncate: flags.contains(OFlags::TRUNC),
-            privileged: uid == 0,
-        }
     }
 }

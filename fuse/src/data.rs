@@ -1,79 +1,92 @@
-//! Open files: all opens of a node share one descriptor, since every read and write says where. When the
-//! file is copied up, that descriptor is replaced, and who opened it before sees what is written after.
+//! The content of files. The kernel is told that opening needs no request (a program that starts opens a dozen files, all
+//! of which the kernel mostly has in memory): reads and writes name the node. All users of a node share one descriptor,
+//! since every read and write says where; the first change copies the file up and replaces it, and who read it before
+//! sees what is written after.
 
 use crate::attributes::drop_set_ids;
 use crate::copy_up::Content;
-use crate::node::{Layer, Node, Opened};
-use crate::{Overlay, Result, content};
-use parking_lot::RwLock;
+use crate::node::{Hold, Layer, Node, Opened};
+use crate::{Overlay, Result, Stat, content};
+use parking_lot::Mutex;
 use rustix::fs::{FallocateFlags, FileType, OFlags, SeekFrom};
 use rustix::io::Errno;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::fs::File;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
-/// The opens that the kernel has not released. Each keeps its node.
+/// How many files are kept open for the next read or write.
+const MOST_KEPT: usize = 256;
+
+/// The nodes with an open descriptor, the oldest first. A node that is forgotten closes its own.
 #[derive(Debug, Default)]
-pub(crate) struct Handles {
-    next: AtomicU64,
-    open: RwLock<HashMap<u64, Arc<Node>>>,
+pub(crate) struct Kept(Mutex<VecDeque<Weak<Node>>>);
+
+impl Kept {
+    /// Adds a node whose descriptor was opened just now, and closes the oldest beyond the limit.
+    fn add(&self, node: &Arc<Node>) {
+        let oldest = {
+            let mut kept = self.0.lock();
+            kept.push_back(Arc::downgrade(node));
+            if kept.len() > MOST_KEPT { kept.pop_front() } else { None }
+        };
+        let closed = oldest.and_then(|node| node.upgrade()?.lock().opened.take());
+        drop(closed);
+    }
 }
 
-/// How a file is opened.
+/// Where a write goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct How {
-    pub write: bool,
-    pub truncate: bool,
-    /// Whether the caller may keep set-id bits over a truncation.
-    pub privileged: bool,
+pub(crate) enum Where {
+    At(u64),
+    /// To the end of the file, which the kernel takes to be there. For a shim it knows the size of the shim alone.
+    AtTheEnd(u64),
 }
 
 impl Overlay {
-    /// Opens a regular file and returns the handle for reads and writes.
-    pub(crate) fn open_file(&self, id: u64, how: How) -> Result<u64> {
-        let _tree = self.tree.read();
+    /// Returns the node's descriptor for reading.
+    fn readable(&self, id: u64) -> Result<Arc<File>> {
         let node = self.table.node(id)?;
-        let changes = how.write || how.truncate;
+        let kept = node.lock().opened.as_ref().map(|opened| opened.file.clone());
+        match kept {
+            Some(file) => Ok(file),
+            None => {
+                let _tree = self.tree.read();
+                self.open_node(&node, false)
+            }
+        }
+    }
+
+    /// Returns the node and its descriptor for changes, after it was copied up. For a shim, which steps aside now, they are
+    /// those of the file that has the name.
+    fn writable(&self, id: u64) -> Result<(Hold<'_>, Arc<File>)> {
+        let mut node = self.table.node(id)?;
+        let kept = node.lock().opened.as_ref().filter(|o| o.writable).map(|opened| opened.file.clone());
+        if let Some(file) = kept {
+            return Ok((node, file));
+        }
+        let _tree = self.tree.read();
+        if matches!(node.layer(), Layer::Shim(_)) {
+            self.reveal(&node);
+            node = self.real(node)?;
+        }
+        self.copy_up(&node, Content::All)?;
+        let file = self.open_node(&node, true)?;
+        Ok((node, file))
+    }
+
+    /// Returns the node's descriptor, opened now if there is none that will do. The caller holds the tree.
+    fn open_node(&self, node: &Arc<Node>, write: bool) -> Result<Arc<File>> {
         match node.kind {
             FileType::RegularFile => {}
             FileType::Directory => return Err(Errno::ISDIR),
-            FileType::Symlink => return Err(Errno::LOOP),
-            // The kernel opens devices, fifos and sockets itself.
-            _ => return Err(Errno::NXIO),
+            // The kernel opens devices, fifos and sockets itself, and reads no symlink so.
+            _ => return Err(Errno::INVAL),
         }
-        if changes {
-            if matches!(node.layer(), Layer::Shim(_)) {
-                return Err(self.reveal(&node));
-            }
-            self.copy_up(&node, if how.truncate { Content::Nothing } else { Content::All })?;
-        }
-        let file = self.open_node(&node, changes)?;
-        let handle = self.handles.next.fetch_add(1, Ordering::Relaxed);
-        let kept = Arc::clone(&node);
-        self.handles.open.write().insert(handle, kept.clone());
-        node.remembered();
-        if how.truncate {
-            let truncate = || -> Result<()> {
-                rustix::fs::ftruncate(&*file, 0)?;
-                if how.privileged { Ok(()) } else { drop_set_ids(&self.place(&kept)?) }
-            };
-            if let Err(errno) = truncate() {
-                self.release(handle);
-                return Err(errno);
-            }
-        }
-        Ok(handle)
-    }
-
-    /// Opens the node's object, or counts one more user of the descriptor that is there.
-    fn open_node(&self, node: &Arc<Node>, write: bool) -> Result<Arc<File>> {
         loop {
             let layer = {
-                let mut inner = node.lock();
-                if let Some(opened) = inner.opened.as_mut().filter(|o| o.writable || !write) {
-                    opened.count += 1;
+                let inner = node.lock();
+                if let Some(opened) = inner.opened.as_ref().filter(|o| o.writable || !write) {
                     return Ok(opened.file.clone());
                 }
                 inner.layer
@@ -97,66 +110,29 @@ impl Overlay {
                 continue;
             }
             match inner.opened.as_mut() {
-                Some(opened) if opened.writable || !write => {
-                    opened.count += 1;
-                    return Ok(opened.file.clone());
+                Some(opened) if opened.writable || !write => return Ok(opened.file.clone()),
+                Some(opened) => *opened = Opened { file: file.clone(), writable },
+                None => {
+                    inner.opened = Some(Opened { file: file.clone(), writable });
+                    drop(inner);
+                    self.kept.add(node);
                 }
-                Some(opened) => {
-                    opened.count += 1;
-                    opened.file = file.clone();
-                    opened.writable = writable;
-                }
-                None => inner.opened = Some(Opened { file: file.clone(), writable, count: 1 }),
             }
             return Ok(file);
-        }
-    }
-
-    /// Closes a handle.
-    pub(crate) fn release(&self, handle: u64) {
-        let Some(node) = self.handles.open.write().remove(&handle) else { return };
-        let closed = {
-            let mut inner = node.lock();
-            match inner.opened.as_mut() {
-                Some(opened) if opened.count > 1 => {
-                    opened.count -= 1;
-                    None
-                }
-                _ => inner.opened.take(),
-            }
-        };
-        drop(closed);
-        self.table.release(&node, 1);
-    }
-
-    fn handle(&self, handle: u64) -> Result<(Arc<Node>, Arc<File>, bool)> {
-        let node = self.handles.open.read().get(&handle).cloned().ok_or(Errno::BADF)?;
-        let (file, writable) = {
-            let inner = node.lock();
-            let opened = inner.opened.as_ref().ok_or(Errno::BADF)?;
-            (opened.file.clone(), opened.writable)
-        };
-        Ok((node, file, writable))
-    }
-
-    fn writable(&self, handle: u64) -> Result<(Arc<Node>, Arc<File>)> {
-        match self.handle(handle)? {
-            (node, file, true) => Ok((node, file)),
-            _ => Err(Errno::BADF),
         }
     }
 
     /// Reads up to `size` bytes and hands them to `take`.
     pub(crate) fn read<T>(
         &self,
-        handle: u64,
+        id: u64,
         offset: u64,
         size: usize,
         take: impl FnOnce(Result<&[u8]>) -> T,
     ) -> T {
         thread_local!(static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
-        let file = match self.handle(handle) {
-            Ok((_, file, _)) => file,
+        let file = match self.readable(id) {
+            Ok(file) => file,
             Err(errno) => return take(Err(errno)),
         };
         BUFFER.with_borrow_mut(|buffer| {
@@ -178,8 +154,12 @@ impl Overlay {
     }
 
     /// Writes all of `data`; `drop_ids` when the writer has no right to keep set-id bits.
-    pub(crate) fn write(&self, handle: u64, offset: u64, data: &[u8], drop_ids: bool) -> Result<usize> {
-        let (node, file) = self.writable(handle)?;
+    pub(crate) fn write(&self, id: u64, place: Where, data: &[u8], drop_ids: bool) -> Result<usize> {
+        let (node, file) = self.writable(id)?;
+        let offset = match place {
+            Where::AtTheEnd(_) if node.id != id => Stat::of(&file)?.size,
+            Where::At(offset) | Where::AtTheEnd(offset) => offset,
+        };
         content::write_at(&file, data, offset)?;
         if drop_ids {
             let _tree = self.tree.read();
@@ -189,14 +169,14 @@ impl Overlay {
     }
 
     /// Reserves or frees room.
-    pub(crate) fn allocate(&self, handle: u64, mode: u32, offset: u64, length: u64) -> Result<()> {
-        let (_, file) = self.writable(handle)?;
+    pub(crate) fn allocate(&self, id: u64, mode: u32, offset: u64, length: u64) -> Result<()> {
+        let (_, file) = self.writable(id)?;
         rustix::fs::fallocate(&*file, FallocateFlags::from_bits_retain(mode), offset, length)
     }
 
     /// Finds the next data or the next hole.
-    pub(crate) fn seek(&self, handle: u64, offset: u64, whence: i32) -> Result<u64> {
-        let (_, file, _) = self.handle(handle)?;
+    pub(crate) fn seek(&self, id: u64, offset: u64, whence: i32) -> Result<u64> {
+        let file = self.readable(id)?;
         match whence {
             libc::SEEK_DATA => rustix::fs::seek(&*file, SeekFrom::Data(offset)),
             libc::SEEK_HOLE => rustix::fs::seek(&*file, SeekFrom::Hole(offset)),
@@ -204,15 +184,16 @@ impl Overlay {
         }
     }
 
-    /// Copies a range between two open files.
+    /// Copies a range between two files.
     pub(crate) fn copy_range(
         &self,
         (from, mut source): (u64, u64),
         (to, mut target): (u64, u64),
         length: u64,
     ) -> Result<usize> {
-        let (_, from, _) = self.handle(from)?;
+        // The target first: where both are the same, the source is what it was copied up to.
         let (_, to) = self.writable(to)?;
+        let from = self.readable(from)?;
         // The answer is a 32-bit count.
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(1 << 30);
         rustix::fs::copy_file_range(&*from, Some(&mut source), &*to, Some(&mut target), length)

@@ -74,6 +74,11 @@ impl Ids {
         (FRESH << SHIFT) + self.fresh.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Whether that is the number of a shim.
+    pub(crate) fn is_shim(id: u64) -> bool {
+        id >> SHIFT == SHIM
+    }
+
     /// Returns the number of the shim at `index`.
     pub(crate) fn shim(index: usize) -> u64 {
         SHIM << SHIFT | index as u64

@@ -37,12 +37,11 @@ pub(crate) struct Name {
     pub name: Box<OsStr>,
 }
 
-/// The one descriptor behind all opens of a node.
+/// The one descriptor for all reads and writes of a node.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub file: Arc<File>,
     pub writable: bool,
-    pub count: u32,
 }
 
 /// What changes in a node's life. Held for moments only, never over a wait for another lock.

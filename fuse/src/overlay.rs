@@ -9,7 +9,7 @@
 //!    found under a name. Never two at once.
 //! 4. a node's own state and the small tables, for moments.
 
-use crate::data::Handles;
+use crate::data::Kept;
 use crate::dirfd::{DirFds, Side};
 use crate::ids::{self, Ids};
 use crate::links::Links;
@@ -94,7 +94,7 @@ pub struct Overlay {
     pub(crate) whiteouts: Whiteouts,
     pub(crate) shims: Shims,
     pub(crate) dirfds: DirFds,
-    pub(crate) handles: Handles,
+    pub(crate) kept: Kept,
     pub(crate) tree: RwLock<()>,
     stripes: [Mutex<()>; STRIPES],
     temporary: AtomicU64,
@@ -150,7 +150,7 @@ impl Overlay {
             whiteouts,
             shims,
             dirfds: DirFds::new(),
-            handles: Handles::default(),
+            kept: Kept::default(),
             tree: RwLock::new(()),
             stripes: [const { Mutex::new(()) }; STRIPES],
             temporary: AtomicU64::new(0),

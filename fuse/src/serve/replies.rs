@@ -1,6 +1,7 @@
 //! What the kernel is told, in its own words.
 
 use crate::Stat;
+use crate::ids::Ids;
 use crate::node::Hold;
 use crate::place::Time;
 use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, ReplyEmpty, ReplyEntry, ReplyXattr, TimeOrNow};
@@ -8,6 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long the kernel may rely on what it was told: nobody but itself changes the view.
 pub(super) const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long it may rely on what a name leads to. A shim steps aside when its file is written, and opening for that asks
+/// nobody: so its name is asked for each time.
+pub(super) fn kept(ino: u64) -> Duration {
+    if Ids::is_shim(ino) { Duration::ZERO } else { KEPT }
+}
 pub(super) const GENERATION: Generation = Generation(0);
 
 pub(super) fn error(errno: rustix::io::Errno) -> Errno {
@@ -96,7 +102,7 @@ pub(super) fn answer_entry(reply: ReplyEntry, made: crate::Result<(Hold<'_>, Sta
     match made {
         Ok((node, stat)) => {
             node.remembered();
-            reply.entry(&KEPT, &attributes(&stat), GENERATION);
+            reply.entry(&kept(stat.ino), &attributes(&stat), GENERATION);
         }
         Err(errno) => reply.error(error(errno)),
     }

@@ -1,12 +1,13 @@
 //! What the kernel asks, as calls of the overlay.
 
 use super::replies::{
-    GENERATION, KEPT, answer_empty, answer_entry, answer_nothing, answer_xattr, attributes, error, kind,
-    wanted_time,
+    GENERATION, KEPT, answer_empty, answer_entry, answer_nothing, answer_xattr, attributes, error, kept,
+    kind, wanted_time,
 };
 use crate::Overlay;
 use crate::attributes::Change;
 use crate::create::Maker;
+use crate::data::Where;
 use crate::rename::Target;
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags,
@@ -23,8 +24,7 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 /// What is asked of the kernel, each for itself: an older kernel has fewer.
-const WISHES: [InitFlags; 8] = [
-    InitFlags::FUSE_ATOMIC_O_TRUNC,
+const WISHES: [InitFlags; 7] = [
     InitFlags::FUSE_DONT_MASK,
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_DO_READDIRPLUS,
@@ -34,6 +34,9 @@ const WISHES: [InitFlags; 8] = [
     // Otherwise the kernel asks for security.capability before every write.
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
 ];
+
+/// Files have no handles: see `open`.
+const NO_HANDLE: FileHandle = FileHandle(0);
 
 #[derive(Debug)]
 pub(super) struct Front(pub Arc<Overlay>);
@@ -96,7 +99,7 @@ impl Filesystem for Front {
         atime: Option<TimeOrNow>,
         mtime: Option<TimeOrNow>,
         _ctime: Option<SystemTime>,
-        _fh: Option<FileHandle>,
+        fh: Option<FileHandle>,
         _crtime: Option<SystemTime>,
         _chgtime: Option<SystemTime>,
         _bkuptime: Option<SystemTime>,
@@ -108,6 +111,7 @@ impl Filesystem for Front {
             uid,
             gid,
             size,
+            open: fh.is_some(),
             atime: atime.map(wanted_time),
             mtime: mtime.map(wanted_time),
             privileged: request.uid() == 0,
@@ -187,11 +191,9 @@ impl Filesystem for Front {
         answer_entry(reply, self.noted(self.0.make_link(ino.0, newparent.0, newname)));
     }
 
-    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        match self.noted(self.0.open_file(ino.0, Overlay::flags_of(flags.0, request.uid()))) {
-            Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::FOPEN_KEEP_CACHE),
-            Err(errno) => reply.error(error(errno)),
-        }
+    fn open(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        // Reads and writes name the node: the kernel opens by itself from now on, and truncates by an attribute.
+        reply.error(Errno::ENOSYS);
     }
 
     fn create(
@@ -205,10 +207,10 @@ impl Filesystem for Front {
         reply: ReplyCreate,
     ) {
         match self.noted(self.0.create(parent.0, name, maker(request, mode, umask))) {
-            Ok((node, stat, handle)) => {
+            Ok((node, stat)) => {
                 node.remembered();
                 let flags = FopenFlags::FOPEN_KEEP_CACHE;
-                reply.created(&KEPT, &attributes(&stat), GENERATION, FileHandle(handle), flags);
+                reply.created(&KEPT, &attributes(&stat), GENERATION, NO_HANDLE, flags);
             }
             Err(errno) => reply.error(error(errno)),
         }
@@ -217,15 +219,15 @@ impl Filesystem for Front {
     fn read(
         &self,
         _request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
+        ino: INodeNo,
+        _fh: FileHandle,
         offset: u64,
         size: u32,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        self.0.read(fh.0, offset, size as usize, |data| match data {
+        self.0.read(ino.0, offset, size as usize, |data| match data {
             Ok(data) => reply.data(data),
             Err(errno) => reply.error(error(errno)),
         });
@@ -234,17 +236,18 @@ impl Filesystem for Front {
     fn write(
         &self,
         _request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
+        ino: INodeNo,
+        _fh: FileHandle,
         offset: u64,
         data: &[u8],
         write_flags: WriteFlags,
-        _flags: OpenFlags,
+        flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
         let drop_ids = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        match self.noted(self.0.write(fh.0, offset, data, drop_ids)) {
+        let place = if flags.0 & libc::O_APPEND == 0 { Where::At(offset) } else { Where::AtTheEnd(offset) };
+        match self.noted(self.0.write(ino.0, place, data, drop_ids)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }
@@ -259,13 +262,12 @@ impl Filesystem for Front {
         &self,
         _request: &Request,
         _ino: INodeNo,
-        fh: FileHandle,
+        _fh: FileHandle,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.0.release(fh.0);
         reply.ok();
     }
 
@@ -303,7 +305,8 @@ impl Filesystem for Front {
     ) {
         let done = self.0.read_directory_plus(ino.0, offset, |entry, stat| {
             let attributes = attributes(stat);
-            reply.add(attributes.ino, entry.cookie, &entry.name, &KEPT, &attributes, GENERATION)
+            let kept = kept(stat.ino);
+            reply.add(attributes.ino, entry.cookie, &entry.name, &kept, &attributes, GENERATION)
         });
         match done {
             Ok(()) => reply.ok(),
@@ -356,19 +359,19 @@ impl Filesystem for Front {
     fn fallocate(
         &self,
         _request: &Request,
-        _ino: INodeNo,
-        fh: FileHandle,
+        ino: INodeNo,
+        _fh: FileHandle,
         offset: u64,
         length: u64,
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        answer_empty(reply, self.0.allocate(fh.0, mode as u32, offset, length));
+        answer_empty(reply, self.0.allocate(ino.0, mode as u32, offset, length));
     }
 
-    fn lseek(&self, _: &Request, _ino: INodeNo, fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+    fn lseek(&self, _: &Request, ino: INodeNo, _fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
         let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
-        match self.0.seek(fh.0, offset, whence) {
+        match self.0.seek(ino.0, offset, whence) {
             Ok(offset) => reply.offset(offset as i64),
             Err(errno) => reply.error(error(errno)),
         }
@@ -377,17 +380,17 @@ impl Filesystem for Front {
     fn copy_file_range(
         &self,
         _request: &Request,
-        _ino_in: INodeNo,
-        fh_in: FileHandle,
+        ino_in: INodeNo,
+        _fh_in: FileHandle,
         offset_in: u64,
-        _ino_out: INodeNo,
-        fh_out: FileHandle,
+        ino_out: INodeNo,
+        _fh_out: FileHandle,
         offset_out: u64,
         len: u64,
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        match self.noted(self.0.copy_range((fh_in.0, offset_in), (fh_out.0, offset_out), len)) {
+        match self.noted(self.0.copy_range((ino_in.0, offset_in), (ino_out.0, offset_out), len)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }

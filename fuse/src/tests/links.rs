@@ -2,7 +2,6 @@
 
 use super::{look, overlay};
 use crate::attributes::Change;
-use crate::data::How;
 use crate::ids::ROOT;
 use crate::rename::Target;
 use crate::{LayerKind, Overlay, read_layer};
@@ -79,12 +78,10 @@ fn a_name_in_a_directory_that_was_renamed_is_there() {
 fn a_file_open_without_its_name_changes_under_the_others() {
     let (_directory, overlay) = overlay(four);
     let id = look(&overlay, "top").unwrap();
-    let handle = overlay.open_file(id, How { write: false, truncate: false, privileged: true }).unwrap();
     overlay.unlink(ROOT, OsStr::new("top")).unwrap();
     chmod(&overlay, id);
     assert_eq!(told(&overlay), ["d/a", "d/b", "d/e/deep", "!top"]);
     assert_eq!(overlay.get_attributes(id).unwrap().nlink, 3);
-    overlay.release(handle);
     // And without any, it is a copy of its own.
     let d = look(&overlay, "d").unwrap();
     let e = look(&overlay, "d/e").unwrap();

@@ -1,15 +1,13 @@
-//! Readers that open a file while others bring it into the upper.
+//! Readers of a file while others bring it into the upper.
 
 use super::{look, overlay};
 use crate::Overlay;
 use crate::attributes::Change;
-use crate::data::How;
+use crate::data::Where;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const READ: How = How { write: false, truncate: false, privileged: true };
-const WRITE: How = How { write: true, truncate: false, privileged: true };
 const FILES: usize = 1500;
 const SIZE: usize = 20_000;
 
@@ -17,9 +15,7 @@ const SIZE: usize = 20_000;
 type Way = fn(&Overlay, u64);
 
 fn write(overlay: &Overlay, id: u64) {
-    let handle = overlay.open_file(id, WRITE).unwrap();
-    overlay.write(handle, SIZE as u64 - 1, b"n", false).unwrap();
-    overlay.release(handle);
+    overlay.write(id, Where::At(SIZE as u64 - 1), b"n", false).unwrap();
 }
 
 fn truncate(overlay: &Overlay, id: u64) {
@@ -27,8 +23,8 @@ fn truncate(overlay: &Overlay, id: u64) {
     overlay.set_attributes(id, &change).unwrap();
 }
 
-fn read(overlay: &Overlay, handle: u64) -> Vec<u8> {
-    overlay.read(handle, 0, 2 * SIZE, |data| data.unwrap().to_vec())
+fn read(overlay: &Overlay, id: u64) -> Vec<u8> {
+    overlay.read(id, 0, 2 * SIZE, |data| data.unwrap().to_vec())
 }
 
 /// Waits without sleeping: the moments that matter here are shorter than waking up takes.
@@ -39,7 +35,7 @@ fn wait(mut until: impl FnMut() -> bool) {
 }
 
 #[test]
-fn whoever_opens_during_a_copy_up_sees_old_or_new_and_new_once_the_writer_is_done() {
+fn whoever_reads_during_a_copy_up_sees_old_or_new_and_new_once_the_writer_is_done() {
     let old = vec![b'o'; SIZE];
     let ways: [(Way, Vec<u8>); 2] =
         [(write, [&old[1..], b"n"].concat()), (truncate, [&old[..], b"\0"].concat())];
@@ -64,22 +60,15 @@ fn whoever_opens_during_a_copy_up_sees_old_or_new_and_new_once_the_writer_is_don
                 // A little later every time: some of these fall into the moment of the switch.
                 let begin = Instant::now() + Duration::from_nanos(number as u64 % 500 * 300);
                 wait(|| Instant::now() >= begin);
-                let kept = overlay.open_file(*id, READ).unwrap();
                 while number % 2 == 0 && !is_done() {
-                    let handle = overlay.open_file(*id, READ).unwrap();
-                    let seen = read(&overlay, handle);
-                    overlay.release(handle);
+                    let seen = read(&overlay, *id);
                     if seen != old && seen != *new {
                         faults.push(format!("{number}: neither the old nor the new content"));
                     }
                 }
                 wait(is_done);
-                let later = overlay.open_file(*id, READ).unwrap();
-                for (handle, opened) in [(kept, "before"), (later, "after")] {
-                    if read(&overlay, handle) != *new {
-                        faults.push(format!("{number}: opened {opened} the end of the change, and stale"));
-                    }
-                    overlay.release(handle);
+                if read(&overlay, *id) != *new {
+                    faults.push(format!("{number}: stale after the end of the change"));
                 }
                 read_by.store(number + 1, Ordering::Release);
             }

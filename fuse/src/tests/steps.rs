@@ -18,11 +18,7 @@ const DIRECTORY: Maker = Maker { mode: 0o755, ..MAKER };
 type Way = fn(&Overlay, &OsStr) -> Result<()>;
 
 const WAYS: [(&str, Way); 7] = [
-    ("create", |overlay, name| {
-        let (_, _, handle) = overlay.create(ROOT, name, MAKER)?;
-        overlay.release(handle);
-        Ok(())
-    }),
+    ("create", |overlay, name| overlay.create(ROOT, name, MAKER).map(drop)),
     ("mkdir", |overlay, name| overlay.make_directory(ROOT, name, DIRECTORY).map(drop)),
     ("symlink", |overlay, name| overlay.make_symlink(ROOT, name, OsStr::new("to"), MAKER).map(drop)),
     ("mknod", |overlay, name| {
