@@ -2,10 +2,16 @@
 
 pub mod dance;
 mod dance_json;
+mod dance_pretty;
 pub mod exit;
+pub mod line;
 pub mod lint;
+pub mod live;
 pub mod module;
 pub mod param;
+mod pretty_changes;
+mod pretty_end;
+mod pretty_view;
 pub mod report;
 pub mod report_table;
 pub mod report_text;
@@ -171,7 +177,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let mut terminal = Terminal::new(disco.global.color, no_color);
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    let mut terminal = Terminal::new(disco.global.color, no_color || dumb);
     let done = perform(disco, &mut terminal).and_then(|exit| match terminal.lost() {
         Some(lost) if !matches!(exit, Exit::Signal(_)) => {
             Err(Failure::new(Kind::Io, "cannot write the result to standard output").because(lost))

@@ -12,8 +12,8 @@ pub mod trouble;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -152,36 +152,46 @@ impl Fetch<'_> {
         self.one(&What::Parameters(node.clone()))
     }
 
-    /// Fetches these modules, several at a time, and returns the cost of each.
+    /// Fetches these modules, several at a time, and returns the cost of each; `told` is how many are there so far.
     ///
     /// All modules that the master does not have are named in one error; after any other error no new rsync is started.
-    pub fn modules(&self, names: &BTreeSet<ModuleName>) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
+    pub fn modules(
+        &self,
+        names: &BTreeSet<ModuleName>,
+        told: &mut dyn FnMut(usize),
+    ) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
         let open = Mutex::new(names.iter());
-        let done = Mutex::new((BTreeMap::new(), BTreeMap::new()));
         let give_up = AtomicBool::new(false);
         let next = || locked(&open).next().filter(|_| !give_up.load(Ordering::Relaxed));
-        let work = || {
+        let (send, arriving) = mpsc::channel();
+        let work = |send: mpsc::Sender<_>| {
             while let Some(name) = next() {
                 let fetched = self.one(&What::Module(name.clone()));
-                let (costs, errors) = &mut *locked(&done);
+                let fatal = fetched.as_ref().is_err_and(|error| error.trouble() != Some(Trouble::Absent));
+                give_up.fetch_or(fatal, Ordering::Relaxed);
+                // Whoever receives outlives this scope.
+                let _ = send.send((name.clone(), fetched));
+            }
+        };
+        let (mut costs, mut errors) = (BTreeMap::new(), BTreeMap::new());
+        std::thread::scope(|scope| {
+            (0..self.jobs.clamp(1, names.len().max(1))).for_each(|_| {
+                let send = send.clone();
+                scope.spawn(|| work(send));
+            });
+            drop(send);
+            for (name, fetched) in arriving {
                 match fetched {
                     Ok(cost) => {
-                        costs.insert(name.clone(), cost);
+                        costs.insert(name, cost);
+                        told(costs.len());
                     }
                     Err(error) => {
-                        let absent = error.trouble() == Some(Trouble::Absent);
-                        give_up.fetch_or(!absent, Ordering::Relaxed);
-                        errors.insert(name.clone(), error);
+                        errors.insert(name, error);
                     }
                 }
             }
-        };
-        std::thread::scope(|scope| {
-            (0..self.jobs.clamp(1, names.len().max(1))).for_each(|_| {
-                scope.spawn(work);
-            });
         });
-        let (costs, errors) = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         if errors.values().any(|error| matches!(error, FetchError::Interrupted)) {
             return Err(FetchError::Interrupted);
         }

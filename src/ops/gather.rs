@@ -114,12 +114,14 @@ impl GatherError {
 /// cache, and completes the view: the modules' default parameters under the node's, and `parameters/disco/`.
 ///
 /// With `only`, which must be modules of the node, the plan is of these and what they require.
-/// When `stop` is set it ends with [`FetchError::Interrupted`].
+/// When `stop` is set it ends with [`FetchError::Interrupted`]. `told` is how many modules have been fetched, of how many
+/// that are known to be needed.
 pub fn gather(
     settings: &Settings,
     view: &Path,
     only: &BTreeSet<ModuleName>,
     stop: &AtomicBool,
+    told: &mut dyn FnMut(usize, usize),
 ) -> Result<Gathered, GatherError> {
     let source = Source::parse(settings.server_uri.value.as_deref().ok_or(GatherError::NoMaster)?)?;
     if let Source::Folder(folder) = &source
@@ -140,7 +142,7 @@ pub fn gather(
     let fetch_params = fetch.parameters(node)?;
     let selected = selected(&view.join(What::Parameters(node.clone()).folder()).join("modules"))?;
 
-    let (modules, fetched) = discover(&fetch, &selected)?;
+    let (modules, fetched) = discover(&fetch, &selected, told)?;
     let started = Instant::now();
     if let Some(stranger) = only.iter().find(|name| !fetched.contains_key(*name)) {
         return Err(GatherError::NotOurs { module: stranger.clone(), node: node.clone() });
@@ -206,12 +208,18 @@ pub fn origins(home: &Path, node: &NodeName) -> Result<(Vec<Traced>, bool), Gath
 type Discovered = (Vec<Module>, BTreeMap<ModuleName, Cost>);
 
 /// Fetches the selected modules, then what they require, until nothing new appears.
-fn discover(fetch: &Fetch<'_>, selected: &BTreeSet<ModuleName>) -> Result<Discovered, GatherError> {
+fn discover(
+    fetch: &Fetch<'_>,
+    selected: &BTreeSet<ModuleName>,
+    told: &mut dyn FnMut(usize, usize),
+) -> Result<Discovered, GatherError> {
     let mut modules = Vec::new();
     let mut fetched = BTreeMap::new();
     let mut open = selected.clone();
     while !open.is_empty() {
-        fetched.append(&mut fetch.modules(&open)?);
+        let (before, known) = (fetched.len(), fetched.len() + open.len());
+        told(before, known);
+        fetched.append(&mut fetch.modules(&open, &mut |done| told(before + done, known))?);
         let mut required = BTreeSet::new();
         for name in &open {
             let folder = fetch.view.join(What::Module(name.clone()).folder());
@@ -245,7 +253,13 @@ mod tests {
         ];
         let settings =
             crate::settings::resolve(&Flags::new(), &environment.into(), &Params::default(), "node").unwrap();
-        let result = gather(&settings, &dir.path().join("view"), &BTreeSet::new(), &AtomicBool::new(false));
+        let result = gather(
+            &settings,
+            &dir.path().join("view"),
+            &BTreeSet::new(),
+            &AtomicBool::new(false),
+            &mut |_, _| {},
+        );
         (dir, result)
     }
 

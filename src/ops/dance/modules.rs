@@ -12,7 +12,7 @@ use crate::sys::clock::Meter;
 use crate::sys::line_log::LineLog;
 
 use super::differences::Differences;
-use super::{DanceError, DanceEvent, Run};
+use super::{DanceError, DanceEvent, Doing, Run};
 
 /// Runs every module of the plan that can run; returns when all have had their turn.
 pub(super) fn run_all(
@@ -40,6 +40,7 @@ pub(super) fn run_all(
         } else {
             (run.on_event)(DanceEvent::Processing { module: name, at: at + 1 });
             run_steps(run, planned, &mut record, &mut seq, sandbox, context)?;
+            (run.on_event)(DanceEvent::Doing(Doing::Comparing));
             let meter = Meter::start();
             record.changes = differences.since_last(sandbox.layers())?;
             record.diff = Some(meter.stop());
@@ -94,6 +95,7 @@ fn run_step(
     sandbox: &mut Sandbox,
     context: &step::Context<'_>,
 ) -> Result<StepRecord, DanceError> {
+    (run.on_event)(DanceEvent::Doing(Doing::Step { step: step.label() }));
     let name = format!("output/{module}/{at:03}-{}.log", step.label().replace('/', "_"));
     let mut log = LineLog::new(&run.folder, name);
     let on_event = &mut run.on_event;

@@ -1,0 +1,72 @@
+//! The one line at the bottom of a terminal that says what goes on. It is drawn anew below whatever is printed, is never
+//! wider than the terminal, and is gone when it is dropped. The cursor stays visible, so that nothing has to be restored.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+/// How often the spinner turns.
+const TURN: Duration = Duration::from_millis(120);
+/// What is drawn: its end is how long it has been going on. The middle is cut where it is too long.
+const TEMPLATE: &str = "{spinner} {wide_msg}{for}";
+
+/// The line. Nothing is drawn where standard error is no terminal, or one that cannot move its cursor (`TERM=dumb`).
+#[derive(Debug)]
+pub struct Live {
+    bar: ProgressBar,
+}
+
+impl Live {
+    /// A line with these pictures of its spinner; the last one is for its end.
+    pub fn new(spinner: &[&str]) -> Live {
+        // The template is a constant of ours, so it can be parsed; without it the line would be plainer.
+        let style =
+            ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let elapsed = |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+            // It writes into a String, which cannot fail.
+            let _ = to.write_str(&waited(state.elapsed().as_secs()));
+        };
+        let style = style.with_key("for", elapsed).tick_strings(spinner);
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style);
+        bar.enable_steady_tick(TURN);
+        Live { bar }
+    }
+
+    /// From now on this goes on.
+    pub fn now(&self, what: String) {
+        self.bar.reset_elapsed();
+        self.bar.set_message(what);
+    }
+
+    /// Prints something above the line.
+    pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// How long something has been going on, once that is worth telling.
+fn waited(seconds: u64) -> String {
+    match seconds {
+        0..2 => String::new(),
+        2..60 => format!(" {seconds} s"),
+        _ => format!(" {}:{:02}", seconds / 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_short_to_read() {
+        for (seconds, text) in [(1, ""), (2, " 2 s"), (59, " 59 s"), (60, " 1:00"), (3725, " 62:05")] {
+            assert_eq!(waited(seconds), text);
+        }
+    }
+}
