@@ -7,8 +7,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// How often the spinner turns.
 const TURN: Duration = Duration::from_millis(120);
-/// What is drawn: its end is how long it has been going on. The middle is cut where it is too long.
-const TEMPLATE: &str = "{spinner} {wide_msg}{for}";
+/// What is drawn: how long it has been going on, and what, cut where it is too long. No spaces follow, which a terminal that
+/// becomes narrower would break into a second line.
+const TEMPLATE: &str = "{spinner} {for}  {wide_msg}";
 
 /// The line. Nothing is drawn where standard error is no terminal, or one that cannot move its cursor (`TERM=dumb`).
 #[derive(Debug)]
@@ -50,13 +51,9 @@ impl Drop for Live {
     }
 }
 
-/// How long something has been going on, once that is worth telling.
+/// How long something has been going on, in minutes and seconds.
 fn waited(seconds: u64) -> String {
-    match seconds {
-        0..2 => String::new(),
-        2..60 => format!(" {seconds} s"),
-        _ => format!(" {}:{:02}", seconds / 60, seconds % 60),
-    }
+    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 #[cfg(test)]
@@ -65,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_wait_is_short_to_read() {
-        for (seconds, text) in [(1, ""), (2, " 2 s"), (59, " 59 s"), (60, " 1:00"), (3725, " 62:05")] {
+        for (seconds, text) in [(1, "0:01"), (59, "0:59"), (60, "1:00"), (3725, "62:05")] {
             assert_eq!(waited(seconds), text);
         }
     }

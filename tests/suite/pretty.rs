@@ -76,7 +76,7 @@ fn a_terminal_gets_the_calm_view_and_a_pipe_the_text_of_before() {
     for (line, start) in told.iter().zip(starts) {
         assert!(line.starts_with(start) && line.is_empty() == start.is_empty(), "{line:?} {start:?}");
     }
-    out.stdout_has("\x1b[32m✓\x1b[0m").stdout_has("1/2 loud · 10-long-name-of-a-step.sh");
+    out.stdout_has("\x1b[32m✓\x1b[0m").stdout_has(" 0:00  1/2 loud · 10-long-name-of-a-step.sh");
 
     let classic = world.disco(&["dance", "--noop"]);
     classic.succeeds().stdout_has("info: Processing loud\nout\nx\x1b[2Jy\nwarning: Would execute : ");
@@ -99,6 +99,11 @@ fn a_pipe_gets_no_codes_of_a_terminal() {
     for text in [&out.stdout, &out.stderr] {
         assert!(!text.contains(['\x1b', '\r']), "{out}");
     }
+    let piped = at_terminal(&world, 80, "disco dance --noop --format pretty | cat", &[]);
+    assert!(
+        !piped.stdout_has("✗ m  failed").stdout.contains("\x1b[2K"),
+        "a pager would be drawn over\n{piped}"
+    );
     let out = world.disco(&["dance", "--noop", "--format", "pretty", "--color", "always"]);
     out.exits(1).stdout_has("\x1b[31m✗\x1b[0m");
     assert!(!without_colors(&out.stdout).contains(['\x1b', '\r']), "only colours\n{out}");
@@ -121,13 +126,13 @@ fn a_pipe_gets_no_codes_of_a_terminal() {
 #[test]
 fn the_status_line_is_never_wider_than_the_terminal() {
     let Some(world) = node() else { return };
-    for columns in [0, 5, 20, 40, 133] {
+    for columns in [0, 12, 20, 40, 133] {
         let out = at_terminal(&world, columns, "disco dance --noop", &[]);
         let spins = |line: &&String| line.starts_with(|c| "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏".contains(c));
         let drawn = drawn(out.succeeds());
         let widest = drawn.iter().filter(spins).map(|line| line.chars().count()).max().unwrap_or(0);
         let room = if columns == 0 { 80 } else { columns };
-        assert!(widest <= room && widest > 2, "{columns}: {widest}\n{drawn:#?}");
+        assert!(widest <= room && widest > 10, "{columns}: {widest}\n{drawn:#?}");
     }
 }
 
