@@ -65,3 +65,12 @@ fn without_root_the_way_out_is_named() {
             .stderr_has("hint: run it as root");
     }
 }
+
+#[test]
+fn bash_reads_its_completions_and_knows_the_commands() {
+    let Some(world) = World::new() else { return };
+    let script = "set -eo pipefail; disco completions bash >/tmp/c; source /tmp/c
+        COMP_WORDS=(disco da); COMP_CWORD=1; _disco disco da disco; echo \"${COMPREPLY[*]}\"
+        for shell in zsh fish elvish; do disco completions $shell | grep -q dance; done";
+    world.sh(script).succeeds().stdout_is("dance\n");
+}
