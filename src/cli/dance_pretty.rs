@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
     let mut view = View::new(Frame { mode: settings.mode.value, node, detail, signs });
     let started = Instant::now();
     let took = || started.elapsed().as_secs_f64();
-    terminal.live(signs.spinner);
+    terminal.live(signs.spinner, interrupt.shared_flag());
     let mut tell = |event: DanceEvent<'_>| {
         print(terminal, view.tell(&event, took()));
         if let DanceEvent::Planned { modules: 0, .. } = event {

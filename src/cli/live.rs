@@ -1,6 +1,8 @@
 //! The one line at the bottom of a terminal that says what goes on. It is drawn anew below whatever is printed, is never
 //! wider than the terminal, and is gone when it is dropped. The cursor stays visible, so that nothing has to be restored.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -18,14 +20,16 @@ pub struct Live {
 }
 
 impl Live {
-    /// A line with these pictures of its spinner; the last one is for its end.
-    pub fn new(spinner: &[&str]) -> Live {
+    /// A line with these pictures of its spinner; the last one is for its end. Once `stop` is set it says so: what cannot be
+    /// stopped half-way, such as a merge, goes on.
+    pub fn new(spinner: &[&str], stop: Arc<AtomicBool>) -> Live {
         // The template is a constant of ours, so it can be parsed; without it the line would be plainer.
         let style =
             ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let elapsed = |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+        let elapsed = move |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+            let asked = if stop.load(Ordering::Relaxed) { "  asked to stop;" } else { "" };
             // It writes into a String, which cannot fail.
-            let _ = to.write_str(&waited(state.elapsed().as_secs()));
+            let _ = write!(to, "{}{asked}", waited(state.elapsed().as_secs()));
         };
         let style = style.with_key("for", elapsed).tick_strings(spinner);
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style);

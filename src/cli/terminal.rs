@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::cli::line::Line;
 use crate::cli::live::Live;
@@ -131,10 +133,10 @@ impl Terminal {
     }
 
     /// From now on the last line of the terminal says what goes on, until [`Terminal::calm`]. Only where both streams are
-    /// terminals: otherwise it would be drawn over by a pager, or into a file.
-    pub fn live(&mut self, spinner: &[&str]) {
+    /// terminals: otherwise it would be drawn over by a pager, or into a file. It says so once `stop` is set.
+    pub fn live(&mut self, spinner: &[&str], stop: Arc<AtomicBool>) {
         if self.out_is_terminal && self.progress {
-            self.live = Some(Live::new(spinner));
+            self.live = Some(Live::new(spinner, stop));
         }
     }
 

@@ -156,3 +156,27 @@ fn control_c_leaves_the_terminal_as_it_was_and_says_that_nothing_is_merged() {
     assert!(out.stdout.ends_with('\n'), "{out}");
     assert_eq!(world.manifest().since(&before), [""; 0]);
 }
+
+#[test]
+fn control_c_after_the_merge_is_seen_at_once_and_says_that_it_is_merged() {
+    let Some(world) = World::new() else { return };
+    let waits = "#!/bin/sh\ntouch /tmp/runs; until [ -e /tmp/go ]; do sleep 0.05; done\n";
+    world.write_with_mode("/etc/init.d/slow", "755", waits);
+    world.module("m").script("10.sh", "echo x >/etc/from-step; service slow restart");
+    world.master();
+    let typed = "until [ -e /tmp/runs ]; do sleep 0.05; done; printf '\\003'
+        until grep -q 'asked to stop' /tmp/shown; do sleep 0.05; done; touch /tmp/go";
+    let script = format!("({typed}) | script -qefc 'stty cols 80; exec disco dance' /tmp/shown");
+    let out = world.command(&["bash", "-c", &script]).env("TERM", "xterm").run();
+    let lines = screen(out.succeeds());
+    let end = &lines[lines.len() - 4..];
+    assert_eq!(
+        end[..3],
+        [
+            "",
+            "✓ Merged 1 change; 1 action run.",
+            "  The signal to stop came after the merge had begun, so it was completed."
+        ]
+    );
+    assert_eq!(world.read("/etc/from-step"), "x\n");
+}
