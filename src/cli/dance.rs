@@ -21,7 +21,8 @@ Examples:
   NOOP=true disco dance          the same as --noop
   disco dance --noop --server rsync://master.example.com
   disco dance --only motd        one module, and what it requires
-  disco dance --diff unified     differences as in a patch
+  disco dance --diff unified     differences as in a patch, and all of them
+  disco dance --format classic   the text that scripts read
   disco dance --noop --format json | jq -r '.changes?[]?.path'
 
 Exit status: 0 done; 1 a step or action failed; 65 a bad module; 69 the master is

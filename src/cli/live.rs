@@ -1,19 +1,25 @@
 //! The one line at the bottom of a terminal that says what goes on. It is drawn anew below whatever is printed, is never
 //! wider than the terminal, and is gone when it is dropped. The cursor stays visible, so that nothing has to be restored.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
 /// How often the spinner turns.
 const TURN: Duration = Duration::from_millis(120);
-/// What is drawn: how long it has been going on, and what, cut where it is too long. No spaces follow, which a terminal that
-/// becomes narrower would break into a second line.
+/// What is drawn: how long it has been going on, and what, cut where it is too long.
 const TEMPLATE: &str = "{spinner} {for}  {wide_msg}";
 
-/// The line. Nothing is drawn where standard error is no terminal, or one that cannot move its cursor (`TERM=dumb`).
+/// Whether standard error is a terminal that can draw such a line.
+pub fn can_draw() -> bool {
+    Term::stderr().is_term() && !console::is_dumb()
+}
+
+/// The line.
 #[derive(Debug)]
 pub struct Live {
     bar: ProgressBar,
@@ -32,7 +38,8 @@ impl Live {
             let _ = write!(to, "{}{asked}", waited(state.elapsed().as_secs()));
         };
         let style = style.with_key("for", elapsed).tick_strings(spinner);
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style);
+        let target = ProgressDrawTarget::term_like(Box::new(Unfilled(Term::buffered_stderr())));
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
         bar.enable_steady_tick(TURN);
         Live { bar }
     }
@@ -52,6 +59,56 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// The terminal, without the spaces that indicatif fills a line with: after them a typed `^C` stands on the next line, and a
+/// narrower window breaks the line; either way the first half of it would stay.
+#[derive(Debug)]
+struct Unfilled(Term);
+
+/// The room for a `^C`.
+const ROOM: u16 = 2;
+
+impl TermLike for Unfilled {
+    fn width(&self) -> u16 {
+        TermLike::width(&self.0).saturating_sub(ROOM)
+    }
+
+    fn height(&self) -> u16 {
+        TermLike::height(&self.0)
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_up(lines)
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_down(lines)
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_right(columns)
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_left(columns)
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.0.write_line(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text.trim_end_matches(' '))
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::cli::line::Line;
-use crate::cli::live::Live;
+use crate::cli::live::{self, Live};
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -135,7 +135,7 @@ impl Terminal {
     /// From now on the last line of the terminal says what goes on, until [`Terminal::calm`]. Only where both streams are
     /// terminals: otherwise it would be drawn over by a pager, or into a file. It says so once `stop` is set.
     pub fn live(&mut self, spinner: &[&str], stop: Arc<AtomicBool>) {
-        if self.out_is_terminal && self.progress {
+        if self.out_is_terminal && live::can_draw() {
             self.live = Some(Live::new(spinner, stop));
         }
     }
