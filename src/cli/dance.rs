@@ -4,7 +4,7 @@ use crate::changes::diff::DiffStyle;
 use crate::changes::text;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
-use crate::cli::{Global, dance_json};
+use crate::cli::{Global, dance_json, dance_pretty};
 use crate::model::names::{ModuleName, NodeName};
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::{ModuleOutcome, Stream};
@@ -21,7 +21,8 @@ Examples:
   NOOP=true disco dance          the same as --noop
   disco dance --noop --server rsync://master.example.com
   disco dance --only motd        one module, and what it requires
-  disco dance --diff unified     differences as in a patch
+  disco dance --diff unified     differences as in a patch, and all of them
+  disco dance --format classic   the text that scripts read
   disco dance --noop --format json | jq -r '.changes?[]?.path'
 
 Exit status: 0 done; 1 a step or action failed; 65 a bad module; 69 the master is
@@ -43,12 +44,12 @@ pub struct Args {
     /// Seconds that a step may take
     #[arg(long, value_name = "SECONDS")]
     pub step_timeout: Option<String>,
-    /// How the run is told; docs/json.md describes the JSON
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: Form,
-    /// How differences of content are shown; JSON has both sides instead
-    #[arg(long, value_enum, default_value = "normal")]
-    pub diff: Diff,
+    /// How the run is told [default: pretty on a terminal, classic elsewhere]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Form>,
+    /// How differences of content are shown [default: normal; in pretty unified, long ones cut]
+    #[arg(long, value_enum)]
+    pub diff: Option<Diff>,
     /// Run this module and what it requires, and no other; can be repeated
     #[arg(long, value_name = "MODULE")]
     pub only: Vec<ModuleName>,
@@ -85,12 +86,13 @@ impl From<Diff> for DiffStyle {
 }
 
 /// How a run is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
-    /// Lines for people, as they always were
-    #[default]
+    /// A calm view for somebody at a terminal
+    Pretty,
+    /// Lines as they always were, for scripts that read them
     Classic,
-    /// One JSON object an event, for programs
+    /// One JSON object an event, for programs; docs/json.md describes it
     Json,
 }
 
@@ -133,7 +135,9 @@ pub(super) fn no_modules(node: &NodeName) -> String {
 
 /// Does the dance and tells it.
 pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    match args.format {
+    let suited = if terminal.is_terminal() { Form::Pretty } else { Form::Classic };
+    match args.format.unwrap_or(suited) {
+        Form::Pretty => dance_pretty::run(args, global, terminal),
         Form::Classic => classic(args, global, terminal),
         Form::Json => dance_json::run(args, global, terminal),
     }
@@ -144,7 +148,7 @@ fn classic(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     for origin in unknown {
         terminal.say_at(Level::Warning, &sets_nothing(&origin));
     }
-    let (style, mode) = (args.diff.into(), settings.mode.value);
+    let (style, mode) = (args.diff.unwrap_or(Diff::Normal).into(), settings.mode.value);
     let node = &settings.node.value;
     let mut tell = |event: DanceEvent<'_>| {
         if let DanceEvent::Planned { modules: 0, .. } = event {
@@ -168,6 +172,7 @@ fn classic(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
 /// Tells one event in the classic form.
 pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, terminal: &mut Terminal) {
     match event {
+        DanceEvent::Doing(_) => {}
         DanceEvent::Waiting { holder } => terminal.say_at(Level::Info, &format!("Waiting for {holder}")),
         DanceEvent::Swept { path } => {
             terminal
@@ -234,7 +239,8 @@ pub(super) fn summary(record: &RunRecord) -> String {
     format!("Run {}: {ended} (`disco report` says what it cost)", record.run)
 }
 
-fn count(number: usize, what: &str) -> String {
+/// A number of things in words: `1 change`, `2 changes`.
+pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 

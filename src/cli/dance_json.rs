@@ -176,7 +176,8 @@ impl Teller<'_> {
             DanceEvent::Executed { action, outcome, .. } if !outcome.is_done() => {
                 self.terminal.say_at(Level::Error, &format!("Executed : {} : {outcome}", action.command()));
             }
-            DanceEvent::Waiting { .. }
+            DanceEvent::Doing(_)
+            | DanceEvent::Waiting { .. }
             | DanceEvent::Swept { .. }
             | DanceEvent::Fetching { .. }
             | DanceEvent::Processing { .. }
@@ -185,7 +186,9 @@ impl Teller<'_> {
             | DanceEvent::NotMerged { .. }
             | DanceEvent::Executed { .. } => {}
         }
-        self.put(told(event));
+        if let Some(event) = told(event) {
+            self.put(event);
+        }
     }
 
     /// The last lines of a run that could not be done; the failure is for standard error and the exit code.
@@ -232,8 +235,10 @@ fn line(event: Event<'_>) -> serde_json::Result<String> {
     serde_json::to_string(&Line { schema: SCHEMA, event })
 }
 
-fn told<'a>(event: &DanceEvent<'a>) -> Event<'a> {
-    match *event {
+fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
+    Some(match *event {
+        // JSON has what happened, and nothing for somebody who only waits.
+        DanceEvent::Doing(_) => return None,
         DanceEvent::Waiting { holder } => Event::Waiting { holder },
         DanceEvent::Swept { path } => Event::Swept { path: path.into() },
         DanceEvent::Fetching { from } => Event::Fetching { from },
@@ -249,7 +254,7 @@ fn told<'a>(event: &DanceEvent<'a>) -> Event<'a> {
         DanceEvent::Executed { action, outcome, output } => {
             Event::Executed { action: action.into(), outcome, output }
         }
-    }
+    })
 }
 
 #[cfg(test)]
@@ -293,7 +298,7 @@ mod tests {
                 r#"{"schema":1,"event":"changed","module":"m","changes":[]}"#,
             ),
         ] {
-            assert_eq!(line(told(&event)).unwrap(), expected);
+            assert_eq!(line(told(&event).unwrap()).unwrap(), expected);
         }
     }
 }

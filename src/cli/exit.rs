@@ -246,6 +246,13 @@ impl From<ParamsError> for Failure {
     }
 }
 
+/// What to do about a folder of modules that is not there; `flag` names another.
+fn no_modules(error: &FileError, flag: &str) -> Option<String> {
+    (error.source.kind() == io::ErrorKind::NotFound).then(|| {
+        format!("name a folder of modules with {flag}; `disco dance --noop` fetches those of this node")
+    })
+}
+
 impl From<ModulesError> for Failure {
     fn from(error: ModulesError) -> Failure {
         let kind = match &error {
@@ -253,7 +260,11 @@ impl From<ModulesError> for Failure {
             ModulesError::Plan(error) => plan_kind(error),
             ModulesError::File(error) => file_kind(error),
         };
-        Failure::from_error(kind, &error)
+        let hint = match &error {
+            ModulesError::File(error) => no_modules(error, "--folder"),
+            ModulesError::Module(_) | ModulesError::Plan(_) => None,
+        };
+        Failure::from_error(kind, &error).hint(hint)
     }
 }
 
@@ -264,7 +275,11 @@ impl From<LintError> for Failure {
             LintError::Process(_) => Kind::Unavailable,
             LintError::Answer(_) => Kind::Software,
         };
-        Failure::from_error(kind, &error)
+        let hint = match &error {
+            LintError::File(error) => no_modules(error, "--path"),
+            LintError::Process(_) | LintError::Answer(_) => None,
+        };
+        Failure::from_error(kind, &error).hint(hint)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Args {
     /// The modules to check [default: all in the folder]
     names: Vec<ModuleName>,
     /// The folder of modules [default: those fetched last, in disco's own folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", alias = "folder")]
     path: Option<PathBuf>,
     /// Do without shellcheck, even where it is installed
     #[arg(long)]

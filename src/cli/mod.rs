@@ -2,10 +2,16 @@
 
 pub mod dance;
 mod dance_json;
+mod dance_pretty;
 pub mod exit;
+pub mod line;
 pub mod lint;
+pub mod live;
 pub mod module;
 pub mod param;
+mod pretty_changes;
+mod pretty_end;
+mod pretty_view;
 pub mod report;
 pub mod report_table;
 pub mod report_text;
@@ -30,17 +36,25 @@ use crate::sys::interrupt;
 
 const FIRST_MINUTES: &str = "\
 The first minutes:
-  disco param set disco/server/uri rsync://master.example.com
-  disco dance --noop      show what would change on this very machine; change nothing
+  disco param set disco/server/uri rsync://HOST   where the master is, once
+  disco dance --noop      show what would change on this machine; change nothing
   disco dance             the same, and merge it if everything has succeeded
   disco report            what each step has cost
-  disco module new NAME   a skeleton of a module
+  disco module new NAME   a skeleton of a module";
 
-Each command has --help with examples.";
+/// The help of disco itself fits a screen: what to do first, then the commands; each of them says what options it has.
+const HELP: &str = "\
+{about}
+{usage-heading} {usage}{after-help}
 
-/// Brings this node to the state that its modules describe, and shows every difference first.
+Commands:
+{subcommands}
+
+Options of all: --home DIR, --node NAME, --color WHEN. Examples: COMMAND --help";
+
+/// Brings this node to the state of its modules, and shows every change first
 #[derive(Debug, Parser)]
-#[command(name = "disco", version, max_term_width = 100, after_help = FIRST_MINUTES)]
+#[command(name = "disco", version, max_term_width = 100, after_help = FIRST_MINUTES, help_template = HELP)]
 struct Disco {
     #[command(flatten)]
     global: Global,
@@ -81,7 +95,7 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run this node's modules in a sandbox, show every difference, merge if all succeeded
+    /// Run this node's modules, show each change, merge if all succeed
     Dance(dance::Args),
     /// Run one command in a sandbox, show what it changed, and drop that
     #[command(
@@ -95,7 +109,7 @@ Examples:
         override_usage = "disco try [OPTIONS] -- COMMAND..."
     )]
     Try(session::TryArgs),
-    /// Open a shell in a sandbox; show what was changed when it ends, and drop that
+    /// Open a shell in a sandbox, show what it changed, and drop that
     #[command(after_help = "Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
     Shell(session::ShellArgs),
     /// Show what each step of a run has cost
@@ -171,7 +185,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let mut terminal = Terminal::new(disco.global.color, no_color);
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    let mut terminal = Terminal::new(disco.global.color, no_color || dumb);
     let done = perform(disco, &mut terminal).and_then(|exit| match terminal.lost() {
         Some(lost) if !matches!(exit, Exit::Signal(_)) => {
             Err(Failure::new(Kind::Io, "cannot write the result to standard output").because(lost))
@@ -243,7 +258,8 @@ fn manual(words: &[String]) -> Result<String, Failure> {
     clap_mangen::Man::new(command.clone().name(name))
         .render(&mut text)
         .map_err(|error| Failure::new(Kind::Software, "cannot write the manual").because(&error))?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    // Examples keep their lines.
+    Ok(String::from_utf8_lossy(&text).replace(".SH EXTRA\n", ".SH EXAMPLES\n.nf\n"))
 }
 
 /// The old names: `disco-param dump` is `disco param dump`.
@@ -267,14 +283,60 @@ mod tests {
         Disco::command().debug_assert();
     }
 
+    /// All commands that are shown, with the words that call them.
+    fn shown() -> Vec<(Vec<String>, clap::Command)> {
+        fn below(words: &[String], command: &clap::Command, all: &mut Vec<(Vec<String>, clap::Command)>) {
+            for inner in
+                command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
+            {
+                let words = [words, &[inner.get_name().to_owned()]].concat();
+                below(&words, inner, all);
+                all.push((words, inner.clone()));
+            }
+        }
+        let mut disco = Disco::command();
+        disco.build();
+        let mut all = Vec::new();
+        below(&[], &disco, &mut all);
+        assert!(all.len() > 15, "{all:?}");
+        all
+    }
+
     #[test]
-    fn every_command_has_a_manual_page() {
+    fn the_help_of_disco_fits_a_screen() {
+        let help = Disco::command().term_width(80).render_long_help().to_string();
+        assert!(help.lines().count() <= 26, "{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        for (words, _) in shown().iter().filter(|(words, _)| words.len() == 1) {
+            assert!(help.contains(&format!("\n  {} ", words[0])), "{words:?}\n{help}");
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_manual_page_and_examples_that_it_takes() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert!(manual(&[]).unwrap().contains(".SH NAME\ndisco \\- "), "{}", manual(&[]).unwrap());
-        let page = manual(&words("param set")).unwrap();
-        assert!(page.contains("disco\\-param\\-set"), "{page}");
         assert_eq!(manual(&words("param sett")).unwrap_err().kind, Kind::Usage);
         assert_eq!(manual(&words("__enter")).unwrap_err().kind, Kind::Usage);
+        for (words, mut command) in shown() {
+            let page = manual(&words).unwrap();
+            assert!(page.contains(&format!("disco\\-{}", words.join("\\-"))), "{page}");
+            assert!(page.contains(".SH EXAMPLES\n.nf\n"), "{page}");
+            let help = command.render_long_help().to_string();
+            let (_, examples) =
+                help.split_once("Example").unwrap_or_else(|| panic!("{words:?} has none\n{help}"));
+            let lines: Vec<&str> = examples.lines().filter(|line| line.contains("disco ")).collect();
+            assert!(lines.iter().any(|line| line.contains(&format!("disco {}", words.join(" ")))), "{help}");
+            for line in lines.iter().filter(|line| line.starts_with("  ")) {
+                let typed = line.trim_start().split("  ").next().unwrap_or_default();
+                let typed = typed.split(['|', '<', '>']).next().unwrap_or_default();
+                let mut argv = shell_words::split(typed).unwrap();
+                argv.retain(|word| {
+                    !(word.contains('=') && word.starts_with(|c: char| c.is_ascii_uppercase()))
+                });
+                assert!(Disco::try_parse_from(&argv).is_ok(), "{line}");
+            }
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ enum Command {
         /// The module
         name: ModuleName,
         /// The folder of modules to make it in
-        #[arg(long, value_name = "DIR", default_value = ".")]
+        #[arg(long, value_name = "DIR", default_value = ".", alias = "path")]
         folder: PathBuf,
     },
     /// Check names, requirements, templates and scripts, and run nothing
@@ -43,7 +43,7 @@ enum Command {
         /// The modules to start from [default: all in the folder]
         names: Vec<ModuleName>,
         /// The folder of modules [default: those fetched last, in disco's own folder]
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "DIR", alias = "path")]
         folder: Option<PathBuf>,
         /// The form of the graph
         #[arg(long, value_enum, default_value_t)]
@@ -67,7 +67,12 @@ enum GraphFormat {
 pub fn run(args: Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let result = match args.command {
         Command::Lint(args) => return lint::run(&args, global, terminal),
-        Command::New { name, folder } => format!("{}\n", modules::create(&folder, &name)?.display()),
+        Command::New { name, folder } => {
+            let made = modules::create(&folder, &name)?;
+            let check = format!("disco module lint --path {} {name}", folder.display());
+            terminal.progress(&format!("Edit what is in it, and check it: {check}"));
+            format!("{}\n", made.display())
+        }
         Command::Graph { names, folder, format } => {
             let folder = match folder {
                 Some(folder) => folder,

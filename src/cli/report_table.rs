@@ -123,7 +123,7 @@ fn shown(row: &Row<'_>) -> [String; 9] {
 }
 
 /// A number of bytes in four characters or five: `0`, `512B`, `4.6M`, `190M`.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     if bytes == 0 {
         return "0".to_owned();
     }

@@ -26,7 +26,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
         Format::Text => table(&runs),
         Format::Json => json_lines(&runs),
     };
-    Ok(text.into())
+    let none = runs.is_empty().then(|| "there is no run yet: `disco dance --noop` makes one".to_owned());
+    Ok(Said { result: text, warnings: none.into_iter().collect() })
 }
 
 /// The version of the JSON lines' form.

@@ -38,8 +38,13 @@ pub fn run(args: Args, global: &Global) -> Result<Said, Failure> {
 
 fn aligned(rows: &[Row]) -> String {
     let width = |text: fn(&Row) -> &str| rows.iter().map(|row| text(row).chars().count()).max().unwrap_or(0);
-    let (names, values) = (width(|row| row.name), width(|row| &row.value));
-    rows.iter().map(|row| format!("{:names$}  {:values$}  {}\n", row.name, row.value, row.origin)).collect()
+    let (names, values) = (width(|row| row.name), width(value));
+    rows.iter().map(|row| format!("{:names$}  {:values$}  {}\n", row.name, value(row), row.origin)).collect()
+}
+
+/// A value for people: there is something to see also where there is none.
+fn value(row: &Row) -> &str {
+    if row.value.is_empty() { "(not set)" } else { &row.value }
 }
 
 #[cfg(test)]
@@ -54,11 +59,14 @@ mod tests {
             origin: origin.into(),
             about: "",
         };
-        let rows =
-            [row("home", "/var/disco", "default"), row("client/network", "host", "env DISCO_CLIENT_NETWORK")];
+        let rows = [
+            row("home", "/var/disco", "default"),
+            row("server/uri", "", "default"),
+            row("client/network", "host", "env DISCO_CLIENT_NETWORK"),
+        ];
         assert_eq!(
             aligned(&rows),
-            "home            /var/disco  default\nclient/network  host        env DISCO_CLIENT_NETWORK\n"
+            "home            /var/disco  default\nserver/uri      (not set)   default\nclient/network  host        env DISCO_CLIENT_NETWORK\n"
         );
     }
 }

@@ -2,6 +2,11 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::cli::line::Line;
+use crate::cli::live::{self, Live};
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -47,9 +52,19 @@ impl Level {
     }
 }
 
+/// Where a line goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// Standard output: the result.
+    Out,
+    /// Standard error: all else.
+    Err,
+}
+
 /// Standard output and standard error, as the user wants them.
 #[derive(Debug)]
 pub struct Terminal {
+    live: Option<Live>,
     color_out: bool,
     color_err: bool,
     out_is_terminal: bool,
@@ -58,7 +73,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// For this process's streams. `no_color` says whether NO_COLOR is set and not empty.
+    /// For this process's streams. `no_color` says whether somebody asked for none: NO_COLOR
+    /// is set and not empty, or the terminal is a dumb one.
     pub fn new(color: Color, no_color: bool) -> Terminal {
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let want = |terminal: bool| match color {
@@ -67,6 +83,7 @@ impl Terminal {
             Color::Auto => terminal && !no_color,
         };
         Terminal {
+            live: None,
             color_out: want(out),
             color_err: want(err),
             out_is_terminal: out,
@@ -81,6 +98,60 @@ impl Terminal {
         self.put_out(&text);
     }
 
+    fn put_out(&mut self, text: &str) {
+        let print = || put(&mut io::stdout().lock(), text);
+        let printed = self.live.as_ref().map_or_else(print, |live| live.above(print));
+        if let Err(error) = printed {
+            self.broken.get_or_insert(error);
+        }
+    }
+
+    fn put_err(&self, text: &str) {
+        let print = || put(&mut io::stderr().lock(), text);
+        // With standard error gone there is nobody left to tell.
+        let _ = self.live.as_ref().map_or_else(print, |live| live.above(print));
+    }
+
+    /// Whether standard output is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.out_is_terminal
+    }
+
+    /// Lines in ink.
+    pub fn lines(&mut self, to: To, lines: &[Line]) {
+        let (color, terminal) = match to {
+            To::Out => (self.color_out, self.out_is_terminal),
+            To::Err => (self.color_err, self.progress),
+        };
+        let show = |text: &str| visible(text, terminal).into_owned();
+        let shown: Vec<String> = lines.iter().map(|line| line.render(color, show)).collect();
+        match (shown.is_empty(), to) {
+            (true, _) => {}
+            (false, To::Out) => self.put_out(&shown.join("\n")),
+            (false, To::Err) => self.put_err(&shown.join("\n")),
+        }
+    }
+
+    /// From now on the last line of the terminal says what goes on, until [`Terminal::calm`]. Only where both streams are
+    /// terminals: otherwise it would be drawn over by a pager, or into a file. It says so once `stop` is set.
+    pub fn live(&mut self, spinner: &[&str], stop: Arc<AtomicBool>) {
+        if self.out_is_terminal && live::can_draw() {
+            self.live = Some(Live::new(spinner, stop));
+        }
+    }
+
+    /// What goes on now, for that line.
+    pub fn now(&self, what: &str) {
+        if let Some(live) = &self.live {
+            live.now(visible(what, true).replace('\t', " "));
+        }
+    }
+
+    /// That line is gone, and nothing is drawn any more.
+    pub fn calm(&mut self) {
+        self.live = None;
+    }
+
     /// The lines of the result, in one go: there may be very many.
     pub fn results(&mut self, text: &str) {
         let lines = text.split_terminator('\n');
@@ -91,12 +162,6 @@ impl Terminal {
         }
     }
 
-    fn put_out(&mut self, text: &str) {
-        if let Err(error) = put(&mut io::stdout().lock(), text) {
-            self.broken.get_or_insert(error);
-        }
-    }
-
     /// A line of the result with its level.
     pub fn result_at(&mut self, level: Level, text: &str) {
         self.result(&format!("{} {text}", level.word()));
@@ -104,9 +169,7 @@ impl Terminal {
 
     /// Anything else: warnings, errors, what a script says on its standard error.
     pub fn say(&mut self, text: &str) {
-        let text = paint(&visible(text, self.progress), self.color_err);
-        // With standard error gone there is nobody left to tell.
-        let _ = put(&mut io::stderr().lock(), &text);
+        self.put_err(&paint(&visible(text, self.progress), self.color_err));
     }
 
     /// Anything else, with its level.

@@ -12,8 +12,8 @@ pub mod trouble;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -152,12 +152,16 @@ impl Fetch<'_> {
         self.one(&What::Parameters(node.clone()))
     }
 
-    /// Fetches these modules, several at a time, and returns the cost of each.
+    /// Fetches these modules, several at a time, and returns the cost of each; `told` is how many are there so far.
     ///
     /// All modules that the master does not have are named in one error; after any other error no new rsync is started.
-    pub fn modules(&self, names: &BTreeSet<ModuleName>) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
+    pub fn modules(
+        &self,
+        names: &BTreeSet<ModuleName>,
+        told: &mut dyn FnMut(usize),
+    ) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
         let (mut costs, mut errors) = (BTreeMap::new(), Vec::new());
-        for (name, fetched) in self.each(names) {
+        for (name, fetched) in self.each(names, told) {
             match fetched {
                 Ok(cost) => _ = costs.insert(name, cost),
                 Err(FetchError::Interrupted) => return Err(FetchError::Interrupted),
@@ -172,26 +176,41 @@ impl Fetch<'_> {
     }
 
     /// Fetches these modules, several at a time, and returns what became of each that was begun: after an error other than
-    /// that the master has no such module, no new rsync is started.
-    pub fn each(&self, names: &BTreeSet<ModuleName>) -> BTreeMap<ModuleName, Result<Cost, FetchError>> {
+    /// that the master has no such module, no new rsync is started. `told` is how many are there so far.
+    pub fn each(
+        &self,
+        names: &BTreeSet<ModuleName>,
+        told: &mut dyn FnMut(usize),
+    ) -> BTreeMap<ModuleName, Result<Cost, FetchError>> {
         let open = Mutex::new(names.iter());
-        let done = Mutex::new(BTreeMap::new());
         let give_up = AtomicBool::new(false);
         let next = || locked(&open).next().filter(|_| !give_up.load(Ordering::Relaxed));
-        let work = || {
+        let (send, arriving) = mpsc::channel();
+        let work = |send: mpsc::Sender<_>| {
             while let Some(name) = next() {
                 let fetched = self.one(&What::Module(name.clone()));
-                let absent = |error: &FetchError| error.trouble() == Some(Trouble::Absent);
-                give_up.fetch_or(fetched.as_ref().is_err_and(|error| !absent(error)), Ordering::Relaxed);
-                locked(&done).insert(name.clone(), fetched);
+                let fatal = fetched.as_ref().is_err_and(|error| error.trouble() != Some(Trouble::Absent));
+                give_up.fetch_or(fatal, Ordering::Relaxed);
+                // Whoever receives outlives this scope.
+                let _ = send.send((name.clone(), fetched));
             }
         };
+        let (mut done, mut there) = (BTreeMap::new(), 0);
         std::thread::scope(|scope| {
             (0..self.jobs.clamp(1, names.len().max(1))).for_each(|_| {
-                scope.spawn(work);
+                let send = send.clone();
+                scope.spawn(|| work(send));
             });
+            drop(send);
+            for (name, fetched) in arriving {
+                if fetched.is_ok() {
+                    there += 1;
+                    told(there);
+                }
+                done.insert(name, fetched);
+            }
         });
-        done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        done
     }
 
     fn one(&self, what: &What) -> Result<Cost, FetchError> {

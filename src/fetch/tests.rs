@@ -109,7 +109,8 @@ impl Node {
     }
 
     fn modules(&self, names: &[&str]) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
-        self.fetch(&self.home(), &self.view("view")).modules(&names.iter().map(|name| module(name)).collect())
+        self.fetch(&self.home(), &self.view("view"))
+            .modules(&names.iter().map(|name| module(name)).collect(), &mut |_| {})
     }
 }
 
@@ -138,7 +139,9 @@ fn a_fetch_is_published_whole_and_linked_next_time() {
         let (home, first, second) = (node.home(), node.view("first"), node.view("second"));
         let fetch = node.fetch(&home, &first);
         assert!(fetch.parameters(&node_name()).unwrap().mem_max > 0);
-        let costs = fetch.modules(&both()).unwrap();
+        let mut told = Vec::new();
+        let costs = fetch.modules(&both(), &mut |done| told.push(done)).unwrap();
+        assert_eq!(told, [1, 2]);
         assert!(costs.len() == 2 && costs.values().all(|cost| cost.time_real > 0.0));
         let script = "modules/testmodule-1.0/scripts/00-hello.sh";
         assert!(fs::read_to_string(first.join(script)).unwrap().contains("Hello, disco"));
@@ -148,7 +151,7 @@ fn a_fetch_is_published_whole_and_linked_next_time() {
         fs::remove_file(daemon.dir.path().join("parameters/node/parameters/something")).ok();
         let fetch = node.fetch(&home, &second);
         fetch.parameters(&node_name()).unwrap();
-        fetch.modules(&both()).unwrap();
+        fetch.modules(&both(), &mut |_| {}).unwrap();
         let ino = |path: PathBuf| fs::metadata(path).unwrap().ino();
         assert_eq!(ino(second.join(script)), ino(home.join(script)), "what did not change is not sent again");
         publish(&second, &home, &parts()).unwrap();
@@ -190,7 +193,7 @@ fn defaults_lie_under_the_nodes_own_and_the_cache_keeps_its_files() {
     write(&home, &[("parameters/disco/server/uri", "x\n")]);
     let fetch = node.fetch(&home, &view);
     fetch.parameters(&node_name()).unwrap();
-    fetch.modules(&both()).unwrap();
+    fetch.modules(&both(), &mut |_| {}).unwrap();
     publish(&view, &home, &parts()).unwrap();
     lay_defaults(&view, &home, &node_name(), &[module("othermodule-3.2"), module("testmodule-1.0")]).unwrap();
     let read = |path: &str| fs::read_to_string(view.join("parameters").join(path)).unwrap();
@@ -280,7 +283,7 @@ fn owners_are_ours_and_secrets_stay_private() {
     let (home, view) = (node.home(), node.view("view"));
     let fetch = node.fetch(&home, &view);
     fetch.parameters(&node_name()).unwrap();
-    fetch.modules(&both()).unwrap();
+    fetch.modules(&both(), &mut |_| {}).unwrap();
     publish(&view, &home, &parts()).unwrap();
     for folder in [&home, &view] {
         let fetched = fs::metadata(folder.join(file)).unwrap();
@@ -324,7 +327,7 @@ fn a_fetch_over_loopback_takes_no_time() {
     for run in 0..30 {
         let (home, view) = (node.home(), node.view(&format!("view-{run}")));
         let name = module("testmodule-1.0");
-        let cost = node.fetch(&home, &view).modules(&[name.clone()].into()).unwrap()[&name];
+        let cost = node.fetch(&home, &view).modules(&[name.clone()].into(), &mut |_| {}).unwrap()[&name];
         times.push(cost.time_real);
         if cost.time_real < 0.03 {
             break;

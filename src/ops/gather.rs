@@ -118,12 +118,14 @@ impl GatherError {
 /// cache, and completes the view: the modules' default parameters under the node's, and `parameters/disco/`.
 ///
 /// With `only`, which must be modules of the node, the plan is of these and what they require.
-/// When `stop` is set it ends with [`FetchError::Interrupted`].
+/// When `stop` is set it ends with [`FetchError::Interrupted`]. `told` is how many modules have been fetched, of how many
+/// that are known to be needed.
 pub fn gather(
     settings: &Settings,
     view: &Path,
     only: &BTreeSet<ModuleName>,
     stop: &AtomicBool,
+    told: &mut dyn FnMut(usize, usize),
 ) -> Result<Gathered, GatherError> {
     let source = Source::parse(settings.server_uri.value.as_deref().ok_or(GatherError::NoMaster)?)?;
     if let Source::Folder(folder) = &source
@@ -141,10 +143,10 @@ pub fn gather(
         view,
         stop,
     };
-    let (mut ahead, fetch_params) = Ahead::fetch(&fetch, node)?;
+    let (mut ahead, fetch_params) = Ahead::fetch(&fetch, node, told)?;
     let selected = selected(&view.join(What::Parameters(node.clone()).folder()).join("modules"))?;
 
-    let (modules, fetched) = discover(&fetch, &mut ahead, &selected)?;
+    let (modules, fetched) = discover(&fetch, &mut ahead, &selected, told)?;
     ahead.drop_the_rest(view, &fetched)?;
     let started = Instant::now();
     if let Some(stranger) = only.iter().find(|name| !fetched.contains_key(*name)) {
@@ -215,12 +217,15 @@ fn discover(
     fetch: &Fetch<'_>,
     ahead: &mut Ahead,
     selected: &BTreeSet<ModuleName>,
+    told: &mut dyn FnMut(usize, usize),
 ) -> Result<Discovered, GatherError> {
     let mut modules = Vec::new();
     let mut fetched = BTreeMap::new();
     let mut open = selected.clone();
     while !open.is_empty() {
-        fetched.append(&mut ahead.complete(fetch, &open)?);
+        let (before, known) = (fetched.len(), fetched.len() + open.len());
+        told(before, known);
+        fetched.append(&mut ahead.complete(fetch, &open, &mut |done| told(before + done, known))?);
         let mut required = BTreeSet::new();
         for name in &open {
             let folder = fetch.view.join(What::Module(name.clone()).folder());
@@ -259,7 +264,7 @@ mod tests {
         ];
         let settings =
             crate::settings::resolve(&Flags::new(), &environment.into(), &Params::default(), "node").unwrap();
-        gather(&settings, &dir.join(view), &BTreeSet::new(), &AtomicBool::new(false))
+        gather(&settings, &dir.join(view), &BTreeSet::new(), &AtomicBool::new(false), &mut |_, _| {})
     }
 
     #[test]

@@ -21,6 +21,19 @@ pub fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Whether our locale is one of UTF-8, so that signs beyond ASCII can be shown.
+pub fn shows_utf8() -> bool {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    is_utf8(&|name| Some(set(name)?.to_string_lossy().into_owned()))
+}
+
+/// The first of these variables that is set decides, as setlocale(3) has it.
+fn is_utf8(variable: &dyn Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable).unwrap_or_default();
+    let locale = locale.to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
 /// Whether we run as root.
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
@@ -122,6 +135,24 @@ fn parse_memory(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_variable_of_the_locale_decides() {
+        for (all, ctype, lang, expected) in [
+            (Some("C.UTF-8"), None, None, true),
+            (Some("C"), Some("de_DE.UTF-8"), Some("C.UTF-8"), false),
+            (None, None, Some("en_US.utf8"), true),
+            (None, None, Some("en_US"), false),
+            (None, None, None, false),
+        ] {
+            let variable = |name: &str| match name {
+                "LC_ALL" => all.map(str::to_owned),
+                "LC_CTYPE" => ctype.map(str::to_owned),
+                _ => lang.map(str::to_owned),
+            };
+            assert_eq!(is_utf8(&variable), expected, "{all:?} {ctype:?} {lang:?}");
+        }
+    }
 
     #[test]
     fn the_sources_are_read_as_they_are_written() {

@@ -37,6 +37,11 @@ impl Interrupt {
         }
     }
 
+    /// The same flag, for somebody who outlives us.
+    pub fn shared_flag(&self) -> Arc<AtomicBool> {
+        self.flag.clone()
+    }
+
     /// Becomes true when a signal comes.
     pub fn flag(&self) -> &AtomicBool {
         &self.flag

@@ -65,3 +65,31 @@ fn without_root_the_way_out_is_named() {
             .stderr_has("hint: run it as root");
     }
 }
+
+#[test]
+fn bash_reads_its_completions_and_knows_the_commands() {
+    let Some(world) = World::new() else { return };
+    let script = "set -eo pipefail; disco completions bash >/tmp/c; source /tmp/c
+        COMP_WORDS=(disco da); COMP_CWORD=1; _disco disco da disco; echo \"${COMPREPLY[*]}\"
+        for shell in zsh fish elvish; do disco completions $shell | grep -q dance; done";
+    world.sh(script).succeeds().stdout_is("dance\n");
+}
+
+#[test]
+fn where_there_is_nothing_yet_the_next_command_is_named() {
+    let Some(world) = World::new() else { return };
+    world.disco(&["--home", "/tmp/none", "runs"]).succeeds().stderr_has("`disco dance --noop` makes one");
+    world.disco(&["--home", "/tmp/none", "report"]).exits(1).stderr_has("`disco dance --noop` makes one");
+    world.disco(&["--home", "/tmp/none", "settings"]).succeeds().stdout_has("(not set)");
+    world
+        .disco(&["--home", "/tmp/none", "module", "lint"])
+        .exits(74)
+        .stderr_has("hint: name a folder of modules with --path");
+    world
+        .disco(&["--home", "/tmp/none", "module", "graph"])
+        .exits(74)
+        .stderr_has("hint: name a folder of modules with --folder");
+    let new = "cd /tmp && script -qec 'disco module new m-1 --path mods' /dev/null";
+    world.sh(new).succeeds().stdout_has("check it: disco module lint --path mods m-1");
+    world.sh("cd /tmp && disco module lint --folder mods m-1").succeeds();
+}

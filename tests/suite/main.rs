@@ -12,6 +12,7 @@ mod json;
 mod lint;
 mod merge;
 mod params;
+mod pretty;
 mod report;
 mod same;
 mod seed;

@@ -8,9 +8,40 @@ use crate::model::names::{ModuleName, RunId};
 use crate::model::path::RootedPath;
 use crate::model::step::{Outcome, Stream};
 
+/// What a dance is doing from now on, for somebody who waits; whoever does not tell it leaves nothing out.
+#[derive(Debug, Clone, Copy)]
+pub enum Doing<'a> {
+    /// It fetches modules from the master.
+    FetchingModules {
+        /// How many are there.
+        done: usize,
+        /// How many are known to be needed so far.
+        of: usize,
+    },
+    /// A step runs.
+    Step {
+        /// Which.
+        step: &'a str,
+    },
+    /// It looks for what the module has changed.
+    Comparing,
+    /// It merges.
+    Merging {
+        /// How many objects differ.
+        changes: usize,
+    },
+    /// It runs a recorded action on the live system.
+    Executing {
+        /// Which.
+        action: &'a Action,
+    },
+}
+
 /// Something that a dance did, or that was done in it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum DanceEvent<'a> {
+    /// It does something that may take its time.
+    Doing(Doing<'a>),
     /// Another live run holds the run lock, and this one waits for it.
     Waiting {
         /// Who holds it, in its own words.

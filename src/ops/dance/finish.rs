@@ -11,7 +11,7 @@ use crate::sys::interrupt::Interrupt;
 use crate::sys::tree::Root;
 
 use super::differences::Differences;
-use super::{DanceError, DanceEvent, Run, modules};
+use super::{DanceError, DanceEvent, Doing, Run, modules};
 
 /// Decides how the run ends. Takes the sealed scratchpad: nothing else can be merged.
 pub(in crate::ops) fn finish(
@@ -24,6 +24,7 @@ pub(in crate::ops) fn finish(
     if let Some(signal) = interrupt.signal() {
         return Err(DanceError::Interrupted(signal));
     }
+    (run.on_event)(DanceEvent::Doing(Doing::Comparing));
     let changes = run.metered("diff", |_| differences.in_all(sealed))?;
     run.record.changes = changes.0.len();
     run.record.outcome = match (modules::all_done(&run.record), run.record.mode) {
@@ -60,6 +61,7 @@ fn unmoved(sealed: &Scratch, changes: &ChangeSet, differences: &Differences) -> 
 
 /// From here on a signal waits: the merge and its actions belong together.
 fn merge_all(run: &mut Run<'_>, changes: &ChangeSet, differences: &Differences) -> Result<(), DanceError> {
+    (run.on_event)(DanceEvent::Doing(Doing::Merging { changes: changes.0.len() }));
     let (upper, entries) = differences.scratchpad();
     let live = Root::open("/".as_ref(), "live root")?;
     let merged = run.metered("merge", |run| {
@@ -87,6 +89,7 @@ fn merge_all(run: &mut Run<'_>, changes: &ChangeSet, differences: &Differences) 
 fn act(run: &mut Run<'_>, settings: &Settings) -> Result<RunOutcome, DanceError> {
     for at in 0..run.record.actions.len() {
         let action = run.record.actions[at].action.clone();
+        (run.on_event)(DanceEvent::Doing(Doing::Executing { action: &action }));
         let acted = act::run(&action, settings.step_timeout.value);
         (run.on_event)(DanceEvent::Executed {
             action: &action,

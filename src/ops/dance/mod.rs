@@ -35,7 +35,7 @@ use crate::sys::lock::{Lock, LockError};
 use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
 
-pub use event::DanceEvent;
+pub use event::{DanceEvent, Doing};
 
 use differences::Differences;
 
@@ -181,7 +181,8 @@ fn run_in(
         files::create_dirs(&view.join(name), 0o700)?;
     }
     (run.on_event)(DanceEvent::Fetching { from: settings.server_uri.value.as_deref().unwrap_or_default() });
-    let gathered = gather::gather(settings, &view, &options.only, interrupt.flag())?;
+    let mut fetched = |done, of| (run.on_event)(DanceEvent::Doing(Doing::FetchingModules { done, of }));
+    let gathered = gather::gather(settings, &view, &options.only, interrupt.flag(), &mut fetched)?;
     run.record.internal.extend(gathered.internal);
     run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
     run.fetched = gathered.fetched;

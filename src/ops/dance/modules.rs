@@ -14,7 +14,7 @@ use crate::sys::files::FileError;
 use crate::sys::line_log::LineLog;
 
 use super::differences::Differences;
-use super::{DanceError, DanceEvent, Run};
+use super::{DanceError, DanceEvent, Doing, Run};
 
 /// Runs every module of the plan that can run; returns when all have had their turn.
 pub(super) fn run_all(
@@ -42,6 +42,7 @@ pub(super) fn run_all(
         } else {
             (run.on_event)(DanceEvent::Processing { module: name, at: at + 1 });
             run_steps(run, planned, &mut record, &mut seq, sandbox, context)?;
+            (run.on_event)(DanceEvent::Doing(Doing::Comparing));
             let meter = Meter::start();
             record.changes = differences.since_last(sandbox.layers())?;
             record.diff = Some(meter.stop());
@@ -77,6 +78,9 @@ fn run_steps(
         let first = record.steps.len();
         let mut output =
             Output { run: &run.folder, module, first, batch, logs: BTreeMap::new(), error: None };
+        if let Some(step) = batch.first() {
+            (run.on_event)(DanceEvent::Doing(Doing::Step { step: step.label() }));
+        }
         let on_event = &mut run.on_event;
         let mut tell = |at: usize, event: StepEvent<'_>| match event {
             StepEvent::Line { stream, text } => {

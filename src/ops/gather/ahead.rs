@@ -23,13 +23,19 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Fetches the node's parameters and, beside them, the modules that it needed last time. Returns what the parameters
     /// cost. A module that does not come is not an error yet.
-    pub(super) fn fetch(fetch: &Fetch<'_>, node: &NodeName) -> Result<(Ahead, Cost), GatherError> {
+    pub(super) fn fetch(
+        fetch: &Fetch<'_>,
+        node: &NodeName,
+        told: &mut dyn FnMut(usize, usize),
+    ) -> Result<(Ahead, Cost), GatherError> {
         let tried = needed_last_time(fetch.home, node);
         let (parameters, fetched) = std::thread::scope(|scope| {
-            let modules = (!tried.is_empty()).then(|| scope.spawn(|| fetch.each(&tried)));
-            let parameters = fetch.parameters(node);
-            // Where the thread has panicked, nothing was fetched ahead.
-            (parameters, modules.and_then(|modules| modules.join().ok()).unwrap_or_default())
+            let parameters = scope.spawn(|| fetch.parameters(node));
+            let fetched = match tried.is_empty() {
+                true => BTreeMap::new(),
+                false => fetch.each(&tried, &mut |done| told(done, tried.len())),
+            };
+            (parameters.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), fetched)
         });
         let fetched = fetched.into_iter().filter_map(|(name, cost)| Some((name, cost.ok()?))).collect();
         Ok((Ahead { tried, fetched }, parameters?))
@@ -40,6 +46,7 @@ impl Ahead {
         &mut self,
         fetch: &Fetch<'_>,
         names: &BTreeSet<ModuleName>,
+        told: &mut dyn FnMut(usize),
     ) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
         let (mut there, mut missing) = (BTreeMap::new(), BTreeSet::new());
         for name in names {
@@ -48,8 +55,9 @@ impl Ahead {
                 None => _ = missing.insert(name.clone()),
             }
         }
+        let before = there.len();
         if !missing.is_empty() {
-            there.append(&mut fetch.modules(&missing)?);
+            there.append(&mut fetch.modules(&missing, &mut |done| told(before + done))?);
         }
         Ok(there)
     }

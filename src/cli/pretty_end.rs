@@ -1,0 +1,124 @@
+//! The end of the calm view: what the run did, what went wrong, and what to do next. Pure.
+
+use crate::cli::dance::count;
+use crate::cli::line::{Ink, Line, Signs};
+use crate::cli::pretty_view::{View, printed, seconds};
+use crate::cli::report_text::one_line;
+use crate::cli::terminal::To;
+use crate::model::run::{Mode, RunOutcome, RunRecord};
+
+/// The last lines of a run that took that long and ends the program with `exit`. `late` says that a signal asked it to stop
+/// when the merge had begun already.
+pub fn end(view: &View<'_>, record: &RunRecord, took: f64, exit: i32, late: bool) -> (To, Vec<Line>) {
+    let signs = view.frame().signs;
+    let mut lines = vec![Line::default()];
+    let to = match &record.outcome {
+        RunOutcome::Shown | RunOutcome::Merged => {
+            lines.extend(went_well(view, record, signs));
+            To::Out
+        }
+        RunOutcome::ActionFailed => {
+            lines.extend(action_failed(record, signs));
+            To::Err
+        }
+        RunOutcome::Failed
+        | RunOutcome::Unfinished
+        | RunOutcome::NotStarted { .. }
+        | RunOutcome::MergeFailed { .. }
+        | RunOutcome::Interrupted { .. } => {
+            lines.extend(failed(view, record, signs));
+            To::Err
+        }
+    };
+    if late {
+        let text = "  The signal to stop came after the merge had begun, so it was completed.";
+        lines.push(Line::new(Ink::Care, text));
+    }
+    let meaning = match (&record.outcome, exit) {
+        (_, 0) => String::new(),
+        (RunOutcome::Shown, _) => format!("; exit status {exit}: there is something to change"),
+        (RunOutcome::Merged, _) => format!("; exit status {exit}: something was changed"),
+        (RunOutcome::ActionFailed, _) => format!("; exit status {exit}: an action failed"),
+        (_, _) => format!("; exit status {exit}: a step failed"),
+    };
+    let text = format!("  Took {}{meaning}. What each step cost: disco report", seconds(took));
+    lines.push(Line::new(Ink::Dim, text));
+    (to, lines)
+}
+
+/// The last line of a run that a signal ended before its merge.
+pub fn interrupted(view: &View<'_>, signal: i32, took: f64) -> Line {
+    let place = view.place().map_or_else(String::new, |place| format!(" {place},"));
+    let text = format!(
+        " Interrupted by signal {signal}{place} after {}: nothing was merged, this node is as before.",
+        seconds(took)
+    );
+    Line::new(Ink::Bad, view.frame().signs.failed).and(Ink::Plain, text)
+}
+
+fn went_well(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
+    let modules = count(record.modules.len(), "module");
+    let where_ = match record.modules.len() {
+        1 => String::new(),
+        all => format!(" in {} of {all} modules", view.changed),
+    };
+    let (changes, actions) = (record.changes, record.actions.len());
+    let said = |bold: &str, rest: String| {
+        Line::new(Ink::Good, signs.done).and(Ink::Bold, format!(" {bold}")).and(Ink::Plain, rest)
+    };
+    let mut lines = Vec::new();
+    match (record.mode, changes, actions) {
+        (Mode::Noop, 0, 0) => lines.push(said("NOOP: nothing to change", format!(" in {modules}."))),
+        (Mode::Live, 0, 0) => lines.push(said("Nothing to change", format!(" in {modules}."))),
+        (Mode::Noop, ..) => {
+            let bold = format!("NOOP: {}", count(changes, "change"));
+            let rest = format!("{where_}, {} pending; nothing was changed.", count(actions, "action"));
+            lines.push(said(&bold, rest));
+            lines.push(Line::new(Ink::Plain, "  Run again without --noop to apply."));
+        }
+        (Mode::Live, ..) => {
+            let bold = format!("Merged {}", count(changes, "change"));
+            lines.push(said(&bold, format!("{where_}; {} run.", count(actions, "action"))));
+        }
+    }
+    if view.left_out > 0 {
+        let left_out = count(view.left_out, "path");
+        lines.push(Line::new(Ink::Care, format!("  {left_out} left out of the merge, named above.")));
+    }
+    lines
+}
+
+fn action_failed(record: &RunRecord, signs: &Signs) -> Vec<Line> {
+    let bold = format!(" Merged {}, but an action failed.", count(record.changes, "change"));
+    let mut lines = vec![Line::new(Ink::Bad, signs.failed).and(Ink::Bold, bold)];
+    for action in &record.actions {
+        let how = match &action.outcome {
+            Some(outcome) if outcome.is_done() => continue,
+            Some(outcome) => outcome.to_string(),
+            None => "not run".to_owned(),
+        };
+        lines.push(Line::new(Ink::Plain, format!("  {}: {how}", one_line(&action.action.command()))));
+    }
+    lines
+}
+
+fn failed(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
+    let mut what = format!(" {} of {} failed", view.failed.len(), count(record.modules.len(), "module"));
+    if view.skipped > 0 {
+        what += &format!(", {} not run because of that", view.skipped);
+    }
+    let head = Line::new(Ink::Bad, signs.failed).and(Ink::Bold, what);
+    let mut lines = vec![head.and(Ink::Plain, "; nothing was merged, this node is as before.")];
+    for failed in &view.failed {
+        let line = Line::new(Ink::Bold, format!("  {}", failed.module));
+        lines.push(line.and(Ink::Plain, format!(": {}: {}", failed.step, failed.how)));
+        match failed.last.is_empty() {
+            true => lines.push(Line::new(Ink::Dim, "    it printed nothing")),
+            false => lines.extend(failed.last.iter().map(|(stream, text)| {
+                let line = printed(*stream, text, signs);
+                Line::new(Ink::Plain, "  ").append(line)
+            })),
+        }
+    }
+    lines
+}

@@ -1,0 +1,277 @@
+//! The calm view of a dance: each event into lines and into what the status line says. Pure: the time is given, and
+//! somebody else prints. A line stands under its module; a module that says nothing and changes nothing is one line.
+
+use std::collections::VecDeque;
+
+use crate::cli::dance::count;
+use crate::cli::line::{Ink, Line, Signs};
+use crate::cli::pretty_changes::{self, Detail};
+use crate::cli::report_text::one_line;
+use crate::cli::terminal::To;
+use crate::model::change::ChangeSet;
+use crate::model::names::{ModuleName, NodeName};
+use crate::model::run::Mode;
+use crate::model::step::{Outcome, Stream};
+use crate::ops::dance::{DanceEvent, Doing};
+
+/// How many of its last lines are kept of a step, to be shown again if it fails.
+const LAST_LINES: usize = 8;
+
+/// What of a run is the same from its start to its end.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    /// NOOP or live.
+    pub mode: Mode,
+    /// The node.
+    pub node: &'a NodeName,
+    /// How much of the differences is shown.
+    pub detail: Detail,
+    /// The signs of the lines.
+    pub signs: &'a Signs,
+}
+
+/// A step that failed, and with it its module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedStep {
+    /// The module.
+    pub module: ModuleName,
+    /// The step.
+    pub step: String,
+    /// How, in words.
+    pub how: String,
+    /// The last lines that it printed.
+    pub last: Vec<(Stream, String)>,
+}
+
+/// The module that has its turn.
+#[derive(Debug, Default)]
+struct Turn {
+    module: String,
+    at: usize,
+    since: f64,
+    /// Something of it is on the screen already.
+    headed: bool,
+    actions: usize,
+    failed: Option<String>,
+    last: VecDeque<(Stream, String)>,
+    step: Option<String>,
+}
+
+/// What is known so far.
+#[derive(Debug)]
+pub struct View<'a> {
+    frame: Frame<'a>,
+    modules: usize,
+    turn: Turn,
+    status: Option<String>,
+    lines: Vec<(To, Line)>,
+    /// The modules that have changed something.
+    pub changed: usize,
+    /// The modules that were not run.
+    pub skipped: usize,
+    /// The steps that failed, one a module.
+    pub failed: Vec<FailedStep>,
+    /// What the merge left out.
+    pub left_out: usize,
+}
+
+impl<'a> View<'a> {
+    /// Of a run that has not started.
+    pub fn new(frame: Frame<'a>) -> View<'a> {
+        let (modules, turn) = (0, Turn::default());
+        let (changed, skipped, failed, left_out) = (0, 0, Vec::new(), 0);
+        View { frame, modules, turn, status: None, lines: Vec::new(), changed, skipped, failed, left_out }
+    }
+
+    /// The frame.
+    pub fn frame(&self) -> &Frame<'a> {
+        &self.frame
+    }
+
+    /// What the status line says from now on, where the last event has changed that.
+    pub fn status(&mut self) -> Option<String> {
+        self.status.take()
+    }
+
+    /// Where the run is, in words, while a module has its turn.
+    pub fn place(&self) -> Option<String> {
+        let Turn { module, step, .. } = &self.turn;
+        (!module.is_empty()).then(|| match step {
+            Some(step) => format!("in {module}, {step}"),
+            None => format!("in {module}"),
+        })
+    }
+
+    /// The lines that tell the event; `now` is how many seconds the run has taken.
+    pub fn tell(&mut self, event: &DanceEvent<'_>, now: f64) -> Vec<(To, Line)> {
+        let signs = *self.frame.signs;
+        match event {
+            DanceEvent::Doing(doing) => self.doing(doing),
+            DanceEvent::Waiting { holder } => {
+                self.status = Some("waiting for the other run".to_owned());
+                self.put(To::Err, Line::new(Ink::Dim, format!("{} waiting for {holder}", signs.running)));
+            }
+            DanceEvent::Swept { path } => {
+                let text = format!("! removed what a killed run had left: {}", path.display());
+                self.put(To::Err, Line::new(Ink::Care, text));
+            }
+            DanceEvent::Fetching { from } => self.status = Some(format!("fetching from {from}")),
+            DanceEvent::Planned { run, modules } => {
+                self.modules = *modules;
+                let (node, modules) = (self.frame.node, count(*modules, "module"));
+                let mode = match self.frame.mode {
+                    Mode::Noop => "NOOP: nothing will be changed",
+                    Mode::Live => "live",
+                };
+                self.put(To::Out, Line::new(Ink::Dim, format!("Run {run} of {node}, {modules}, {mode}")));
+            }
+            DanceEvent::Processing { module, at } => {
+                self.turn = Turn { module: module.to_string(), at: *at, since: now, ..Turn::default() };
+                self.status = Some(self.where_it_is(None));
+            }
+            DanceEvent::Line { stream, text, .. } => self.line(*stream, text),
+            DanceEvent::Asked { action } => {
+                self.turn.actions += 1;
+                let words = match self.frame.mode {
+                    Mode::Noop => " would run: ",
+                    Mode::Live => " after the merge: ",
+                };
+                self.head(To::Out);
+                let line = Line::new(Ink::Care, format!("  {}{words}", signs.action));
+                self.put(To::Out, line.and(Ink::Plain, one_line(&action.command())));
+            }
+            DanceEvent::StepFailed { module, step, outcome } => {
+                let (step, how) = (one_line(step), one_line(&outcome.to_string()));
+                self.turn.failed = Some(format!("{step}: {how}"));
+                let last = std::mem::take(&mut self.turn.last).into();
+                self.failed.push(FailedStep { module: (*module).clone(), step, how, last });
+            }
+            DanceEvent::Skipped { module, because } => {
+                self.skipped += 1;
+                let line = Line::new(Ink::Care, signs.skipped).and(Ink::Bold, format!(" {module}"));
+                self.put(To::Out, line.and(Ink::Plain, format!("  not run: it needs {because}")));
+            }
+            DanceEvent::Changed { changes, .. } => self.module_ends(changes, now),
+            DanceEvent::Merged { changes } => {
+                if *changes > 0 {
+                    let line = Line::new(Ink::Good, signs.done);
+                    self.put(To::Out, line.and(Ink::Plain, format!(" merged {}", count(*changes, "change"))));
+                }
+            }
+            DanceEvent::NotMerged { path, why } => {
+                self.left_out += 1;
+                self.put(To::Err, Line::new(Ink::Care, format!("! not merged: {path}: {why}")));
+            }
+            DanceEvent::Executed { action, outcome, output } => {
+                for line in output.lines() {
+                    self.put(To::Out, printed(Stream::Stdout, line, &signs));
+                }
+                let command = one_line(&action.command());
+                self.put(To::Out, executed(&command, outcome, &signs));
+            }
+        }
+        std::mem::take(&mut self.lines)
+    }
+
+    fn put(&mut self, to: To, line: Line) {
+        self.lines.push((to, line));
+    }
+
+    fn doing(&mut self, doing: &Doing<'_>) {
+        self.status = Some(match doing {
+            Doing::FetchingModules { done, of } => format!("fetching modules: {done} of {of}"),
+            Doing::Step { step } => {
+                let step = one_line(step);
+                self.turn.last.clear();
+                self.turn.step = Some(step.clone());
+                self.where_it_is(Some(&step))
+            }
+            Doing::Comparing if self.turn.module.is_empty() => "comparing everything".to_owned(),
+            Doing::Comparing => self.where_it_is(Some("comparing")),
+            Doing::Merging { changes } => format!("merging {}", count(*changes, "change")),
+            Doing::Executing { action } => format!("running: {}", one_line(&action.command())),
+        });
+    }
+
+    /// The module, its place among all, and what of it goes on.
+    fn where_it_is(&self, what: Option<&str>) -> String {
+        let Turn { module, at, .. } = &self.turn;
+        let what = what.map_or_else(String::new, |what| format!(" {} {what}", self.frame.signs.dot));
+        format!("{at}/{} {module}{what}", self.modules)
+    }
+
+    fn line(&mut self, stream: Stream, text: &str) {
+        if self.turn.last.len() == LAST_LINES {
+            self.turn.last.pop_front();
+        }
+        self.turn.last.push_back((stream, text.to_owned()));
+        let to = match stream {
+            Stream::Stdout => To::Out,
+            Stream::Stderr => To::Err,
+        };
+        self.head(to);
+        let line = printed(stream, text, self.frame.signs);
+        self.put(to, line);
+    }
+
+    /// The module's name above the first of its lines.
+    fn head(&mut self, to: To) {
+        if !std::mem::replace(&mut self.turn.headed, true) {
+            let head = Line::new(Ink::Dim, format!("{} {}", self.frame.signs.running, self.turn.module));
+            self.put(to, head);
+        }
+    }
+
+    fn module_ends(&mut self, changes: &ChangeSet, now: f64) {
+        let signs = self.frame.signs;
+        let found = match (changes.0.len(), self.turn.actions) {
+            (0, 0) => "no changes".to_owned(),
+            (changes, 0) => count(changes, "change"),
+            (0, actions) => count(actions, "action"),
+            (changes, actions) => format!("{}, {}", count(changes, "change"), count(actions, "action")),
+        };
+        self.changed += usize::from(!changes.0.is_empty());
+        let (sign, ink, words) = match self.turn.failed.take() {
+            None => (signs.done, Ink::Good, found),
+            Some(why) => (signs.failed, Ink::Bad, format!("failed, {why}; {found} until then")),
+        };
+        let line = Line::new(ink, sign).and(Ink::Bold, format!(" {}", self.turn.module));
+        let line = line.and(Ink::Plain, format!("  {words}"));
+        let took = Line::and(line, Ink::Dim, format!("  {}", seconds(now - self.turn.since)));
+        self.put(To::Out, took);
+        for line in pretty_changes::changes(changes, self.frame.detail, signs) {
+            self.put(To::Out, line);
+        }
+        self.turn = Turn::default();
+    }
+}
+
+/// A line that a step or an action has printed.
+pub fn printed(stream: Stream, text: &str, signs: &Signs) -> Line {
+    match stream {
+        Stream::Stdout => Line::new(Ink::Dim, format!("  {} ", signs.stdout)).and(Ink::Plain, text),
+        Stream::Stderr => Line::new(Ink::Care, format!("  {} ", signs.stderr)).and(Ink::Plain, text),
+    }
+}
+
+fn executed(command: &str, outcome: &Outcome, signs: &Signs) -> Line {
+    if outcome.is_done() {
+        Line::new(Ink::Good, signs.done).and(Ink::Plain, format!(" ran: {command}"))
+    } else {
+        let how = one_line(&outcome.to_string());
+        Line::new(Ink::Bad, signs.failed).and(Ink::Plain, format!(" {command}: {how}"))
+    }
+}
+
+/// A time as somebody says it.
+pub fn seconds(seconds: f64) -> String {
+    match seconds {
+        0.0..10.0 => format!("{seconds:.1} s"),
+        10.0..60.0 => format!("{seconds:.0} s"),
+        _ => format!("{:.0} min {:02.0} s", (seconds / 60.0).floor(), (seconds % 60.0).floor()),
+    }
+}
+
+#[cfg(test)]
+#[path = "pretty_view_tests.rs"]
+mod tests;
