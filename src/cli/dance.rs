@@ -234,7 +234,7 @@ pub(super) fn summary(record: &RunRecord) -> String {
     format!("Run {}: {ended} (`disco report` says what it cost)", record.run)
 }
 
-fn count(number: usize, what: &str) -> String {
+pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 

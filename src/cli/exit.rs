@@ -13,6 +13,7 @@ use crate::ops::dance::DanceError;
 use crate::ops::gather::GatherError;
 use crate::ops::lint::LintError;
 use crate::ops::modules::ModulesError;
+use crate::ops::mounted::MountedError;
 use crate::ops::settings::ReadSettingsError;
 use crate::params::ParamsError;
 use crate::plan::PlanError;
@@ -90,6 +91,24 @@ impl Kind {
             Kind::Config => 78,
             Kind::Interrupted => 130,
         }
+    }
+
+    /// The kind with that exit code; a bug where there is none.
+    pub fn of_code(code: u8) -> Kind {
+        let all = [
+            Kind::Failed,
+            Kind::Usage,
+            Kind::Data,
+            Kind::Unavailable,
+            Kind::Software,
+            Kind::CannotCreate,
+            Kind::Io,
+            Kind::Busy,
+            Kind::Permission,
+            Kind::Config,
+            Kind::Interrupted,
+        ];
+        all.into_iter().find(|kind| kind.code() == code).unwrap_or(Kind::Software)
     }
 
     /// Its exit code for `main`.
@@ -314,10 +333,42 @@ impl From<DanceError> for Failure {
                 (Kind::Failed, Some(again.to_owned()))
             }
             DanceError::Merge(_) => (Kind::Failed, None),
+            DanceError::Mounted(error) => return error.into(),
             DanceError::Home(_) => (Kind::Config, None),
             DanceError::Interrupted(_) => (Kind::Interrupted, None),
         };
         Failure::from_error(kind, &error).hint(hint)
+    }
+}
+
+impl From<MountedError> for Failure {
+    fn from(error: MountedError) -> Failure {
+        let (kind, hint) = match &error {
+            MountedError::NotMounted => (Kind::Failed, Some("`disco fs mount` mounts one")),
+            MountedError::Gone => {
+                (Kind::Failed, Some("`disco fs mount` mounts another, `disco fs unmount` forgets this one"))
+            }
+            MountedError::Unmounted | MountedError::Lost => (Kind::Failed, None),
+            MountedError::Busy(_) => {
+                (Kind::Busy, Some("`disco try` has a sandbox of its own, and so has `disco shell --merge`"))
+            }
+            MountedError::Network(_) => (
+                Kind::Usage,
+                Some("`disco fs unmount` ends it; `disco fs mount --network` says which one to have"),
+            ),
+            MountedError::Silent(_) => (Kind::Busy, None),
+            MountedError::Unexpected => {
+                (Kind::Software, Some("is it of another version of disco? `disco fs unmount` ends it"))
+            }
+            MountedError::NotOurs => (Kind::Software, None),
+            MountedError::Refused(refusal) => {
+                let (kind, message) = (Kind::of_code(refusal.kind), refusal.message.clone());
+                return Failure { kind, message, hint: refusal.hint.clone() };
+            }
+            MountedError::Cannot { source, .. } => (io_kind(source), None),
+            MountedError::File(error) => (file_kind(error), None),
+        };
+        Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod dance;
 mod dance_json;
 pub mod exit;
+pub mod fs;
 pub mod lint;
 pub mod module;
 pub mod param;
@@ -96,8 +97,15 @@ Examples:
     )]
     Try(session::TryArgs),
     /// Open a shell in a sandbox; show what was changed when it ends, and drop that
-    #[command(after_help = "Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
+    #[command(after_help = "\
+Where a sandbox is mounted (`disco fs mount`) the shell joins that, unless it is to merge: what is \
+changed stays there, and `disco fs diff` shows it.
+
+Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
     Shell(session::ShellArgs),
+    /// Mount a sandbox that stays, for shells to join; show what differs in it; unmount it
+    #[command(subcommand)]
+    Fs(fs::Fs),
     /// Show what each step of a run has cost
     #[command(after_help = "\
 Examples:
@@ -130,6 +138,8 @@ Examples:
     },
     #[command(name = "__enter", hide = true)]
     Enter,
+    #[command(name = "__hold", hide = true)]
+    Hold,
 }
 
 /// The form of a list for other programs, or for people.
@@ -204,6 +214,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Dance(args) => return dance::run(&args, global, terminal),
         Command::Try(args) => return session::try_command(args, global, terminal),
         Command::Shell(args) => return session::shell(&args, global, terminal),
+        Command::Fs(what) => return fs::run(what, global, terminal),
+        Command::Hold => return fs::hold(),
         Command::Enter => {
             let done = inside::main().map(|()| Exit::Done);
             return done.map_err(|error| Failure::from_error(Kind::Software, &error));
@@ -275,12 +287,16 @@ mod tests {
         assert!(page.contains("disco\\-param\\-set"), "{page}");
         assert_eq!(manual(&words("param sett")).unwrap_err().kind, Kind::Usage);
         assert_eq!(manual(&words("__enter")).unwrap_err().kind, Kind::Usage);
+        assert_eq!(manual(&words("__hold")).unwrap_err().kind, Kind::Usage);
+        assert!(manual(&words("fs mount")).unwrap().contains("disco\\-fs\\-mount"));
     }
 
     #[test]
     fn old_names_are_commands() {
         let unfolded = |words: &[&str]| unfold(words.iter().map(OsString::from));
         assert_eq!(unfolded(&["/usr/bin/disco-param", "dump"]), ["disco", "param", "dump"]);
+        assert_eq!(unfolded(&["disco-fs-diff"]), ["disco", "fs", "diff"]);
+        assert_eq!(unfolded(&["disco-sh-shell"]), ["disco", "shell"]);
         assert_eq!(unfolded(&["disco", "dance"]), ["disco", "dance"]);
     }
 }
