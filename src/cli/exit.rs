@@ -348,7 +348,7 @@ impl From<MountedError> for Failure {
             MountedError::Gone => {
                 (Kind::Failed, Some("`disco fs mount` mounts another, `disco fs unmount` forgets this one"))
             }
-            MountedError::Unmounted | MountedError::Lost => (Kind::Failed, None),
+            MountedError::Unmounted | MountedError::Lost | MountedError::Unreachable => (Kind::Failed, None),
             MountedError::Busy(_) => {
                 (Kind::Busy, Some("`disco try` has a sandbox of its own, and so has `disco shell --merge`"))
             }

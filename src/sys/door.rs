@@ -4,11 +4,12 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::socket::sockopt::PeerCredentials;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, inotify};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
@@ -24,6 +25,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Door {
     socket: OwnedFd,
     path: PathBuf,
+    /// The device and number of the socket's file.
+    file: (u64, u64),
+    /// Readable when something is removed beside it.
+    removed: OwnedFd,
 }
 
 /// Somebody at the door, or behind it.
@@ -60,7 +65,22 @@ impl Door {
         rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
         short(folder, name, |address| rustix::net::bind(&socket, address))?;
         rustix::net::listen(&socket, 64)?;
-        Ok(Door { socket, path })
+        let removed = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+        inotify::add_watch(&removed, folder, inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVED_FROM)?;
+        let metadata = fs::symlink_metadata(&path)?;
+        Ok(Door { socket, path, file: (metadata.dev(), metadata.ino()), removed })
+    }
+
+    /// What is readable when the door may have been removed: see [`Door::is_there`].
+    pub fn removed(&self) -> BorrowedFd<'_> {
+        self.removed.as_fd()
+    }
+
+    /// Whether it can still be found. Somebody may have removed it, with disco's whole home.
+    pub fn is_there(&self) -> bool {
+        // The events only say when to look; those of other files are forgotten.
+        let _ = rustix::io::read(&self.removed, &mut [0; 4096]);
+        fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.file)
     }
 
     /// The next one who has come, if they are root; `None` where nobody has, or somebody else.
@@ -85,8 +105,10 @@ impl AsFd for Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        // Whoever finds it closed sees that nobody is behind it.
-        let _ = fs::remove_file(&self.path);
+        if self.is_there() {
+            // Whoever finds it closed sees that nobody is behind it.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -162,6 +184,9 @@ mod tests {
         // As a killed process leaves it: nobody listens any more, and the file is there.
         let kept = door.path.with_extension("kept");
         fs::hard_link(&door.path, &kept).unwrap();
+        assert!(door.is_there());
+        fs::remove_file(&door.path).unwrap();
+        assert!(!door.is_there());
         drop(door);
         fs::rename(&kept, folder.join("socket")).unwrap();
         assert!(matches!(knock(&folder, "socket").unwrap(), Found::Left));

@@ -99,14 +99,17 @@ fn held(
     dance::recorded(settings, Mode::Noop, false, &interrupt, &mut note, work).map(Ok)
 }
 
-/// Answers whoever comes until somebody unmounts it or a signal asks to stop. All who are inside have left then.
+/// Answers whoever comes until somebody unmounts it, a signal asks to stop, or nobody can come any more. All who are inside
+/// have left then.
 fn watch(keeper: &Keeper<'_>, door: &Door, interrupt: &Interrupt) -> Result<(), DanceError> {
     std::thread::scope(|scope| {
         let watched = loop {
+            let removed = door.removed();
             let mut fds = [
                 PollFd::new(door, PollFlags::IN),
                 PollFd::new(keeper, PollFlags::IN),
                 PollFd::new(interrupt, PollFlags::IN),
+                PollFd::new(&removed, PollFlags::IN),
             ];
             match poll(&mut fds, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -114,6 +117,9 @@ fn watch(keeper: &Keeper<'_>, door: &Door, interrupt: &Interrupt) -> Result<(), 
             }
             if !fds[1].revents().is_empty() || !fds[2].revents().is_empty() {
                 break Ok(());
+            }
+            if !fds[3].revents().is_empty() && !door.is_there() {
+                break Err(MountedError::Unreachable);
             }
             if let Some(peer) = door.accept() {
                 scope.spawn(|| keeper.serve(peer));

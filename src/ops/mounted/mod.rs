@@ -161,6 +161,9 @@ pub enum MountedError {
     /// There was one.
     #[error("the mounted sandbox is gone: the process that held it was killed, and what it held is lost")]
     Gone,
+    /// Its socket was removed, so nobody can come to it any more.
+    #[error("the socket of the mounted sandbox was removed")]
+    Unreachable,
     /// Somebody else has a shell in it.
     #[error("pid {} has a shell in the mounted sandbox since {}", .0.pid, .0.since)]
     Busy(Guest),

@@ -184,3 +184,54 @@ except (BrokenPipeError, ConnectionResetError):
     assert_eq!([ask("0"), ask("65534")], ["b'{\"Status\"'\n", "b''\n"]);
     world.disco(&["fs", "unmount", "--home", &home]).succeeds();
 }
+
+#[test]
+fn a_holder_that_nobody_can_reach_ends() {
+    let Some(world) = node() else { return };
+    let processes = world.processes();
+    // As a script does that gives disco a home for a while, and forgets to unmount.
+    world.sh("disco fs mount --home /tmp/home && rm -rf /tmp/home").succeeds();
+    world.only_has(&processes);
+    assert!(!world.exists("/tmp/home"), "it was made again");
+    world.disco(&["fs", "mount"]).succeeds();
+    world.sh("touch /var/disco/mount/other; rm /var/disco/mount/other; disco fs status").succeeds();
+    world.run(&["rm", "/var/disco/mount/socket"]).succeeds();
+    world.only_has(&processes);
+    world.sh("ls -A /var/disco/scratch").stdout_is("");
+    world.disco(&["runs"]).succeeds().stdout_has("the socket of the mounted sandbox was removed");
+}
+
+#[test]
+fn a_signal_to_the_shells_disco_ends_the_shell_alone() {
+    let Some(world) = node() else { return };
+    world.disco(&["fs", "mount"]).succeeds();
+    let processes = world.processes();
+    world.write("/tmp/typed", "echo x >/etc/x; sleep 8765");
+    for (signal, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let shell = world.spawn(&["sh", "-c", "exec disco shell </tmp/typed"]);
+        world.wait_until("the shell works", || world.processes().iter().any(|p| p.ends_with("sleep 8765")));
+        shell.signal(signal);
+        assert_eq!(shell.wait().signal_or_status(), status, "{signal}");
+        world.only_has(&processes);
+    }
+    world.disco(&["fs", "diff"]).succeeds().stdout_has("/etc/x : Created");
+}
+
+#[test]
+fn with_its_inside_killed_the_differences_are_still_there() {
+    let Some(world) = node() else { return };
+    let processes = world.processes();
+    world.disco(&["fs", "mount"]).succeeds();
+    world.command(&["disco", "shell"]).stdin("echo x >/etc/x").run().succeeds();
+    world.sh("kill -KILL $(pgrep -f '__enter$')").succeeds();
+    world.disco(&["fs", "diff"]).succeeds().stdout_has("/etc/x : Created");
+    let shell = world.command(&["disco", "shell"]).stdin("echo never").run();
+    shell.exits(74).stdout_is("").stderr_has("error: ");
+    world
+        .disco(&["fs", "unmount"])
+        .exits(77)
+        .stderr_has("error: cannot end the inside of the sandbox: it ended with");
+    world.only_has(&processes);
+    world.disco(&["fs", "unmount"]).exits(1).stderr_has("no sandbox is mounted");
+    world.sh("ls -A /var/disco/scratch").stdout_is("");
+}
