@@ -356,6 +356,7 @@ impl From<MountedError> for Failure {
                 Kind::Usage,
                 Some("`disco fs unmount` ends it; `disco fs mount --network` says which one to have"),
             ),
+            MountedError::Restless(_) => (Kind::Busy, Some("ask again when it has less to do")),
             MountedError::Silent(_) => (Kind::Busy, None),
             MountedError::Unexpected => {
                 (Kind::Software, Some("is it of another version of disco? `disco fs unmount` ends it"))

@@ -24,9 +24,9 @@ pub enum Fs {
 A process of disco's own holds it. `disco shell` joins it, one at a time, and what is changed there \
 is there for the next one. Nothing of it is ever merged, and no dance sees it.
 
-Where it has changed nothing, it shows the node's own files as they are now. File systems that are \
-mounted on the node stay in use by it until it is unmounted; those that are mounted later are not \
-seen in it.
+Where it has changed nothing, a shell sees the node's own files as they are when it starts, and later \
+changes of what it has not looked at yet. File systems that are mounted on the node stay in use by it \
+until it is unmounted; those that are mounted later are not seen in it.
 
 Exit status: 0 also where one is mounted already, which is said.
 

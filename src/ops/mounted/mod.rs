@@ -16,6 +16,7 @@ use crate::model::action::Action;
 use crate::model::change::ChangeSet;
 use crate::model::names::RunId;
 use crate::model::step::StepRecord;
+use crate::ops::dance::DanceError;
 use crate::sandbox::protocol::Command;
 use crate::settings::{Network, Settings};
 use crate::sys::files::FileError;
@@ -167,6 +168,9 @@ pub enum MountedError {
     /// Somebody else has a shell in it.
     #[error("pid {} has a shell in the mounted sandbox since {}", .0.pid, .0.since)]
     Busy(Guest),
+    /// What is listed is gone before it can be read, again and again.
+    #[error("the shell in the mounted sandbox changes it faster than it can be looked at")]
+    Restless(#[source] Box<DanceError>),
     /// It has another network than was asked for.
     #[error("the mounted sandbox has the network {0}")]
     Network(Network),

@@ -145,8 +145,10 @@ impl<'a> Keeper<'a> {
         let mut differences = Differences::new(&self.layers, dance::excluded(self.settings)?)?;
         let mut tries = 1;
         let changes = loop {
+            let joined = locked(&self.book).joined.is_some();
             match differences.so_far(&self.layers) {
-                Err(_) if tries < TRIES => clock::pause(),
+                Err(_) if joined && tries < TRIES => clock::pause(),
+                Err(error) if joined => return Err(MountedError::Restless(Box::new(error)).into()),
                 other => break other?,
             }
             tries += 1;

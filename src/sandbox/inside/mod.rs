@@ -19,7 +19,7 @@ use crate::model::step::{Cost, Outcome};
 use crate::model::told::in_full;
 use crate::sandbox::protocol::{FromInside, Task, TaskEnd, ToInside};
 use crate::sys::channel::Channel;
-use crate::sys::{namespace, spawn, wait};
+use crate::sys::{mount, namespace, spawn, wait};
 
 /// Why the inside gave up.
 #[derive(Debug, Error)]
@@ -77,6 +77,10 @@ fn chain(error: impl std::error::Error) -> String {
 
 /// Runs one task to its end; a `Kill` or the end of the supervisor ends it at once.
 fn run(channel: &Channel, task: &Task, fds: Vec<OwnedFd>) -> io::Result<FromInside> {
+    if matches!(task, Task::Attend { .. }) {
+        // The sandbox may have been there for days: whoever attends sees the node as it is now.
+        mount::forget("/".as_ref()).map_err(io::Error::other)?;
+    }
     let (report, reporter) = Channel::pair()?;
     let started = Instant::now();
     let (pidfd, pid) = spawn::clone_as_init(|| init::main(task, fds, reporter))?;

@@ -61,12 +61,12 @@ fn a_dance_and_the_mounted_sandbox_do_not_see_each_other() {
 fn the_differences_can_be_looked_at_while_a_shell_works() {
     let Some(world) = node() else { return };
     world.disco(&["fs", "mount"]).succeeds();
-    let busy = "echo x >/etc/x; service x stop; while :; do mkdir /etc/d; for i in 1 2 3; do echo $i >/etc/d/$i; done; rm -r /etc/d; done";
+    let busy = "echo x >/etc/x; service x stop; cd /etc; while :; do mkdir d; touch d/{1..99}; rm -r d; done";
     let shell = world.spawn(&["sh", "-c", "echo \"$0\" | exec disco shell", busy]);
     world.wait_until("the shell has begun", || {
         world.disco(&["fs", "diff"]).succeeds().stdout.contains("/etc/x : Created")
     });
-    for _ in 0..5 {
+    for _ in 0..20 {
         world.disco(&["fs", "diff"]).succeeds().stdout_has("/etc/x : Created");
         world.disco(&["fs", "status"]).succeeds().stdout_has("; 1 shell so far");
     }
@@ -98,6 +98,27 @@ fn at_a_terminal_the_shell_has_one_of_the_sandboxs_own() {
     shell.succeeds().stdout_has("/dev/pts/0").stdout_has("rows 33; columns 99").stdout_has(" icanon");
     let diff = world.disco(&["fs", "diff"]);
     diff.succeeds().stdout_has("/etc/x : Created").stdout_has("/root/.bash_history : ");
+}
+
+#[test]
+fn what_changes_on_the_node_meanwhile_shows_through() {
+    let Some(world) = node() else { return };
+    world.write("/etc/overwritten", "a\n");
+    world.write("/etc/replaced", "a\n");
+    world.write("/etc/removed", "a\n");
+    world.write("/etc/mine", "a\n");
+    world.write("/etc/folder/one", "");
+    world.disco(&["fs", "mount"]).succeeds();
+    let typed = "cd /etc; cat overwritten replaced removed mine; cat made 2>/dev/null; ls folder";
+    let look = || world.command(&["disco", "shell"]).stdin(typed).run().succeeds().stdout.clone();
+    assert_eq!(look(), "a\na\na\na\none\n");
+    world.command(&["disco", "shell"]).stdin("echo mine >/etc/mine").run().succeeds();
+    let meanwhile = "cd /etc; echo b >overwritten; echo b >new; mv new replaced; rm removed; echo b >made; echo b >mine; touch folder/two";
+    world.sh(meanwhile).succeeds();
+    assert_eq!(look(), "b\nb\nmine\nb\none\ntwo\n");
+    let diff = world.disco(&["fs", "diff"]);
+    diff.succeeds().stdout_has("1c1\n< b\n---\n> mine\n");
+    assert_eq!(diff.changes(), ["/etc/mine Modified"]);
 }
 
 #[test]
