@@ -49,8 +49,9 @@ enum Event<'a> {
     Summary(Summary<'a>),
 }
 
+/// An action, its paths as text or bytes.
 #[derive(Debug, Serialize)]
-struct Asked<'a> {
+pub(super) struct Asked<'a> {
     seq: u32,
     module: &'a ModuleName,
     step: &'a str,

@@ -1,26 +1,13 @@
 //! The one table of errors: each has a kind, each kind an exit code; hints are beside the message.
 
+mod kinds;
+
 use std::error::Error;
 use std::fmt;
-use std::io;
 use std::process::ExitCode;
 
-use crate::fetch::{FetchError, Trouble};
-use crate::merge::MergeError;
 use crate::model::told::in_full;
-use crate::modules::ModuleError;
-use crate::ops::dance::DanceError;
-use crate::ops::gather::GatherError;
-use crate::ops::lint::LintError;
-use crate::ops::modules::ModulesError;
-use crate::ops::settings::ReadSettingsError;
-use crate::params::ParamsError;
-use crate::plan::PlanError;
-use crate::runs::RunError;
-use crate::sandbox::SandboxError;
-use crate::sys::files::FileError;
 use crate::sys::host;
-use crate::sys::lock::LockError;
 
 /// How a command ends when nothing kept it from doing its part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +79,24 @@ impl Kind {
         }
     }
 
+    /// The kind with that exit code; a bug where there is none.
+    pub fn of_code(code: u8) -> Kind {
+        let all = [
+            Kind::Failed,
+            Kind::Usage,
+            Kind::Data,
+            Kind::Unavailable,
+            Kind::Software,
+            Kind::CannotCreate,
+            Kind::Io,
+            Kind::Busy,
+            Kind::Permission,
+            Kind::Config,
+            Kind::Interrupted,
+        ];
+        all.into_iter().find(|kind| kind.code() == code).unwrap_or(Kind::Software)
+    }
+
     /// Its exit code for `main`.
     pub fn exit_code(self) -> ExitCode {
         ExitCode::from(self.code())
@@ -154,214 +159,13 @@ impl fmt::Display for Failure {
     }
 }
 
-fn file_kind(error: &FileError) -> Kind {
-    io_kind(&error.source)
-}
-
-fn io_kind(error: &io::Error) -> Kind {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => Kind::Permission,
-        io::ErrorKind::AlreadyExists => Kind::CannotCreate,
-        _ => Kind::Io,
-    }
-}
-
-fn params_kind(error: &ParamsError) -> Kind {
-    match error {
-        ParamsError::File(error) => file_kind(error),
-        ParamsError::Absent(_) => Kind::Failed,
-        ParamsError::BadName { .. }
-        | ParamsError::NotText { .. }
-        | ParamsError::LeadsOut { .. }
-        | ParamsError::Loop { .. }
-        | ParamsError::Special { .. }
-        | ParamsError::IsFolder(_)
-        | ParamsError::IsValue(_)
-        | ParamsError::NotEmpty(_)
-        | ParamsError::Line { .. } => Kind::Data,
-    }
-}
-
-fn module_kind(error: &ModuleError) -> Kind {
-    match error {
-        ModuleError::File { source, .. } => file_kind(source),
-        ModuleError::Exists { .. } => Kind::CannotCreate,
-        ModuleError::Missing { .. }
-        | ModuleError::Requirement { .. }
-        | ModuleError::NotText { .. }
-        | ModuleError::WrongType { .. }
-        | ModuleError::SameTarget { .. } => Kind::Data,
-    }
-}
-
-fn plan_kind(error: &PlanError) -> Kind {
-    match error {
-        PlanError::Missing { .. } | PlanError::Cycle { .. } => Kind::Data,
-    }
-}
-
-fn fetch_kind(error: &FetchError) -> Kind {
-    match error {
-        FetchError::Rsync { trouble, .. } => match trouble {
-            Trouble::Absent => Kind::Data,
-            Trouble::Usage => Kind::Config,
-            Trouble::Local => Kind::Io,
-            Trouble::Refused
-            | Trouble::UnknownHost
-            | Trouble::Unreachable
-            | Trouble::HostKey
-            | Trouble::Denied
-            | Trouble::NoDaemon
-            | Trouble::Shell
-            | Trouble::Partial
-            | Trouble::TimedOut
-            | Trouble::NoProgram
-            | Trouble::Other => Kind::Unavailable,
-        },
-        FetchError::Several(errors) => errors.first().map_or(Kind::Unavailable, fetch_kind),
-        FetchError::Process { .. } => Kind::Unavailable,
-        FetchError::File(error) => file_kind(error),
-        FetchError::Interrupted => Kind::Interrupted,
-    }
-}
-
-impl From<ParamsError> for Failure {
-    fn from(error: ParamsError) -> Failure {
-        let hint = match &error {
-            ParamsError::NotEmpty(name) => {
-                Some(format!("disco param delete -r {name} deletes all that it holds"))
-            }
-            ParamsError::Absent(_) => Some("disco param dump shows what there is".to_owned()),
-            ParamsError::File(_)
-            | ParamsError::BadName { .. }
-            | ParamsError::NotText { .. }
-            | ParamsError::LeadsOut { .. }
-            | ParamsError::Loop { .. }
-            | ParamsError::Special { .. }
-            | ParamsError::IsFolder(_)
-            | ParamsError::IsValue(_)
-            | ParamsError::Line { .. } => None,
-        };
-        Failure::from_error(params_kind(&error), &error).hint(hint)
-    }
-}
-
-/// What to do about a folder of modules that is not there; `flag` names another.
-fn no_modules(error: &FileError, flag: &str) -> Option<String> {
-    (error.source.kind() == io::ErrorKind::NotFound).then(|| {
-        format!("name a folder of modules with {flag}; `disco dance --noop` fetches those of this node")
-    })
-}
-
-impl From<ModulesError> for Failure {
-    fn from(error: ModulesError) -> Failure {
-        let kind = match &error {
-            ModulesError::Module(error) => module_kind(error),
-            ModulesError::Plan(error) => plan_kind(error),
-            ModulesError::File(error) => file_kind(error),
-        };
-        let hint = match &error {
-            ModulesError::File(error) => no_modules(error, "--folder"),
-            ModulesError::Module(_) | ModulesError::Plan(_) => None,
-        };
-        Failure::from_error(kind, &error).hint(hint)
-    }
-}
-
-impl From<LintError> for Failure {
-    fn from(error: LintError) -> Failure {
-        let kind = match &error {
-            LintError::File(error) => file_kind(error),
-            LintError::Process(_) => Kind::Unavailable,
-            LintError::Answer(_) => Kind::Software,
-        };
-        let hint = match &error {
-            LintError::File(error) => no_modules(error, "--path"),
-            LintError::Process(_) | LintError::Answer(_) => None,
-        };
-        Failure::from_error(kind, &error).hint(hint)
-    }
-}
-
-impl From<ReadSettingsError> for Failure {
-    fn from(error: ReadSettingsError) -> Failure {
-        let kind = match &error {
-            ReadSettingsError::Settings(_) => Kind::Config,
-            ReadSettingsError::Params(error) => params_kind(error),
-            ReadSettingsError::Host(error) => file_kind(error),
-        };
-        Failure::from_error(kind, &error)
-    }
-}
-
-impl From<GatherError> for Failure {
-    fn from(error: GatherError) -> Failure {
-        let kind = match &error {
-            GatherError::NoMaster | GatherError::Source(_) => Kind::Config,
-            GatherError::Fetch(error) => fetch_kind(error),
-            GatherError::NoFolder(_) => Kind::Unavailable,
-            GatherError::Selected(_) => Kind::Data,
-            GatherError::NotOurs { .. } => Kind::Usage,
-            GatherError::Module(error) => module_kind(error),
-            GatherError::Plan(error) => plan_kind(error),
-            GatherError::Params(error) => params_kind(error),
-            GatherError::File(error) => file_kind(error),
-        };
-        Failure::from_error(kind, &error).hint(error.hint())
-    }
-}
-
-impl From<DanceError> for Failure {
-    fn from(error: DanceError) -> Failure {
-        let (kind, hint) = match error {
-            DanceError::Gather(error) => return error.into(),
-            DanceError::Busy(_) => (Kind::Busy, Some("`disco dance --wait` waits for it".to_owned())),
-            DanceError::Prepare(LockError::Io { ref source, .. }) => (io_kind(source), None),
-            DanceError::Prepare(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Io, None),
-            DanceError::File(ref error) => (file_kind(error), None),
-            DanceError::Record(ref error) => (run_kind(error), None),
-            DanceError::Sandbox(
-                SandboxError::Open(_) | SandboxError::Cannot { .. } | SandboxError::Overlay(_),
-            ) => (Kind::Permission, Some(NEEDS.to_owned())),
-            DanceError::Sandbox(_) | DanceError::Step(_) | DanceError::Scan(_) => (Kind::Io, None),
-            DanceError::Merge(MergeError::Conflict { .. }) => {
-                let again = "nothing is merged; dance again: it starts from what is there now";
-                (Kind::Failed, Some(again.to_owned()))
-            }
-            DanceError::Merge(_) => (Kind::Failed, None),
-            DanceError::Home(_) => (Kind::Config, None),
-            DanceError::Interrupted(_) => (Kind::Interrupted, None),
-        };
-        Failure::from_error(kind, &error).hint(hint)
-    }
-}
-
-/// What a sandbox cannot be without.
-const NEEDS: &str =
-    "a sandbox needs root, /dev/fuse and the right to mount: in a container CAP_SYS_ADMIN and that device";
-
-fn run_kind(error: &RunError) -> Kind {
-    match error {
-        RunError::File(error) => file_kind(error),
-        RunError::Damaged { .. } | RunError::Newer { .. } => Kind::Data,
-        RunError::NoSuchRun(_) | RunError::NoRuns(_) => Kind::Failed,
-    }
-}
-
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Failure {
-        let hint = match &error {
-            RunError::NoSuchRun(_) => Some("`disco runs` lists them".to_owned()),
-            RunError::NoRuns(_) => Some("`disco dance --noop` makes one".to_owned()),
-            RunError::File(_) | RunError::Damaged { .. } | RunError::Newer { .. } => None,
-        };
-        Failure::from_error(run_kind(&error), &error).hint(hint)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::gather::GatherError;
+    use crate::params::ParamsError;
+    use crate::sys::files::FileError;
+    use std::io;
 
     #[test]
     fn a_failure_is_a_message_with_its_causes_and_a_hint() {

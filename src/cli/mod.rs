@@ -4,6 +4,7 @@ pub mod dance;
 mod dance_json;
 mod dance_pretty;
 pub mod exit;
+pub mod fs;
 pub mod line;
 pub mod lint;
 pub mod live;
@@ -110,8 +111,18 @@ Examples:
     )]
     Try(session::TryArgs),
     /// Open a shell in a sandbox, show what it changed, and drop that
-    #[command(after_help = "Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
+    #[command(after_help = "\
+Where a sandbox is mounted (`disco fs mount`) the shell joins that, unless it is to merge: what is \
+changed stays there, and `disco fs diff` shows it.
+
+Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
     Shell(session::ShellArgs),
+    /// Mount a sandbox that stays, for shells to join; show what differs in it; unmount it
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  disco fs mount\n  disco shell\n  disco fs diff\n  disco fs unmount"
+    )]
+    Fs(fs::Fs),
     /// Show what each step of a run has cost
     #[command(after_help = "\
 Examples:
@@ -144,6 +155,8 @@ Examples:
     },
     #[command(name = "__enter", hide = true)]
     Enter,
+    #[command(name = "__hold", hide = true)]
+    Hold,
 }
 
 /// The form of a list for other programs, or for people.
@@ -219,6 +232,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Dance(args) => return dance::run(&args, global, terminal),
         Command::Try(args) => return session::try_command(args, global, terminal),
         Command::Shell(args) => return session::shell(&args, global, terminal),
+        Command::Fs(what) => return fs::run(what, global, terminal),
+        Command::Hold => return fs::hold(),
         Command::Enter => {
             let done = inside::main().map(|()| Exit::Done);
             return done.map_err(|error| Failure::from_error(Kind::Software, &error));
@@ -318,6 +333,7 @@ mod tests {
         assert!(manual(&[]).unwrap().contains(".SH NAME\ndisco \\- "), "{}", manual(&[]).unwrap());
         assert_eq!(manual(&words("param sett")).unwrap_err().kind, Kind::Usage);
         assert_eq!(manual(&words("__enter")).unwrap_err().kind, Kind::Usage);
+        assert_eq!(manual(&words("__hold")).unwrap_err().kind, Kind::Usage);
         for (words, mut command) in shown() {
             let page = manual(&words).unwrap();
             assert!(page.contains(&format!("disco\\-{}", words.join("\\-"))), "{page}");
@@ -343,6 +359,8 @@ mod tests {
     fn old_names_are_commands() {
         let unfolded = |words: &[&str]| unfold(words.iter().map(OsString::from));
         assert_eq!(unfolded(&["/usr/bin/disco-param", "dump"]), ["disco", "param", "dump"]);
+        assert_eq!(unfolded(&["disco-fs-diff"]), ["disco", "fs", "diff"]);
+        assert_eq!(unfolded(&["disco-sh-shell"]), ["disco", "shell"]);
         assert_eq!(unfolded(&["disco", "dance"]), ["disco", "dance"]);
     }
 }

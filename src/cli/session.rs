@@ -6,9 +6,11 @@ use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Global, dance};
 use crate::model::run::{Mode, RunRecord};
 use crate::ops::dance::{DanceError, DanceEvent};
+use crate::ops::mounted::{self, Mounted, MountedError, Reached};
 use crate::ops::session::{Session, session};
 use crate::ops::settings::settings;
 use crate::settings::table::Name;
+use crate::settings::{Flags, Settings};
 use crate::sys::interrupt::Interrupt;
 
 /// What `disco try` takes.
@@ -30,7 +32,7 @@ pub struct ShellArgs {
     /// Drop what was changed, whatever else is said
     #[arg(long, conflicts_with = "merge")]
     noop: bool,
-    /// Merge what was changed when the shell ends
+    /// Merge what was changed when the shell ends; its sandbox is its own, also where one is mounted
     #[arg(long)]
     merge: bool,
     #[command(flatten)]
@@ -51,6 +53,15 @@ struct Common {
     wait: bool,
 }
 
+impl Common {
+    /// The settings that these flags name.
+    fn flags(&self, global: &Global) -> Flags {
+        let mut flags = global.flags();
+        flags.extend(self.network.clone().map(|network| (Name::Network, network)));
+        flags
+    }
+}
+
 /// Tries a command; the exit status is the command's.
 pub fn try_command(args: TryArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let done = hold(&Session::Try(args.command), args.commit, &args.common, global, terminal)?;
@@ -63,11 +74,49 @@ pub fn try_command(args: TryArgs, global: &Global, terminal: &mut Terminal) -> R
     }))
 }
 
-/// Opens a shell.
+/// Opens a shell: in the mounted sandbox, if there is one and nothing is to be merged; else in one of its own.
 pub fn shell(args: &ShellArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    if !args.merge {
+        let (settings, _) = settings(&args.common.flags(global))?;
+        match mounted::reach(&settings)? {
+            Reached::Mounted(mounted) => return join(mounted, &settings, &args.common, terminal),
+            Reached::Gone => {
+                let own = format!("{}: this shell has a sandbox of its own", MountedError::Gone);
+                terminal.say_at(Level::Warning, &own);
+            }
+            Reached::NotMounted => {}
+        }
+    }
     let merge = args.merge && !args.noop;
     let done = hold(&Session::Shell, merge, &args.common, global, terminal)?;
     Ok(done.map_or_else(Exit::Signal, |record| dance::exit_of(&record, Codes::Plain)))
+}
+
+/// Opens a shell in the mounted sandbox.
+fn join(
+    mounted: Mounted,
+    settings: &Settings,
+    common: &Common,
+    terminal: &mut Terminal,
+) -> Result<Exit, Failure> {
+    // The mounted sandbox has its network already: only who asks for one can be refused.
+    let network = common.network.as_ref().map(|_| settings.network.value);
+    let interrupt = Interrupt::watch()
+        .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
+    let mut tell = |event: DanceEvent<'_>| show(&event, Mode::Noop, common.diff.into(), terminal);
+    match mounted::join(&mounted, settings, network, &interrupt, &mut tell) {
+        Ok(record) => {
+            let stays =
+                "`disco fs diff` shows what differs in the mounted sandbox, `disco fs unmount` drops it";
+            terminal.say_at(Level::Info, &format!("Run {}: {stays}", record.run));
+            Ok(dance::exit_of(&record, Codes::Plain))
+        }
+        Err(DanceError::Interrupted(signal)) => {
+            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
+            Ok(Exit::Signal(signal))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Holds the session; `Err` of the inner result is the signal that ended it.
@@ -78,9 +127,7 @@ fn hold(
     global: &Global,
     terminal: &mut Terminal,
 ) -> Result<Result<RunRecord, i32>, Failure> {
-    let mut flags = global.flags();
-    flags.extend(common.network.clone().map(|network| (Name::Network, network)));
-    let (settings, _) = settings(&flags)?;
+    let (settings, _) = settings(&common.flags(global))?;
     let mode = match settings.mode.value {
         Mode::Live if merge => Mode::Live,
         Mode::Live | Mode::Noop => Mode::Noop,

@@ -4,6 +4,7 @@ pub mod dance;
 pub mod gather;
 pub mod lint;
 pub mod modules;
+pub mod mounted;
 pub mod params;
 pub mod report;
 pub mod session;

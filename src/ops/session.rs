@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use crate::model::names::ModuleName;
 use crate::model::run::{ActionRecord, Mode, RunRecord};
@@ -19,6 +20,7 @@ use crate::sys::files;
 use crate::sys::folders;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::pty::{self, OwnTerminal};
+use crate::sys::scratch::ScratchFolder;
 use crate::sys::spool;
 
 /// What a session is for.
@@ -41,11 +43,7 @@ pub fn session(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
     dance::recorded(settings, mode, wait, interrupt, on_event, |run, settings, scratch| {
-        let view = scratch.path().join("view");
-        files::create_dirs(&view, 0o700)?;
-        for name in ["parameters", "modules"] {
-            folders::hard_link_tree(&settings.home.value.join(name), &view.join(name))?;
-        }
+        let view = lay_view(settings, scratch)?;
         let values = spool::in_memory().map_err(StepError::Spool)?;
         let mut sandbox = dance::open_sandbox(run, settings, scratch, &view)?;
         let context = dance::step_context(settings, &view, &values, interrupt);
@@ -97,12 +95,22 @@ pub fn session(
     })
 }
 
-fn terminal(source: io::Error) -> DanceError {
+/// What a session sees of disco's home: its parameters and modules as they are now.
+pub(super) fn lay_view(settings: &Settings, scratch: &ScratchFolder) -> Result<PathBuf, DanceError> {
+    let view = scratch.path().join("view");
+    files::create_dirs(&view, 0o700)?;
+    for name in ["parameters", "modules"] {
+        folders::hard_link_tree(&settings.home.value.join(name), &view.join(name))?;
+    }
+    Ok(view)
+}
+
+pub(super) fn terminal(source: io::Error) -> DanceError {
     SandboxError::Cannot { action: "open a terminal of its own", source }.into()
 }
 
 /// The session as a step: the name that its records have, and what to execute.
-fn described(session: &Session) -> (ModuleName, Command) {
+pub(super) fn described(session: &Session) -> (ModuleName, Command) {
     let (name, argv) = match session {
         Session::Try(argv) => ("try", argv.clone()),
         Session::Shell => ("shell", vec!["/bin/bash".to_owned()]),

@@ -57,10 +57,12 @@ impl Runs {
         self.0.join(run.as_str())
     }
 
-    /// Saves a record whole: after a crash it is the old one or this one.
+    /// Saves a record whole: after a crash it is the old one or this one. A home that has been removed meanwhile is an
+    /// error, and is not made again.
     pub fn save(&self, record: &RunRecord) -> Result<(), RunError> {
         let folder = self.folder(&record.run);
-        files::create_dirs(&folder, 0o700)?;
+        files::create_dir(&self.0, 0o700)?;
+        files::create_dir(&folder, 0o700)?;
         let damaged = |source| RunError::Damaged { run: record.run.clone(), source };
         let mut json = serde_json::to_vec_pretty(record).map_err(damaged)?;
         json.push(b'\n');
@@ -163,6 +165,9 @@ mod tests {
         assert_eq!(runs.prune(2, &|_| false).unwrap(), ["20260101-1"]);
         assert!(matches!(runs.load(&RunId::new("20260101-1").unwrap()), Err(RunError::NoSuchRun(_))));
         assert_eq!(runs.list().unwrap().len(), 2);
+        let gone = home.path().join("gone");
+        assert!(Runs::new(&gone).save(&record("20260101-1")).is_err());
+        assert!(!gone.exists(), "a home was made");
     }
 
     #[test]

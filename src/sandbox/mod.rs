@@ -93,7 +93,7 @@ pub struct Scratch {
 }
 
 /// The two layers of a sandbox, read directly and never through its mount.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Layers {
     overlay: Arc<disco_fuse::Overlay>,
 }

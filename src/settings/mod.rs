@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::model::names::NodeName;
@@ -19,7 +19,7 @@ pub use table::{Setting, TABLE};
 pub use unknown::unknown;
 
 /// Where a value came from. Ordered from the strongest to the weakest.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Origin {
     /// A flag of the command line, with its dashes.
     Flag(String),
@@ -43,7 +43,7 @@ impl fmt::Display for Origin {
 }
 
 /// A value with where it came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sourced<T> {
     /// The value.
     pub value: T,
@@ -52,7 +52,8 @@ pub struct Sourced<T> {
 }
 
 /// What of the network a step can reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Network {
     /// Nothing.
     None,
@@ -70,7 +71,7 @@ impl fmt::Display for Network {
 }
 
 /// All settings of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// disco's own folder.
     pub home: Sourced<PathBuf>,

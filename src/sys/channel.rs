@@ -79,6 +79,14 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// Waits for the other end as long as it takes, from now on.
+    pub fn be_patient(&self) -> io::Result<()> {
+        use rustix::net::sockopt::{Timeout, set_socket_timeout};
+        Ok(set_socket_timeout(&self.0, Timeout::Recv, None)?)
+    }
+}
+
 impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

@@ -21,6 +21,11 @@ pub fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+/// Lets others go on for a moment, for whoever looks again and again.
+pub fn pause() {
+    std::thread::sleep(Duration::from_millis(50));
+}
+
 /// Measures a piece of this thread's work: wall and CPU time, faults and blocks are this piece's, `mem_max` is the largest
 /// size of the whole process so far (the kernel keeps no other).
 #[derive(Debug)]

@@ -111,6 +111,14 @@ pub fn create_new_dir(path: &Path, mode: u32) -> Result<(), FileError> {
     fs::DirBuilder::new().mode(mode).create(path).map_err(FileError::at("make the folder", path))
 }
 
+/// Makes one folder, unless it is there. The one above it must be.
+pub fn create_dir(path: &Path, mode: u32) -> Result<(), FileError> {
+    match create_new_dir(path, mode) {
+        Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
+}
+
 /// Makes an empty file, or empties the one that is there.
 pub fn create_empty(path: &Path) -> Result<(), FileError> {
     fs::File::create(path).map(drop).map_err(FileError::at("create", path))

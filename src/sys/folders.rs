@@ -54,6 +54,17 @@ fn link_one(from: &Path, to: &Path, metadata: &fs::Metadata) -> Result<(), FileE
     }
 }
 
+/// How many bytes of the disk a tree takes. What goes while it is looked at does not count.
+pub fn disk_usage(folder: &Path) -> u64 {
+    let entries = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    let mut linked = std::collections::BTreeSet::new();
+    entries
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(|metadata| metadata.nlink() == 1 || linked.insert((metadata.dev(), metadata.ino())))
+        .map(|metadata| metadata.blocks() * 512)
+        .sum()
+}
+
 fn may_copy_instead(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EXDEV | libc::EMLINK | libc::EPERM | libc::EOPNOTSUPP))
 }

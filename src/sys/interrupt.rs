@@ -1,4 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP, remembered: whoever waits can watch a descriptor, whoever works can ask.
+//! SIGINT, SIGTERM and SIGHUP, remembered: whoever waits can watch a descriptor, whoever works can ask. Or the same request
+//! for one piece of work, made by hand.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,6 +17,26 @@ pub struct Interrupt {
     woken: UnixStream,
 }
 
+/// Whoever holds this may ask one piece of work to stop.
+#[derive(Debug)]
+pub struct Stopper {
+    flag: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
+    waker: UnixStream,
+}
+
+impl Stopper {
+    /// Asks, as if that signal had come. Only the first request counts.
+    pub fn stop(&self, signal: i32) {
+        let signal = signal.unsigned_abs() as usize;
+        // A request that was made already stays what it was.
+        let _ = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+        self.flag.store(true, Ordering::SeqCst);
+        // It fails only when the work has ended.
+        let _ = self.waker.shutdown(std::net::Shutdown::Write);
+    }
+}
+
 impl Interrupt {
     /// From now on the signals are remembered instead of ending this process.
     pub fn watch() -> io::Result<Interrupt> {
@@ -27,6 +48,14 @@ impl Interrupt {
             signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
         }
         Ok(Interrupt { flag, signal, woken })
+    }
+
+    /// A request that no signal makes, but whoever holds the stopper.
+    pub fn by_hand() -> io::Result<(Interrupt, Stopper)> {
+        let (woken, waker) = UnixStream::pair()?;
+        let (flag, signal) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let stopper = Stopper { flag: flag.clone(), signal: signal.clone(), waker };
+        Ok((Interrupt { flag, signal, woken }, stopper))
     }
 
     /// The signal that came, if one did.
@@ -58,4 +87,24 @@ impl AsFd for Interrupt {
 /// Ends this process by that signal, as whoever sent it expects to see.
 pub fn end_by(signal: i32) -> io::Result<()> {
     signal_hook::low_level::emulate_default_handler(signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    #[test]
+    fn the_first_request_by_hand_counts_and_wakes() {
+        let (interrupt, stopper) = Interrupt::by_hand().unwrap();
+        let woken = || {
+            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+            poll(&mut [PollFd::new(&interrupt, PollFlags::IN)], Some(&now)).unwrap() == 1
+        };
+        assert!(!woken() && interrupt.signal().is_none());
+        stopper.stop(SIGTERM);
+        stopper.stop(SIGHUP);
+        assert!(woken() && interrupt.flag().load(Ordering::SeqCst));
+        assert_eq!(interrupt.signal(), Some(SIGTERM));
+    }
 }

@@ -6,6 +6,8 @@ pub mod accounts;
 pub mod act;
 pub mod channel;
 pub mod clock;
+pub mod daemon;
+pub mod door;
 pub mod execute;
 pub mod files;
 pub mod folders;

@@ -72,6 +72,16 @@ pub fn make_node_read_only(at: &Path) -> Result<(), MountError> {
     named("make read-only", at, mount(NONE, at, NONE, flags, NONE))
 }
 
+/// Has the kernel forget all that it knows of the file system at `at` and nobody uses: names, attributes, content. A change of
+/// its settings begins with that, also one that changes none.
+pub fn forget(at: &Path) -> Result<(), MountError> {
+    let flags = rustix::mount::FsPickFlags::FSPICK_CLOEXEC;
+    let picked = rustix::mount::fspick(rustix::fs::CWD, at, flags);
+    let forgot = picked.and_then(rustix::mount::fsconfig_reconfigure);
+    let forgot = forgot.map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()));
+    named("look afresh", at, forgot)
+}
+
 /// Makes `root` the root of this mount namespace, and takes the old root out of it for good.
 pub fn pivot(root: &Path) -> Result<(), MountError> {
     let change = |to: &Path| named("change directory", to, nix::unistd::chdir(to));

@@ -4,7 +4,7 @@
 #![allow(unsafe_code)] // clone(2) with namespaces and a pidfd, and _exit(2), have no safe form
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
 
@@ -43,6 +43,23 @@ pub fn fork(body: impl FnOnce() -> i32) -> io::Result<i32> {
             unsafe { libc::_exit(status) }
         }
     }
+}
+
+/// Closes every descriptor of this process but its standard streams and `kept`: what a fork brought along would keep the
+/// ends of channels open that others wait for.
+pub fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    for (first, last) in [(3, kept.saturating_sub(1)), (kept.max(2) + 1, u32::MAX)] {
+        if first > last {
+            continue;
+        }
+        // SAFETY: it takes numbers alone. What owns these descriptors is a copy of the parent's, and never dropped: the
+        // child leaves by _exit.
+        if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == -1 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 /// Gives every signal its default action and an empty mask, as a program expects at its start (Rust ignores SIGPIPE).

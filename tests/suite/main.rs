@@ -8,6 +8,7 @@ mod failures;
 mod fetch;
 mod first_use;
 mod floors;
+mod fs;
 mod json;
 mod lint;
 mod merge;

@@ -46,7 +46,12 @@ impl Differences {
 
     /// What the whole run has changed, now that nothing can change it any more.
     pub fn in_all(&mut self, sealed: &Scratch) -> Result<ChangeSet, DanceError> {
-        self.since_last(sealed.layers())?;
+        self.so_far(sealed.layers())
+    }
+
+    /// What has changed since the start.
+    pub fn so_far(&mut self, layers: &Layers) -> Result<ChangeSet, DanceError> {
+        self.since_last(layers)?;
         Ok(compare(&Snapshot::default(), &self.last))
     }
 

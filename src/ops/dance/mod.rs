@@ -23,6 +23,7 @@ use crate::model::step::Cost;
 use crate::model::told::in_full;
 use crate::model::truth::Truth;
 use crate::ops::gather::{self, GatherError};
+use crate::ops::mounted::MountedError;
 use crate::render;
 use crate::runs::{RunError, Runs};
 use crate::sandbox::{Sandbox, SandboxError, Spec};
@@ -72,6 +73,9 @@ pub enum DanceError {
     /// disco's home is no plain path.
     #[error("disco's home must be an absolute path without '..'")]
     Home(#[source] PathError),
+    /// The mounted sandbox could not be used.
+    #[error(transparent)]
+    Mounted(#[from] MountedError),
     /// A signal asked to stop; nothing is merged.
     #[error("interrupted by signal {0}; nothing is merged")]
     Interrupted(i32),
@@ -254,7 +258,7 @@ pub(super) fn excluded(settings: &Settings) -> Result<Vec<RootedPath>, DanceErro
 }
 
 /// Makes disco's own folders, and says where they really are: inside a sandbox no symlink on the way to them is followed.
-fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> {
+pub(super) fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> {
     let mut settings = settings.clone();
     files::create_dirs(&settings.home.value, 0o755)?;
     for name in ["parameters", "modules", "runs"] {

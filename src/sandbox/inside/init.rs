@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -24,7 +24,8 @@ pub type Report = Result<TaskEnd, String>;
 /// The body of the first process; its exit status only says whether the report was sent. Walls first: the task may be
 /// long in coming. Without a task it ends.
 pub fn main(channel: Channel) -> i32 {
-    let walls = raise().map_err(chain);
+    // First, so that the end of the process that started this one is noticed, should it come before the walls.
+    let walls = spawn::close_all_but(channel.as_fd()).and_then(|()| raise()).map_err(chain);
     let report = match channel.receive::<Task>() {
         Ok(Some((task, fds))) => walls.and_then(|()| begin(&task, fds).map_err(chain)),
         Ok(None) => return 0,

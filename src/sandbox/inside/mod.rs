@@ -18,7 +18,7 @@ use crate::model::told::in_full;
 use crate::sandbox::inside::task::Ready;
 use crate::sandbox::protocol::{FromInside, Task, ToInside};
 use crate::sys::channel::Channel;
-use crate::sys::{namespace, wait};
+use crate::sys::{mount, namespace, wait};
 
 /// Why the inside gave up.
 #[derive(Debug, Error)]
@@ -85,6 +85,10 @@ struct Tasks {
 
 impl Tasks {
     fn run(&mut self, supervisor: &Channel, task: &Task, fds: Vec<OwnedFd>) -> io::Result<FromInside> {
+        if matches!(task, Task::Attend { .. }) {
+            // The sandbox may have been there for days: whoever attends sees the node as it is now.
+            mount::forget("/".as_ref()).map_err(io::Error::other)?;
+        }
         let ready = self.next.take().map_or_else(Ready::start, Ok)?;
         let running = ready.give(task, &fds)?;
         drop(fds);

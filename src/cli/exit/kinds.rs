@@ -1,0 +1,260 @@
+//! The one table of what kind each error is of, and what to do about it. Exhaustive: a new error does not compile until it
+//! has its place here.
+
+use std::io;
+
+use crate::fetch::{FetchError, Trouble};
+use crate::merge::MergeError;
+use crate::modules::ModuleError;
+use crate::ops::dance::DanceError;
+use crate::ops::gather::GatherError;
+use crate::ops::lint::LintError;
+use crate::ops::modules::ModulesError;
+use crate::ops::mounted::MountedError;
+use crate::ops::settings::ReadSettingsError;
+use crate::params::ParamsError;
+use crate::plan::PlanError;
+use crate::runs::RunError;
+use crate::sandbox::SandboxError;
+use crate::sys::files::FileError;
+use crate::sys::lock::LockError;
+
+use super::{Failure, Kind};
+
+fn file_kind(error: &FileError) -> Kind {
+    io_kind(&error.source)
+}
+
+fn io_kind(error: &io::Error) -> Kind {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Kind::Permission,
+        io::ErrorKind::AlreadyExists => Kind::CannotCreate,
+        _ => Kind::Io,
+    }
+}
+
+fn params_kind(error: &ParamsError) -> Kind {
+    match error {
+        ParamsError::File(error) => file_kind(error),
+        ParamsError::Absent(_) => Kind::Failed,
+        ParamsError::BadName { .. }
+        | ParamsError::NotText { .. }
+        | ParamsError::LeadsOut { .. }
+        | ParamsError::Loop { .. }
+        | ParamsError::Special { .. }
+        | ParamsError::IsFolder(_)
+        | ParamsError::IsValue(_)
+        | ParamsError::NotEmpty(_)
+        | ParamsError::Line { .. } => Kind::Data,
+    }
+}
+
+fn module_kind(error: &ModuleError) -> Kind {
+    match error {
+        ModuleError::File { source, .. } => file_kind(source),
+        ModuleError::Exists { .. } => Kind::CannotCreate,
+        ModuleError::Missing { .. }
+        | ModuleError::Requirement { .. }
+        | ModuleError::NotText { .. }
+        | ModuleError::WrongType { .. }
+        | ModuleError::SameTarget { .. } => Kind::Data,
+    }
+}
+
+fn plan_kind(error: &PlanError) -> Kind {
+    match error {
+        PlanError::Missing { .. } | PlanError::Cycle { .. } => Kind::Data,
+    }
+}
+
+fn fetch_kind(error: &FetchError) -> Kind {
+    match error {
+        FetchError::Rsync { trouble, .. } => match trouble {
+            Trouble::Absent => Kind::Data,
+            Trouble::Usage => Kind::Config,
+            Trouble::Local => Kind::Io,
+            Trouble::Refused
+            | Trouble::UnknownHost
+            | Trouble::Unreachable
+            | Trouble::HostKey
+            | Trouble::Denied
+            | Trouble::NoDaemon
+            | Trouble::Shell
+            | Trouble::Partial
+            | Trouble::TimedOut
+            | Trouble::NoProgram
+            | Trouble::Other => Kind::Unavailable,
+        },
+        FetchError::Several(errors) => errors.first().map_or(Kind::Unavailable, fetch_kind),
+        FetchError::Process { .. } => Kind::Unavailable,
+        FetchError::File(error) => file_kind(error),
+        FetchError::Interrupted => Kind::Interrupted,
+    }
+}
+
+impl From<ParamsError> for Failure {
+    fn from(error: ParamsError) -> Failure {
+        let hint = match &error {
+            ParamsError::NotEmpty(name) => {
+                Some(format!("disco param delete -r {name} deletes all that it holds"))
+            }
+            ParamsError::Absent(_) => Some("disco param dump shows what there is".to_owned()),
+            ParamsError::File(_)
+            | ParamsError::BadName { .. }
+            | ParamsError::NotText { .. }
+            | ParamsError::LeadsOut { .. }
+            | ParamsError::Loop { .. }
+            | ParamsError::Special { .. }
+            | ParamsError::IsFolder(_)
+            | ParamsError::IsValue(_)
+            | ParamsError::Line { .. } => None,
+        };
+        Failure::from_error(params_kind(&error), &error).hint(hint)
+    }
+}
+
+/// What to do about a folder of modules that is not there; `flag` names another.
+fn no_modules(error: &FileError, flag: &str) -> Option<String> {
+    (error.source.kind() == io::ErrorKind::NotFound).then(|| {
+        format!("name a folder of modules with {flag}; `disco dance --noop` fetches those of this node")
+    })
+}
+
+impl From<ModulesError> for Failure {
+    fn from(error: ModulesError) -> Failure {
+        let kind = match &error {
+            ModulesError::Module(error) => module_kind(error),
+            ModulesError::Plan(error) => plan_kind(error),
+            ModulesError::File(error) => file_kind(error),
+        };
+        let hint = match &error {
+            ModulesError::File(error) => no_modules(error, "--folder"),
+            ModulesError::Module(_) | ModulesError::Plan(_) => None,
+        };
+        Failure::from_error(kind, &error).hint(hint)
+    }
+}
+
+impl From<LintError> for Failure {
+    fn from(error: LintError) -> Failure {
+        let kind = match &error {
+            LintError::File(error) => file_kind(error),
+            LintError::Process(_) => Kind::Unavailable,
+            LintError::Answer(_) => Kind::Software,
+        };
+        let hint = match &error {
+            LintError::File(error) => no_modules(error, "--path"),
+            LintError::Process(_) | LintError::Answer(_) => None,
+        };
+        Failure::from_error(kind, &error).hint(hint)
+    }
+}
+
+impl From<ReadSettingsError> for Failure {
+    fn from(error: ReadSettingsError) -> Failure {
+        let kind = match &error {
+            ReadSettingsError::Settings(_) => Kind::Config,
+            ReadSettingsError::Params(error) => params_kind(error),
+            ReadSettingsError::Host(error) => file_kind(error),
+        };
+        Failure::from_error(kind, &error)
+    }
+}
+
+impl From<GatherError> for Failure {
+    fn from(error: GatherError) -> Failure {
+        let kind = match &error {
+            GatherError::NoMaster | GatherError::Source(_) => Kind::Config,
+            GatherError::Fetch(error) => fetch_kind(error),
+            GatherError::NoFolder(_) => Kind::Unavailable,
+            GatherError::Selected(_) => Kind::Data,
+            GatherError::NotOurs { .. } => Kind::Usage,
+            GatherError::Module(error) => module_kind(error),
+            GatherError::Plan(error) => plan_kind(error),
+            GatherError::Params(error) => params_kind(error),
+            GatherError::File(error) => file_kind(error),
+        };
+        Failure::from_error(kind, &error).hint(error.hint())
+    }
+}
+
+impl From<DanceError> for Failure {
+    fn from(error: DanceError) -> Failure {
+        let (kind, hint) = match error {
+            DanceError::Gather(error) => return error.into(),
+            DanceError::Busy(_) => (Kind::Busy, Some("`disco dance --wait` waits for it".to_owned())),
+            DanceError::Prepare(LockError::Io { ref source, .. }) => (io_kind(source), None),
+            DanceError::Prepare(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Io, None),
+            DanceError::File(ref error) => (file_kind(error), None),
+            DanceError::Record(ref error) => (run_kind(error), None),
+            DanceError::Sandbox(
+                SandboxError::Open(_) | SandboxError::Cannot { .. } | SandboxError::Overlay(_),
+            ) => (Kind::Permission, Some(NEEDS.to_owned())),
+            DanceError::Sandbox(_) | DanceError::Step(_) | DanceError::Scan(_) => (Kind::Io, None),
+            DanceError::Merge(MergeError::Conflict { .. }) => {
+                let again = "nothing is merged; dance again: it starts from what is there now";
+                (Kind::Failed, Some(again.to_owned()))
+            }
+            DanceError::Merge(_) => (Kind::Failed, None),
+            DanceError::Mounted(error) => return error.into(),
+            DanceError::Home(_) => (Kind::Config, None),
+            DanceError::Interrupted(_) => (Kind::Interrupted, None),
+        };
+        Failure::from_error(kind, &error).hint(hint)
+    }
+}
+
+impl From<MountedError> for Failure {
+    fn from(error: MountedError) -> Failure {
+        let (kind, hint) = match &error {
+            MountedError::NotMounted => (Kind::Failed, Some("`disco fs mount` mounts one")),
+            MountedError::Gone => {
+                (Kind::Failed, Some("`disco fs mount` mounts another, `disco fs unmount` forgets this one"))
+            }
+            MountedError::Unmounted | MountedError::Lost | MountedError::Unreachable => (Kind::Failed, None),
+            MountedError::Busy(_) => {
+                (Kind::Busy, Some("`disco try` has a sandbox of its own, and so has `disco shell --merge`"))
+            }
+            MountedError::Network(_) => (
+                Kind::Usage,
+                Some("`disco fs unmount` ends it; `disco fs mount --network` says which one to have"),
+            ),
+            MountedError::Restless(_) => (Kind::Busy, Some("ask again when it has less to do")),
+            MountedError::Silent(_) => (Kind::Busy, None),
+            MountedError::Unexpected => {
+                (Kind::Software, Some("is it of another version of disco? `disco fs unmount` ends it"))
+            }
+            MountedError::NotOurs => (Kind::Software, None),
+            MountedError::Refused(refusal) => {
+                let (kind, message) = (Kind::of_code(refusal.kind), refusal.message.clone());
+                return Failure { kind, message, hint: refusal.hint.clone() };
+            }
+            MountedError::Cannot { source, .. } => (io_kind(source), None),
+            MountedError::File(error) => (file_kind(error), None),
+        };
+        Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
+    }
+}
+
+/// What a sandbox cannot be without.
+const NEEDS: &str =
+    "a sandbox needs root, /dev/fuse and the right to mount: in a container CAP_SYS_ADMIN and that device";
+
+fn run_kind(error: &RunError) -> Kind {
+    match error {
+        RunError::File(error) => file_kind(error),
+        RunError::Damaged { .. } | RunError::Newer { .. } => Kind::Data,
+        RunError::NoSuchRun(_) | RunError::NoRuns(_) => Kind::Failed,
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        let hint = match &error {
+            RunError::NoSuchRun(_) => Some("`disco runs` lists them".to_owned()),
+            RunError::NoRuns(_) => Some("`disco dance --noop` makes one".to_owned()),
+            RunError::File(_) | RunError::Damaged { .. } | RunError::Newer { .. } => None,
+        };
+        Failure::from_error(run_kind(&error), &error).hint(hint)
+    }
+}

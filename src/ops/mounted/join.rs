@@ -1,0 +1,100 @@
+//! A shell in the mounted sandbox. A run with a record of its own, as any session; what it changed stays where it was made.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::model::run::{ActionRecord, Mode, RunOutcome, RunRecord};
+use crate::model::step::{ModuleOutcome, ModuleRecord};
+use crate::ops::dance::{self, DanceError, DanceEvent};
+use crate::ops::session::{self, Session};
+use crate::settings::{Network, Settings};
+use crate::sys::channel::Channel;
+use crate::sys::interrupt::Interrupt;
+use crate::sys::pty::{self, OwnTerminal};
+
+use super::client::{answer, read};
+use super::{Ask, Attended, Mounted, MountedError, Reply, cannot};
+
+/// Opens a shell in the mounted sandbox, and returns its record once it has ended. Where somebody else has one there, or its
+/// network is another than `network`, that is an error, and there is no record.
+pub fn join(
+    mounted: &Mounted,
+    settings: &Settings,
+    network: Option<Network>,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<RunRecord, DanceError> {
+    let own_terminal = pty::is_terminal();
+    mounted.ask(&Ask::Join { own_terminal, network })?;
+    let (Reply::Joined, sides) = answer(&mounted.channel)? else {
+        return Err(MountedError::Unexpected.into());
+    };
+    dance::recorded(settings, Mode::Noop, false, interrupt, on_event, |run, _, _| {
+        let (name, command) = session::described(&Session::Shell);
+        let done = {
+            let mut sides = sides.into_iter();
+            let terminal = match (own_terminal, sides.next().zip(sides.next())) {
+                (false, _) => None,
+                (true, Some((outer, inner))) => {
+                    Some(OwnTerminal::wire(outer, inner).map_err(session::terminal)?)
+                }
+                (true, None) => return Err(MountedError::Unexpected.into()),
+            };
+            let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+            let streams = match &terminal {
+                Some(own) => [own.inner(); 3],
+                None => [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
+            };
+            let attend = Ask::Attend { command, own_terminal };
+            cannot("ask for a shell", mounted.channel.send(&attend, &streams))?;
+            follow(&mounted.channel, interrupt, run.on_event)?
+        };
+        let Attended { step, changes } = read(done)?;
+        let asked = step.actions.iter().map(|action| ActionRecord { action: action.clone(), outcome: None });
+        run.record.actions.extend(asked);
+        run.record.changes = changes.0.len();
+        run.record.plan.push(name.clone());
+        let outcome = ModuleOutcome::Done;
+        run.record.modules.push(ModuleRecord {
+            module: name,
+            outcome,
+            steps: vec![step],
+            changes,
+            fetch: None,
+            diff: None,
+        });
+        run.record.outcome = RunOutcome::Shown;
+        Ok(())
+    })
+}
+
+/// Tells what the shell asks for, until it has ended. A signal ends it.
+fn follow(
+    channel: &Channel,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<Vec<OwnedFd>, DanceError> {
+    let mut leaving = false;
+    loop {
+        let mut fds = vec![PollFd::new(channel, PollFlags::IN)];
+        if !leaving {
+            fds.push(PollFd::new(interrupt, PollFlags::IN));
+        }
+        match poll(&mut fds, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => cannot("watch the shell", Err(errno.into()))?,
+        }
+        if !fds[0].revents().is_empty() {
+            match answer(channel)? {
+                (Reply::Asked(action), _) => on_event(DanceEvent::Asked { action: &action }),
+                (Reply::Ended, page) => return Ok(page),
+                _ => return Err(MountedError::Unexpected.into()),
+            }
+        } else if !leaving && interrupt.signal().is_some() {
+            cannot("end the shell", channel.send(&Ask::Leave, &[]))?;
+            leaving = true;
+        }
+    }
+}

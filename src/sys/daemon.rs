@@ -1,0 +1,44 @@
+//! A process of disco's own that stays when its starter has ended: this same program with a hidden subcommand. Its
+//! standard input is a channel to the starter until it is ready. One that ends with its starter is [`crate::sys::helper`].
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+
+use crate::sys::channel::Channel;
+use crate::sys::{files, namespace};
+
+/// A daemon that is starting. Dropping this leaves it alone.
+#[derive(Debug)]
+pub struct Starting(Child);
+
+impl Starting {
+    /// Starts `disco SUBCOMMAND` in the folder `/`, with an empty environment and no streams but the channel.
+    pub fn start(subcommand: &str, input: OwnedFd) -> io::Result<Starting> {
+        let child = Command::new("/proc/self/exe")
+            .arg(subcommand)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Starting(child))
+    }
+
+    /// Waits for the end of one that has not become ready.
+    pub fn wait(mut self) -> io::Result<()> {
+        self.0.wait().map(|_| ())
+    }
+}
+
+/// In the daemon, first of all: a session of its own, so without any terminal; no descriptors but the three streams. Returns
+/// the channel to the starter, and has /dev/null in its place.
+pub fn settle() -> io::Result<Channel> {
+    nix::unistd::setsid()?;
+    namespace::close_inherited().map_err(io::Error::other)?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    let channel = Channel::from(io::stdin().as_fd().try_clone_to_owned()?);
+    rustix::stdio::dup2_stdin(files::open_system("/dev/null", false)?)?;
+    Ok(channel)
+}
