@@ -9,7 +9,7 @@ use crate::fetch::{FetchError, Trouble};
 use crate::merge::MergeError;
 use crate::model::told::in_full;
 use crate::modules::ModuleError;
-use crate::ops::dance::DanceError;
+use crate::ops::dance::{DanceError, RootError};
 use crate::ops::gather::GatherError;
 use crate::ops::lint::LintError;
 use crate::ops::modules::ModulesError;
@@ -315,9 +315,21 @@ impl From<DanceError> for Failure {
             }
             DanceError::Merge(_) => (Kind::Failed, None),
             DanceError::Home(_) => (Kind::Config, None),
+            DanceError::Root(ref error) => (root_kind(error), None),
             DanceError::Interrupted(_) => (Kind::Interrupted, None),
         };
         Failure::from_error(kind, &error).hint(hint)
+    }
+}
+
+fn root_kind(error: &RootError) -> Kind {
+    match error {
+        RootError::NoFolder(_)
+        | RootError::NoShell(_)
+        | RootError::OfDisco { .. }
+        | RootError::NotAFolder(_) => Kind::Config,
+        RootError::Io { source, .. } => io_kind(source),
+        RootError::Tree(_) => Kind::Io,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `disco try` and `disco shell`: a command or a shell in a sandbox of its own.
 
+use std::path::PathBuf;
+
 use crate::cli::dance::{Codes, Diff, show};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
@@ -40,6 +42,9 @@ pub struct ShellArgs {
 /// What both take.
 #[derive(Debug, clap::Args)]
 struct Common {
+    /// Another root to show and merge into, such as a mounted image; services are not acted on [default: /]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// Whose network it sees
     #[arg(long, value_name = "none|host")]
     network: Option<String>,
@@ -80,6 +85,8 @@ fn hold(
 ) -> Result<Result<RunRecord, i32>, Failure> {
     let mut flags = global.flags();
     flags.extend(common.network.clone().map(|network| (Name::Network, network)));
+    let root = common.root.as_ref().map(|root| root.to_string_lossy().into_owned());
+    flags.extend(root.map(|root| (Name::Root, root)));
     let (settings, _) = settings(&flags)?;
     let mode = match settings.mode.value {
         Mode::Live if merge => Mode::Live,

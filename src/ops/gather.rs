@@ -24,6 +24,7 @@ use crate::plan::{self, PlanError};
 use crate::settings::Settings;
 use crate::sys::files::{self, FileError};
 use crate::sys::host;
+use crate::sys::tree::Root;
 
 /// All that a run needs to know before it starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,10 +115,11 @@ impl GatherError {
 /// cache, and completes the view: the modules' default parameters under the node's, and `parameters/disco/`.
 ///
 /// With `only`, which must be modules of the node, the plan is of these and what they require.
-/// When `stop` is set it ends with [`FetchError::Interrupted`].
+/// The release among the facts is that of `root`. When `stop` is set it ends with [`FetchError::Interrupted`].
 pub fn gather(
     settings: &Settings,
     view: &Path,
+    root: &Root,
     only: &BTreeSet<ModuleName>,
     stop: &AtomicBool,
 ) -> Result<Gathered, GatherError> {
@@ -159,7 +161,7 @@ pub fn gather(
         selected,
         plan,
         params,
-        facts: host::facts()?,
+        facts: host::facts(root)?,
         fetched,
         internal: vec![internal("fetch_params", fetch_params), internal("plan", planning)],
     })
@@ -245,7 +247,13 @@ mod tests {
         ];
         let settings =
             crate::settings::resolve(&Flags::new(), &environment.into(), &Params::default(), "node").unwrap();
-        let result = gather(&settings, &dir.path().join("view"), &BTreeSet::new(), &AtomicBool::new(false));
+        let result = gather(
+            &settings,
+            &dir.path().join("view"),
+            &Root::open(Path::new("/"), "").unwrap(),
+            &BTreeSet::new(),
+            &AtomicBool::new(false),
+        );
         (dir, result)
     }
 

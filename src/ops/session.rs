@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use crate::model::names::ModuleName;
+use crate::model::root::LiveRoot;
 use crate::model::run::{ActionRecord, Mode, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::differences::Differences;
@@ -40,21 +41,21 @@ pub fn session(
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
-    dance::recorded(settings, mode, wait, interrupt, on_event, |run, settings, scratch| {
+    dance::recorded(settings, mode, wait, interrupt, on_event, |run, settings, ground, scratch| {
         let view = scratch.path().join("view");
         files::create_dirs(&view, 0o700)?;
         for name in ["parameters", "modules"] {
             folders::hard_link_tree(&settings.home.value.join(name), &view.join(name))?;
         }
         let values = render::Context::default();
-        let mut sandbox = dance::open_sandbox(run, settings, scratch, &view)?;
-        let context = dance::step_context(settings, &view, &values, interrupt);
-        let mut differences = Differences::new(sandbox.layers(), dance::excluded(settings)?)?;
+        let mut sandbox = dance::open_sandbox(run, settings, ground, scratch, &view)?;
+        let context = dance::step_context(settings, ground, &view, &values, interrupt);
+        let mut differences = Differences::new(sandbox.layers(), ground)?;
 
-        let (name, command) = described(session);
+        let (name, command) = described(session, &ground.root);
         let mut tell = |event: StepEvent<'_>| {
             if let StepEvent::Asked(action) = event {
-                (run.on_event)(DanceEvent::Asked { action });
+                (run.on_event)(DanceEvent::Asked { action, root: &ground.root });
             }
         };
         let done = {
@@ -102,7 +103,7 @@ fn terminal(source: io::Error) -> DanceError {
 }
 
 /// The session as a step: the name that its records have, and what to execute.
-fn described(session: &Session) -> (ModuleName, Command) {
+fn described(session: &Session, root: &LiveRoot) -> (ModuleName, Command) {
     let (name, argv) = match session {
         Session::Try(argv) => ("try", argv.clone()),
         Session::Shell => ("shell", vec!["/bin/bash".to_owned()]),
@@ -110,7 +111,8 @@ fn described(session: &Session) -> (ModuleName, Command) {
     let mut environment: BTreeMap<String, String> =
         execute::ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     environment.extend(execute::terminal_type().map(|term| ("TERM".to_owned(), term)));
-    let directory = execute::current_folder();
+    // What this process calls its folder is something else in another root.
+    let directory = if root.is_own() { execute::current_folder() } else { "/".into() };
     let name = ModuleName::new(name).expect("a plain word is a name");
     (name, Command { argv, environment, directory })
 }

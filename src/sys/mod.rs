@@ -9,6 +9,7 @@ pub mod clock;
 pub mod execute;
 pub mod files;
 pub mod folders;
+pub mod follow;
 pub mod helper;
 pub mod host;
 pub mod interrupt;

@@ -13,6 +13,7 @@ mod lint;
 mod merge;
 mod params;
 mod report;
+mod root;
 mod same;
 mod seed;
 mod session;

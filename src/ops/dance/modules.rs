@@ -96,12 +96,12 @@ fn run_step(
 ) -> Result<StepRecord, DanceError> {
     let name = format!("output/{module}/{at:03}-{}.log", step.label().replace('/', "_"));
     let mut log = LineLog::new(&run.folder, name);
-    let on_event = &mut run.on_event;
+    let (on_event, root) = (&mut run.on_event, &run.record.root);
     let mut tell = |event: StepEvent<'_>| match event {
         StepEvent::Line { stream, text } => {
             on_event(DanceEvent::Line { module, step: step.label(), stream, text })
         }
-        StepEvent::Asked(action) => on_event(DanceEvent::Asked { action }),
+        StepEvent::Asked(action) => on_event(DanceEvent::Asked { action, root }),
     };
     let record = step::run(sandbox, context, module, step, seq, &mut log, &mut tell)?;
     log.finish()?;

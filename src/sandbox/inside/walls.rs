@@ -33,6 +33,9 @@ pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
     namespace::die_with_parent()?;
     namespace::hide()?;
     namespace::enter_new(setup.own_network)?;
+    if let Some(name) = &setup.host_name {
+        namespace::set_host_name(name)?;
+    }
     mount::make_all_private()?;
     Ok(mount::fuse(std::os::fd::AsFd::as_fd(&fuse), &setup.mountpoint)?)
 }
@@ -41,6 +44,9 @@ pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
 pub fn raise(setup: &Setup) -> Result<OwnedFd, Error> {
     let root = &setup.mountpoint;
     let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+    for missing in &setup.make {
+        files::create_dirs(&inside(missing), 0o755)?;
+    }
     devices(&root.join("dev"))?;
     if root.join("sys").is_dir() {
         mount::kernel("sysfs", &root.join("sys"), QUIET | MsFlags::MS_RDONLY, "")?;
