@@ -11,6 +11,7 @@ mod floors;
 mod json;
 mod lint;
 mod merge;
+mod packages;
 mod params;
 mod report;
 mod root;

@@ -67,6 +67,24 @@ impl Manifest {
             .collect()
     }
 
+    /// What the machine has not, or has in another way, folders too; times, link counts and the marks of the kernel's
+    /// overlay apart.
+    pub fn state(&self) -> BTreeMap<&str, String> {
+        let plain = |what: &str| {
+            let timeless = timeless(what);
+            let kept = timeless.split(' ').filter(|word| !word.starts_with("trusted.overlay."));
+            kept.collect::<Vec<_>>().join(" ")
+        };
+        let of_machine =
+            |path: &str| fs::symlink_metadata(path).is_ok().then(|| plain(&describe(path.as_ref())));
+        let all = self.0.iter().map(|(path, what)| (path.as_str(), plain(what)));
+        all.filter(|(path, what)| match of_machine(path) {
+            Some(there) => there != *what,
+            None => what != "deleted",
+        })
+        .collect()
+    }
+
     fn holds_something(&self, folder: &str) -> bool {
         let below = format!("{folder}/");
         self.0.keys().any(|path| path.starts_with(&below))
