@@ -2,7 +2,6 @@
 //! does on another node, and a live dance leaves the tree that plain dpkg leaves there. Then the daemon runs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -10,10 +9,12 @@ use crate::world::{Manifest, Output, Packages, World};
 
 /// What is not the same on two nodes on which the same package was installed, and why. Everything else is compared;
 /// `/proc`, `/sys`, `/dev` and `/tmp` apart.
-const VOLATILE: [(&str, &str); 4] = [
-    ("/run/", "of the running system: the pid file of a daemon is there where that runs"),
+const VOLATILE: [(&str, &str); 6] = [
+    ("/run/", "of the running system, such as pid files; a manifest leaves it out"),
     ("/var/log/dpkg.log", "every line has its time"),
     ("/var/log/memcached.log", "the daemon makes it, when it starts"),
+    ("/var/log/lighttpd/error.log", "the daemon makes it, when it starts"),
+    ("/etc/ssh/ssh_host_", "new keys are random"),
     ("/var/cache/ldconfig/aux-cache", "inode numbers and times of libraries"),
 ];
 
@@ -46,6 +47,31 @@ cases! {
         daemon: "/usr/sbin/atd",
         asks: "invoke-rc.d atd start",
     };
+    lighttpd_with_folders_of_another_user: Case {
+        package: "lighttpd",
+        install: "dpkg -i /root/packages/*.deb",
+        daemon: "/usr/sbin/lighttpd",
+        asks: "invoke-rc.d --skip-systemd-native lighttpd start",
+    };
+    dnsmasq_with_libraries_that_it_needs: Case {
+        package: "dnsmasq",
+        install: "dpkg -i /root/packages/*.deb",
+        daemon: "/usr/sbin/dnsmasq",
+        asks: "invoke-rc.d --skip-systemd-native dnsmasq start",
+    };
+    nullmailer_with_debconf_a_pipe_and_set_id_programs: Case {
+        package: "nullmailer",
+        // Where the machine has another mail system.
+        install: "dpkg --force-conflicts --force-overwrite -i /root/packages/*.deb",
+        daemon: "/usr/sbin/nullmailer-send",
+        asks: "invoke-rc.d nullmailer start",
+    };
+    openssh_which_the_machine_may_have: Case {
+        package: "openssh-server",
+        install: "dpkg -i /root/packages/*.deb",
+        daemon: "sshd: /usr/sbin/sshd",
+        asks: "invoke-rc.d --skip-systemd-native ssh start",
+    };
     cron_with_a_group_and_a_package_before_it: Case {
         package: "cron",
         install: "dpkg -i /root/packages/cron-daemon-common_*.deb && dpkg -i /root/packages/cron_*.deb",
@@ -77,7 +103,10 @@ fn as_plain_dpkg(case: &Case) {
         assert!(!runs(world, daemon));
     }
     let before = plain.manifest();
-    plain.sh(&format!("{install} </dev/null")).succeeds();
+    // A daemon keeps the streams of whoever starts it, and a pipe would be waited on for as long as it lives.
+    plain
+        .sh(&format!("{{ {install}; }} </dev/null >/tmp/said 2>&1 || {{ cat /tmp/said; false; }}"))
+        .succeeds();
     plain.wait_until("the daemon runs on the plain node", || runs(&plain, daemon));
     let installed = plain.manifest();
 
@@ -199,27 +228,18 @@ fn equal(one: &str, left: &BTreeMap<String, String>, other: &str, right: &BTreeM
 
 /// What differs on a node from an earlier time, as [`told_changes`] has it.
 fn changes(before: &Manifest, after: &Manifest) -> BTreeMap<String, String> {
-    let (before, after) = (before.state(), after.state());
-    let differing = after.iter().filter(|(path, what)| before.get(*path) != Some(*what));
-    let change = |path: &str, what: &str| {
-        let there = match before.get(path) {
-            Some(then) => then != "deleted",
-            None => Path::new(path).symlink_metadata().is_ok(),
-        };
-        let kind = match (there, what) {
+    let change = |was: Option<String>, now: &str| {
+        let kind = match (was, now) {
             (_, "deleted") => return "deleted".to_owned(),
-            (true, _) => "modified",
-            (false, _) => "created",
+            (Some(_), _) => "modified",
+            (None, _) => "created",
         };
-        let word = |name: &str| what.split_once(name).and_then(|(_, rest)| rest.split(' ').next());
+        let word = |name: &str| now.split_once(name).and_then(|(_, rest)| rest.split(' ').next());
         let content = word("md5 ").or(word("link to ")).unwrap_or_default();
-        format!(
-            "{kind} {} {} {content}",
-            word("mode ").unwrap_or_default(),
-            word("owner ").unwrap_or_default()
-        )
+        let (mode, owner) = (word("mode ").unwrap_or_default(), word("owner ").unwrap_or_default());
+        format!("{kind} {mode} {owner} {content}")
     };
-    differing.map(|(path, what)| ((*path).to_owned(), change(path, what))).collect()
+    after.changes_since(before).into_iter().map(|(path, (was, now))| (path, change(was, &now))).collect()
 }
 
 /// The changes that a dance told in JSON: path -> change, mode, owner, and content or target.
