@@ -1,11 +1,14 @@
 //! `disco dance`: the text of a run as it goes on, in the classic form, and its exit code.
 
+use std::path::PathBuf;
+
 use crate::changes::diff::DiffStyle;
 use crate::changes::text;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Global, dance_json, dance_pretty};
 use crate::model::names::{ModuleName, NodeName};
+use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::{ModuleOutcome, Stream};
 use crate::ops::dance::{self, DanceError, DanceEvent, Options};
@@ -20,6 +23,7 @@ Examples:
   disco dance                    run, show, and merge if everything has succeeded
   NOOP=true disco dance          the same as --noop
   disco dance --noop --server rsync://master.example.com
+  disco dance --root /mnt/image  another root than this node's own: nothing is started in it
   disco dance --only motd        one module, and what it requires
   disco dance --diff unified     differences as in a patch, and all of them
   disco dance --format classic   the text that scripts read
@@ -38,6 +42,9 @@ pub struct Args {
     /// The master: rsync://HOST[:PORT], [USER@]HOST or a folder
     #[arg(long, value_name = "URI")]
     pub server: Option<String>,
+    /// Another root to show and merge into, such as a mounted image; services are not acted on [default: /]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
     /// Whose network the steps see
     #[arg(long, value_name = "none|host")]
     pub network: Option<String>,
@@ -111,6 +118,7 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
     let said = [
         (Name::Noop, args.noop.then(|| "true".to_owned())),
         (Name::ServerUri, args.server.clone()),
+        (Name::Root, args.root.as_ref().map(|root| root.to_string_lossy().into_owned())),
         (Name::Network, args.network.clone()),
         (Name::StepTimeout, args.step_timeout.clone()),
     ];
@@ -179,7 +187,7 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
                 .say_at(Level::Warning, &format!("Removed what a killed run had left: {}", path.display()));
         }
         DanceEvent::Fetching { from } => terminal.progress(&format!("Fetching from {from}")),
-        DanceEvent::Planned { run, modules } => {
+        DanceEvent::Planned { run, modules, root: _ } => {
             terminal.progress(&format!("Run {run}: {}", count(*modules, "module")))
         }
         DanceEvent::Processing { module, at: _ } => {
@@ -187,11 +195,19 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
         }
         DanceEvent::Line { stream: Stream::Stdout, text, .. } => terminal.result(text),
         DanceEvent::Line { stream: Stream::Stderr, text, .. } => terminal.say(text),
-        DanceEvent::Asked { action } => match mode {
-            Mode::Noop => {
+        DanceEvent::Asked { action, root } => match (mode, root) {
+            (Mode::Noop, LiveRoot::Own) => {
                 terminal.result_at(Level::Warning, &format!("Would execute : {}", action.command()))
             }
-            Mode::Live => terminal.say_at(Level::Info, &format!("Deferred : {}", action.command())),
+            (Mode::Noop, LiveRoot::Other(_)) => {
+                terminal.result_at(Level::Warning, &format!("Not executed : {}", action.command()))
+            }
+            (Mode::Live, LiveRoot::Other(_)) => {
+                terminal.say_at(Level::Info, &format!("Not executed : {}", action.command()))
+            }
+            (Mode::Live, LiveRoot::Own) => {
+                terminal.say_at(Level::Info, &format!("Deferred : {}", action.command()))
+            }
         },
         DanceEvent::StepFailed { module, step, outcome } => {
             terminal.say_at(Level::Error, &format!("{module}: {step}: {outcome}"));
@@ -208,6 +224,9 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
         DanceEvent::NotMerged { path, why } => {
             terminal.say_at(Level::Warning, &format!("Not merged : {path} : {why}"))
         }
+        DanceEvent::NotExecuted { actions, why } => {
+            terminal.say_at(Level::Warning, &format!("{} not executed: {why}", count(*actions, "action")))
+        }
         DanceEvent::Executed { action, outcome, output } => {
             for line in output.lines() {
                 terminal.say(line);
@@ -221,20 +240,35 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
 /// One line that says how the run ended, what it found, and where to read more.
 pub(super) fn summary(record: &RunRecord) -> String {
     let (changes, actions) = (count(record.changes, "change"), count(record.actions.len(), "action"));
+    let left = match record.actions.len() {
+        0 => String::new(),
+        _ => format!("; {actions} not executed there"),
+    };
     let failed = record.modules.iter().filter(|module| module.outcome != ModuleOutcome::Done).count();
-    let ended = match &record.outcome {
-        RunOutcome::Shown => format!("NOOP: {changes} and {actions} pending, nothing merged"),
-        RunOutcome::Merged => format!("merged: {changes}, {actions} executed"),
-        RunOutcome::Failed => {
+    let ended = match (&record.outcome, &record.root) {
+        (RunOutcome::Shown, LiveRoot::Own) => {
+            format!("NOOP: {changes} and {actions} pending, nothing merged")
+        }
+        (RunOutcome::Shown, root @ LiveRoot::Other(_)) => {
+            format!("NOOP on {root}: {changes} pending, nothing merged{left}")
+        }
+        (RunOutcome::Merged, LiveRoot::Own) => format!("merged: {changes}, {actions} executed"),
+        (RunOutcome::Merged, root @ LiveRoot::Other(_)) => {
+            format!("merged into {root}: {changes}{left}")
+        }
+        (RunOutcome::Failed, _) => {
             format!("failed in {} of {}: nothing merged", failed, count(record.modules.len(), "module"))
         }
-        RunOutcome::ActionFailed => {
+        (RunOutcome::ActionFailed, _) => {
             format!("merged: {changes}, but an action failed and later ones were not run")
         }
-        RunOutcome::Unfinished
-        | RunOutcome::NotStarted { .. }
-        | RunOutcome::MergeFailed { .. }
-        | RunOutcome::Interrupted { .. } => "not finished".to_owned(),
+        (
+            RunOutcome::Unfinished
+            | RunOutcome::NotStarted { .. }
+            | RunOutcome::MergeFailed { .. }
+            | RunOutcome::Interrupted { .. },
+            _,
+        ) => "not finished".to_owned(),
     };
     format!("Run {}: {ended} (`disco report` says what it cost)", record.run)
 }
@@ -264,7 +298,8 @@ pub(super) fn exit_of(record: &RunRecord, codes: Codes) -> Exit {
         | RunOutcome::NotStarted { .. }
         | RunOutcome::MergeFailed { .. } => true,
     };
-    let changed = record.changes > 0 || !record.actions.is_empty();
+    let acts = record.root.is_own() && !record.actions.is_empty();
+    let changed = record.changes > 0 || acts;
     match (codes, failed, changed) {
         (_, false, false) | (Codes::Plain, false, true) => Exit::Done,
         (Codes::Plain, true, _) => Exit::Failed,

@@ -13,6 +13,7 @@ use crate::model::action::Action;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::RootedPath;
+use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome};
 use crate::model::step::{Outcome, Stream};
 use crate::ops::dance::{DanceError, DanceEvent};
@@ -35,7 +36,7 @@ enum Event<'a> {
     Waiting { holder: &'a str },
     Swept { path: Shown<'a> },
     Fetching { from: &'a str },
-    Planned { run: &'a RunId, modules: usize },
+    Planned { run: &'a RunId, root: &'a LiveRoot, modules: usize },
     Processing { module: &'a ModuleName, at: usize },
     Line { module: &'a ModuleName, step: &'a str, stream: Stream, text: &'a str },
     Asked(Asked<'a>),
@@ -44,6 +45,7 @@ enum Event<'a> {
     Changed { module: &'a ModuleName, changes: &'a ChangeSet },
     Merged { changes: usize },
     NotMerged { path: &'a RootedPath, why: &'a str },
+    NotExecuted { actions: usize, why: &'a str },
     Executed { action: Asked<'a>, outcome: &'a Outcome, output: &'a str },
     Error { message: &'a str, hint: Option<&'a str> },
     Summary(Summary<'a>),
@@ -91,6 +93,7 @@ impl<'a> From<&'a Action> for Asked<'a> {
 #[derive(Debug, Serialize)]
 struct Summary<'a> {
     run: Option<&'a RunId>,
+    root: Option<&'a LiveRoot>,
     mode: Option<Mode>,
     outcome: &'static str,
     reason: Option<&'a str>,
@@ -104,7 +107,8 @@ struct Summary<'a> {
 
 /// Does the dance, and tells it line by line; what is an error is on standard error too.
 pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let mut teller = Teller { terminal, run: None, mode: None, done: 0, failed: 0, skipped: 0, asked: 0 };
+    let mut teller =
+        Teller { terminal, run: None, root: None, mode: None, done: 0, failed: 0, skipped: 0, asked: 0 };
     let Prepared { settings, unknown, interrupt, options, codes } = match dance::prepare(args, global) {
         Ok(prepared) => prepared,
         Err(failure) => return Err(teller.not_done(None, failure)),
@@ -148,6 +152,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
 struct Teller<'a> {
     terminal: &'a mut Terminal,
     run: Option<RunId>,
+    root: Option<LiveRoot>,
     mode: Option<Mode>,
     done: usize,
     failed: usize,
@@ -166,7 +171,9 @@ impl Teller<'_> {
 
     fn tell(&mut self, event: &DanceEvent<'_>) {
         match event {
-            DanceEvent::Planned { run, modules: _ } => self.run = Some((*run).clone()),
+            DanceEvent::Planned { run, root, modules: _ } => {
+                (self.run, self.root) = (Some((*run).clone()), Some((*root).clone()));
+            }
             DanceEvent::Asked { .. } => self.asked += 1,
             DanceEvent::StepFailed { module, step, outcome } => {
                 self.failed += 1;
@@ -185,6 +192,7 @@ impl Teller<'_> {
             | DanceEvent::Line { .. }
             | DanceEvent::Merged { .. }
             | DanceEvent::NotMerged { .. }
+            | DanceEvent::NotExecuted { .. }
             | DanceEvent::Executed { .. } => {}
         }
         if let Some(event) = told(event) {
@@ -204,7 +212,7 @@ impl Teller<'_> {
     }
 
     fn end(&mut self, outcome: &RunOutcome, changes: Option<usize>, exit: i32) {
-        let run = self.run.clone();
+        let (run, root) = (self.run.clone(), self.root.clone());
         let (outcome, reason) = match outcome {
             RunOutcome::Unfinished => ("unfinished", None),
             RunOutcome::NotStarted { reason } => ("not-started", Some(reason.as_str())),
@@ -217,6 +225,7 @@ impl Teller<'_> {
         };
         let summary = Summary {
             run: run.as_ref(),
+            root: root.as_ref(),
             mode: self.mode,
             outcome,
             reason,
@@ -243,15 +252,16 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::Waiting { holder } => Event::Waiting { holder },
         DanceEvent::Swept { path } => Event::Swept { path: path.into() },
         DanceEvent::Fetching { from } => Event::Fetching { from },
-        DanceEvent::Planned { run, modules } => Event::Planned { run, modules },
+        DanceEvent::Planned { run, root, modules } => Event::Planned { run, root, modules },
         DanceEvent::Processing { module, at } => Event::Processing { module, at },
         DanceEvent::Line { module, step, stream, text } => Event::Line { module, step, stream, text },
-        DanceEvent::Asked { action } => Event::Asked(action.into()),
+        DanceEvent::Asked { action, root: _ } => Event::Asked(action.into()),
         DanceEvent::StepFailed { module, step, outcome } => Event::StepFailed { module, step, outcome },
         DanceEvent::Skipped { module, because } => Event::Skipped { module, because },
         DanceEvent::Changed { module, changes } => Event::Changed { module, changes },
         DanceEvent::Merged { changes } => Event::Merged { changes },
         DanceEvent::NotMerged { path, why } => Event::NotMerged { path, why },
+        DanceEvent::NotExecuted { actions, why } => Event::NotExecuted { actions, why },
         DanceEvent::Executed { action, outcome, output } => {
             Event::Executed { action: action.into(), outcome, output }
         }
@@ -287,7 +297,7 @@ mod tests {
                 r#"{"schema":1,"event":"step-failed","module":"m","step":"1.sh","outcome":{"outcome":"exited","status":7}}"#,
             ),
             (
-                DanceEvent::Asked { action: &action },
+                DanceEvent::Asked { action: &action, root: &LiveRoot::Own },
                 r#"{"schema":1,"event":"asked","seq":0,"module":"m","step":"1.sh","program":"/sbin/x","argv":["x","a b"],"cwd":{"hex":"2fff"}}"#,
             ),
             (

@@ -9,6 +9,7 @@ use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
 use crate::model::change::ChangeSet;
+use crate::model::root::LiveRoot;
 use crate::model::run::Mode;
 use crate::ops::dance::{DanceError, DanceEvent};
 use crate::ops::mounted::{self, Mount, Mounted, MountedError, Reached, Refusal, Status};
@@ -163,7 +164,12 @@ fn diff(settings: &Settings, args: &DiffArgs, terminal: &mut Terminal) -> Result
     match args.format {
         Told::Classic => {
             for action in &so_far.actions {
-                show(&DanceEvent::Asked { action }, Mode::Noop, args.diff.into(), terminal);
+                show(
+                    &DanceEvent::Asked { action, root: &LiveRoot::Own },
+                    Mode::Noop,
+                    args.diff.into(),
+                    terminal,
+                );
             }
             terminal.results(&text::change_set(&so_far.changes, args.diff.into()));
         }

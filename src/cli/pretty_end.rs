@@ -5,6 +5,7 @@ use crate::cli::line::{Ink, Line, Signs};
 use crate::cli::pretty_view::{View, printed, seconds};
 use crate::cli::report_text::one_line;
 use crate::cli::terminal::To;
+use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 
 /// The last lines of a run that took that long and ends the program with `exit`. `late` says that a signal asked it to stop
@@ -72,13 +73,18 @@ fn went_well(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
         (Mode::Live, 0, 0) => lines.push(said("Nothing to change", format!(" in {modules}."))),
         (Mode::Noop, ..) => {
             let bold = format!("NOOP: {}", count(changes, "change"));
-            let rest = format!("{where_}, {} pending; nothing was changed.", count(actions, "action"));
+            let pending = match &record.root {
+                LiveRoot::Own => format!("{} pending", count(actions, "action")),
+                LiveRoot::Other(_) => format!("{} that would not be run", count(actions, "action")),
+            };
+            let rest = format!("{where_}, {pending}; nothing was changed.");
             lines.push(said(&bold, rest));
             lines.push(Line::new(Ink::Plain, "  Run again without --noop to apply."));
         }
         (Mode::Live, ..) => {
             let bold = format!("Merged {}", count(changes, "change"));
-            lines.push(said(&bold, format!("{where_}; {} run.", count(actions, "action"))));
+            let not = if record.root.is_own() { "" } else { "not " };
+            lines.push(said(&bold, format!("{where_}; {} {not}run.", count(actions, "action"))));
         }
     }
     if view.left_out > 0 {

@@ -10,6 +10,7 @@ use crate::cli::report_text::one_line;
 use crate::cli::terminal::To;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, NodeName};
+use crate::model::root::LiveRoot;
 use crate::model::run::Mode;
 use crate::model::step::{Outcome, Stream};
 use crate::ops::dance::{DanceEvent, Doing};
@@ -116,25 +117,27 @@ impl<'a> View<'a> {
                 self.put(To::Err, Line::new(Ink::Care, text));
             }
             DanceEvent::Fetching { from } => self.status = Some(format!("fetching from {from}")),
-            DanceEvent::Planned { run, modules } => {
+            DanceEvent::Planned { run, modules, root } => {
                 self.modules = *modules;
                 let (node, modules) = (self.frame.node, count(*modules, "module"));
                 let mode = match self.frame.mode {
                     Mode::Noop => "NOOP: nothing will be changed",
                     Mode::Live => "live",
                 };
-                self.put(To::Out, Line::new(Ink::Dim, format!("Run {run} of {node}, {modules}, {mode}")));
+                let on = if root.is_own() { String::new() } else { format!(" on {root}") };
+                self.put(To::Out, Line::new(Ink::Dim, format!("Run {run} of {node}{on}, {modules}, {mode}")));
             }
             DanceEvent::Processing { module, at } => {
                 self.turn = Turn { module: module.to_string(), at: *at, since: now, ..Turn::default() };
                 self.status = Some(self.where_it_is(None));
             }
             DanceEvent::Line { stream, text, .. } => self.line(*stream, text),
-            DanceEvent::Asked { action } => {
+            DanceEvent::Asked { action, root } => {
                 self.turn.actions += 1;
-                let words = match self.frame.mode {
-                    Mode::Noop => " would run: ",
-                    Mode::Live => " after the merge: ",
+                let words = match (self.frame.mode, root) {
+                    (_, LiveRoot::Other(_)) => " not run on another root: ",
+                    (Mode::Noop, LiveRoot::Own) => " would run: ",
+                    (Mode::Live, LiveRoot::Own) => " after the merge: ",
                 };
                 self.head(To::Out);
                 let line = Line::new(Ink::Care, format!("  {}{words}", signs.action));
@@ -161,6 +164,10 @@ impl<'a> View<'a> {
             DanceEvent::NotMerged { path, why } => {
                 self.left_out += 1;
                 self.put(To::Err, Line::new(Ink::Care, format!("! not merged: {path}: {why}")));
+            }
+            DanceEvent::NotExecuted { actions, why } => {
+                let text = format!("! {} not executed: {why}", count(*actions, "action"));
+                self.put(To::Err, Line::new(Ink::Care, text));
             }
             DanceEvent::Executed { action, outcome, output } => {
                 for line in output.lines() {

@@ -7,6 +7,7 @@ use crate::model::attributes::{Attributes, FileKind};
 use crate::model::change::{Change, ChangeKind, ContentChange};
 use crate::model::names::RunId;
 use crate::model::path::RootedPath;
+use crate::model::root::LiveRoot;
 use crate::model::run::{ActionRecord, RunOutcome, RunRecord, SCHEMA};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 
@@ -61,6 +62,7 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         diff: None,
     });
     RunRecord {
+        root: LiveRoot::Own,
         schema: SCHEMA,
         run: RunId::new("20261120-1").unwrap(),
         node: node(),
@@ -101,7 +103,7 @@ fn run<'a>(web: &'a [DanceEvent<'a>], names: &'a [ModuleName; 3], id: &'a RunId)
     let start = [
         DanceEvent::Fetching { from: "rsync://master" },
         DanceEvent::Doing(Doing::FetchingModules { done: 1, of: 3 }),
-        DanceEvent::Planned { run: id, modules: 3 },
+        DanceEvent::Planned { run: id, modules: 3, root: &LiveRoot::Own },
         DanceEvent::Processing { module: motd, at: 1 },
         DanceEvent::Doing(Doing::Step { step: "files" }),
         DanceEvent::Doing(Doing::Comparing),
@@ -124,7 +126,7 @@ fn a_noop_run_is_told_calmly() {
     let web = [
         line(Stream::Stdout, "checking"),
         line(Stream::Stderr, "deprecated"),
-        DanceEvent::Asked { action: &action },
+        DanceEvent::Asked { action: &action, root: &LiveRoot::Own },
         DanceEvent::Changed { module: &names[1], changes: &changes },
     ];
     let mut view = view(Mode::Noop, &node);
@@ -212,7 +214,7 @@ fn a_live_run_tells_its_merge_and_its_actions() {
     let mut view = view(Mode::Live, &node);
     let events = [
         DanceEvent::Waiting { holder: "run 1" },
-        DanceEvent::Asked { action: &action },
+        DanceEvent::Asked { action: &action, root: &LiveRoot::Own },
         DanceEvent::Doing(Doing::Comparing),
         DanceEvent::Doing(Doing::Merging { changes: 2 }),
         DanceEvent::NotMerged { path: &path, why: "a socket" },

@@ -52,6 +52,7 @@ pub(in crate::cli) fn record() -> RunRecord {
         run: "20120101-1".parse().unwrap(),
         node: "localhost".parse().unwrap(),
         mode: Mode::Noop,
+        root: Default::default(),
         version: "0".into(),
         started: "2012-01-01T00:00:00Z".into(),
         ended: Some("2012-01-01T00:00:07.5Z".into()),

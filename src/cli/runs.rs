@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::exit::Failure;
 use crate::cli::{Format, Global, Said};
 use crate::model::names::RunId;
+use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::ops::report::{self, Listed};
 use crate::ops::settings::home;
@@ -40,6 +41,7 @@ struct Line<'a> {
     run: &'a RunId,
     started: &'a str,
     mode: Mode,
+    root: &'a LiveRoot,
     outcome: String,
     changes: usize,
     seconds: Option<f64>,
@@ -61,6 +63,7 @@ fn line(record: &RunRecord) -> Line<'_> {
         run: &record.run,
         started: &record.started,
         mode: record.mode,
+        root: &record.root,
         outcome: outcome(&record.outcome),
         changes: paths.len(),
         seconds: seconds(record),
@@ -79,7 +82,11 @@ fn table(runs: &[Listed]) -> String {
             };
             let seconds = line.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.2}"));
             let (run, started) = (line.run.to_string(), line.started.to_owned());
-            [run, started, mode.to_owned(), line.changes.to_string(), seconds, line.outcome]
+            let outcome = match line.root {
+                LiveRoot::Own => line.outcome,
+                root @ LiveRoot::Other(_) => format!("{}, on {root}", line.outcome),
+            };
+            [run, started, mode.to_owned(), line.changes.to_string(), seconds, outcome]
         }
         Listed::Unreadable { run, reason } => {
             let [started, mode, changes, seconds] = [(); 4].map(|()| "-".to_owned());

@@ -1,5 +1,7 @@
 //! `disco try` and `disco shell`: a command or a shell in a sandbox of its own.
 
+use std::path::PathBuf;
+
 use crate::cli::dance::{Codes, Diff, show};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
@@ -42,6 +44,9 @@ pub struct ShellArgs {
 /// What both take.
 #[derive(Debug, clap::Args)]
 struct Common {
+    /// Another root to show and merge into, such as a mounted image; services are not acted on [default: /]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// Whose network it sees
     #[arg(long, value_name = "none|host")]
     network: Option<String>,
@@ -58,6 +63,8 @@ impl Common {
     fn flags(&self, global: &Global) -> Flags {
         let mut flags = global.flags();
         flags.extend(self.network.clone().map(|network| (Name::Network, network)));
+        let root = self.root.as_ref().map(|root| root.to_string_lossy().into_owned());
+        flags.extend(root.map(|root| (Name::Root, root)));
         flags
     }
 }
@@ -74,9 +81,10 @@ pub fn try_command(args: TryArgs, global: &Global, terminal: &mut Terminal) -> R
     }))
 }
 
-/// Opens a shell: in the mounted sandbox, if there is one and nothing is to be merged; else in one of its own.
+/// Opens a shell: in the mounted sandbox, if there is one, nothing is to be merged and no other root is named; else in one
+/// of its own.
 pub fn shell(args: &ShellArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    if !args.merge {
+    if !args.merge && args.common.root.is_none() {
         let (settings, _) = settings(&args.common.flags(global))?;
         match mounted::reach(&settings)? {
             Reached::Mounted(mounted) => return join(mounted, &settings, &args.common, terminal),

@@ -11,6 +11,7 @@ pub mod names;
 pub mod params;
 pub mod path;
 pub mod plan;
+pub mod root;
 pub mod run;
 pub mod step;
 pub mod told;

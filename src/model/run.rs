@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::action::Action;
 use crate::model::names::{ModuleName, NodeName, RunId};
+use crate::model::root::LiveRoot;
 use crate::model::step::{Cost, ModuleRecord, Outcome};
 
 /// The version of the record's form on disk.
@@ -61,6 +62,9 @@ pub struct RunRecord {
     pub node: NodeName,
     /// NOOP or live.
     pub mode: Mode,
+    /// The root that it is about.
+    #[serde(default)]
+    pub root: LiveRoot,
     /// The version of disco that ran.
     pub version: String,
     /// When it started, RFC 3339.
@@ -97,6 +101,6 @@ pub struct ActionRecord {
     /// The action.
     #[serde(flatten)]
     pub action: Action,
-    /// How it ended; `None` in a NOOP run and where it was never run.
+    /// How it ended; `None` where it was not run: in NOOP, on another root than the node's own, after a failure.
     pub outcome: Option<Outcome>,
 }

@@ -26,6 +26,7 @@ use crate::plan::{self, PlanError};
 use crate::settings::Settings;
 use crate::sys::files::{self, FileError};
 use crate::sys::host;
+use crate::sys::tree::Root;
 
 use ahead::Ahead;
 
@@ -118,11 +119,12 @@ impl GatherError {
 /// cache, and completes the view: the modules' default parameters under the node's, and `parameters/disco/`.
 ///
 /// With `only`, which must be modules of the node, the plan is of these and what they require.
-/// When `stop` is set it ends with [`FetchError::Interrupted`]. `told` is how many modules have been fetched, of how many
-/// that are known to be needed.
+/// The release among the facts is that of `root`. When `stop` is set it ends with [`FetchError::Interrupted`]. `told` is how
+/// many modules have been fetched, of how many that are known to be needed.
 pub fn gather(
     settings: &Settings,
     view: &Path,
+    root: &Root,
     only: &BTreeSet<ModuleName>,
     stop: &AtomicBool,
     told: &mut dyn FnMut(usize, usize),
@@ -166,7 +168,7 @@ pub fn gather(
         selected,
         plan,
         params,
-        facts: host::facts()?,
+        facts: host::facts(root)?,
         fetched,
         internal: vec![internal("fetch_params", fetch_params), internal("plan", planning)],
     })
@@ -264,7 +266,8 @@ mod tests {
         ];
         let settings =
             crate::settings::resolve(&Flags::new(), &environment.into(), &Params::default(), "node").unwrap();
-        gather(&settings, &dir.join(view), &BTreeSet::new(), &AtomicBool::new(false), &mut |_, _| {})
+        let (root, stop) = (Root::open(Path::new("/"), "").unwrap(), AtomicBool::new(false));
+        gather(&settings, &dir.join(view), &root, &BTreeSet::new(), &stop, &mut |_, _| {})
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use crate::model::names::ModuleName;
+use crate::model::root::LiveRoot;
 use crate::model::run::{ActionRecord, Mode, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::differences::Differences;
@@ -42,17 +43,17 @@ pub fn session(
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
-    dance::recorded(settings, mode, wait, interrupt, on_event, |run, settings, scratch| {
+    dance::recorded(settings, mode, wait, interrupt, on_event, |run, settings, ground, scratch| {
         let view = lay_view(settings, scratch)?;
         let values = spool::in_memory().map_err(StepError::Spool)?;
-        let mut sandbox = dance::open_sandbox(run, settings, scratch, &view)?;
-        let context = dance::step_context(settings, &view, &values, interrupt);
-        let mut differences = Differences::new(sandbox.layers(), dance::excluded(settings)?)?;
+        let mut sandbox = dance::open_sandbox(run, settings, ground, scratch, &view)?;
+        let context = dance::step_context(settings, ground, &view, &values, interrupt);
+        let mut differences = Differences::new(sandbox.layers(), ground)?;
 
-        let (name, command) = described(session);
+        let (name, command) = described(session, &ground.root);
         let mut tell = |event: StepEvent<'_>| {
             if let StepEvent::Asked(action) = event {
-                (run.on_event)(DanceEvent::Asked { action });
+                (run.on_event)(DanceEvent::Asked { action, root: &ground.root });
             }
         };
         let done = {
@@ -110,7 +111,7 @@ pub(super) fn terminal(source: io::Error) -> DanceError {
 }
 
 /// The session as a step: the name that its records have, and what to execute.
-pub(super) fn described(session: &Session) -> (ModuleName, Command) {
+pub(super) fn described(session: &Session, root: &LiveRoot) -> (ModuleName, Command) {
     let (name, argv) = match session {
         Session::Try(argv) => ("try", argv.clone()),
         Session::Shell => ("shell", vec!["/bin/bash".to_owned()]),
@@ -118,7 +119,8 @@ pub(super) fn described(session: &Session) -> (ModuleName, Command) {
     let mut environment: BTreeMap<String, String> =
         execute::ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     environment.extend(execute::terminal_type().map(|term| ("TERM".to_owned(), term)));
-    let directory = execute::current_folder();
+    // What this process calls its folder is something else in another root.
+    let directory = if root.is_own() { execute::current_folder() } else { "/".into() };
     let name = ModuleName::new(name).expect("a plain word is a name");
     (name, Command { argv, environment, directory })
 }

@@ -1,13 +1,16 @@
 //! The settings of this run, from the command line, this process's environment, and the parameters on disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::model::names::NodeName;
+use crate::model::root::LiveRoot;
 use crate::params::ParamsError;
 use crate::settings::{self, Flags, Origin, Settings, SettingsError, Sourced};
-use crate::sys::files::FileError;
+use crate::sys::files::{self, FileError};
 use crate::sys::host;
+use crate::sys::tree::Root;
 
 /// Settings that cannot be known.
 #[derive(Debug, Error)]
@@ -33,6 +36,21 @@ pub fn settings(flags: &Flags) -> Result<(Settings, Vec<Origin>), ReadSettingsEr
     let environment = host::environment();
     let home = settings::home(flags, &environment)?;
     let parameters = crate::params::load(&home.value.join("parameters/disco"))?;
-    let settings = settings::resolve(flags, &environment, &parameters, &host::host_name()?)?;
+    let mut settings = settings::resolve(flags, &environment, &parameters, &host::host_name()?)?;
+    if matches!(settings.node.origin, Origin::Parameter(_) | Origin::Default)
+        && let Some(name) = name_of(&settings.root.value)?
+    {
+        settings.node = Sourced { value: name, origin: Origin::RootFile("/etc/hostname".to_owned()) };
+    }
     Ok((settings, settings::unknown(&environment, &parameters)))
+}
+
+/// The good name that another root than the node's own gives itself. What is wrong with such a root is said when a run
+/// starts on it.
+fn name_of(root: &Path) -> Result<Option<NodeName>, ReadSettingsError> {
+    let Ok(path) = files::canonical(root) else { return Ok(None) };
+    let (Ok(other), Ok(tree)) = (LiveRoot::new(&path), Root::open(&path, "")) else { return Ok(None) };
+    let name = if other.is_own() { None } else { host::name_of_root(&tree)? };
+    // One that cannot be a node's name is none: the host's is used.
+    Ok(name.and_then(|name| NodeName::new(name).ok()))
 }

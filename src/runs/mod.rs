@@ -140,6 +140,7 @@ mod tests {
             run: RunId::new(run).unwrap(),
             node: NodeName::new("localhost").unwrap(),
             mode: Mode::Noop,
+            root: Default::default(),
             version: "0".into(),
             started: "2026-01-01T00:00:00Z".into(),
             ended: None,

@@ -1,4 +1,4 @@
-//! The sandbox: a copy-on-write view of the node's own root, in namespaces of its own, in which tasks run one after
+//! The sandbox: a copy-on-write view of a root, by default the node's own, in namespaces of its own, in which tasks run one after
 //! another. [`Sandbox`] is open for tasks; sealed, it becomes a [`Scratch`], and only that can be merged.
 //!
 //! This side supervises; `inside` is the other side, in a process of its own. This process serves the overlay and must
@@ -20,10 +20,12 @@ use thiserror::Error;
 
 use crate::model::layer::{LayerEntry, LayerKind};
 use crate::model::path::RootedPath;
+use crate::model::root::LiveRoot;
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::files;
 use crate::sys::helper::Helper;
+use crate::sys::tree::Root;
 
 pub use drift::Drift;
 pub use watch::{Event, TaskRun};
@@ -64,14 +66,20 @@ fn cannot<T>(action: &'static str, result: io::Result<T>) -> Result<T, SandboxEr
 /// What a sandbox is made of.
 #[derive(Debug)]
 pub struct Spec<'a> {
+    /// The root that it shows.
+    pub root: &'a LiveRoot,
     /// A folder of this run's own, on the host; the scratchpad and the mount point go there.
     pub scratch: &'a Path,
-    /// disco's home.
+    /// disco's home, as it is inside.
     pub home: &'a Path,
     /// The folder with this run's `parameters/` and `modules/`.
     pub view: &'a Path,
-    /// Folders of the host that are shown empty.
+    /// Folders that are shown empty, as they are inside.
     pub hidden: Vec<PathBuf>,
+    /// Folders that the root lacks and that something is mounted on; made in the scratchpad.
+    pub make: Vec<PathBuf>,
+    /// What the sandbox's host is called; the node's own name where there is none.
+    pub host_name: Option<String>,
     /// Whether the sandbox has a network of its own, in which nobody else is.
     pub own_network: bool,
 }
@@ -80,10 +88,27 @@ pub struct Spec<'a> {
 #[derive(Debug)]
 pub struct Sandbox {
     layers: Layers,
+    live: Live,
     channel: Channel,
     shims: OwnedFd,
     server: disco_fuse::Server,
     inside: Helper,
+}
+
+/// The root that a sandbox shows, as it is outside of it.
+#[derive(Debug)]
+struct Live {
+    tree: Root,
+    looks: Looks,
+}
+
+/// Who answers a step's look at the running system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    /// The host: it is the system that runs on this root.
+    Host,
+    /// The real program, inside: no system runs on this root, and it sees that.
+    Inside,
 }
 
 /// A sealed sandbox: nothing runs in it any more, its mount is gone, its scratchpad does not change.
@@ -99,7 +124,7 @@ pub struct Layers {
 }
 
 impl Sandbox {
-    /// Opens a sandbox over the node's root: walls up, overlay served, ready for tasks.
+    /// Opens a sandbox over a root: walls up, overlay served, ready for tasks.
     pub fn open(spec: &Spec<'_>) -> Result<Sandbox, SandboxError> {
         let layer = spec.scratch.join("layer");
         let mountpoint = spec.scratch.join("root");
@@ -109,8 +134,13 @@ impl Sandbox {
                 files::create_new_dir(folder, 0o755).map_err(|error| error.source),
             )?;
         }
-        let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(Path::new("/")))?;
-        let options = disco_fuse::Options { lower, scratch: layer, shims: shims()? };
+        let root = spec.root.path();
+        let live = Live {
+            tree: cannot("open the root", Root::open(&root, "").map_err(io::Error::other))?,
+            looks: if spec.root.is_own() { Looks::Host } else { Looks::Inside },
+        };
+        let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(&root))?;
+        let options = disco_fuse::Options { lower, scratch: layer, shims: shims(&live.tree)? };
         let overlay = Arc::new(disco_fuse::Overlay::open(options).map_err(SandboxError::Overlay)?);
         let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
         let (channel, theirs) = cannot("open a channel", Channel::pair())?;
@@ -120,6 +150,8 @@ impl Sandbox {
             home: spec.home.to_owned(),
             view: spec.view.to_owned(),
             hidden: spec.hidden.clone(),
+            make: spec.make.clone(),
+            host_name: spec.host_name.clone(),
             own_network: spec.own_network,
         };
         cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
@@ -127,7 +159,7 @@ impl Sandbox {
         let server = cannot("serve the overlay", disco_fuse::serve(overlay.clone(), fuse))?;
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
-        Ok(Sandbox { layers: Layers { overlay }, channel, shims, server, inside })
+        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, server, inside })
     }
 
     /// The layers as they are now; whole between two tasks.
@@ -144,7 +176,7 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, channel, shims, server, inside } = self;
+        let Sandbox { layers, live: _, channel, shims, server, inside } = self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
         cannot("end the overlay", server.join())?;
@@ -194,9 +226,9 @@ pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
 }
 
 /// disco's own program under every shim's path.
-fn shims() -> Result<Vec<disco_fuse::Shim>, SandboxError> {
+fn shims(root: &Root) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
     let shim = |path| Ok(disco_fuse::Shim { path, program: files::open_system("/proc/self/exe", false)? });
-    cannot("prepare the shims", shims::locate().and_then(|paths| paths.into_iter().map(shim).collect()))
+    cannot("prepare the shims", shims::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()))
 }
 
 /// The descriptors of the one message that may come now.

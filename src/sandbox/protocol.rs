@@ -29,12 +29,16 @@ pub enum ToInside {
 pub struct Setup {
     /// An empty folder of the host to mount the overlay on, in the sandbox's mount namespace alone.
     pub mountpoint: PathBuf,
-    /// disco's home, the same path inside and out; inside it shows the view and nothing else.
+    /// disco's home, as it is inside, where it shows the view and nothing else.
     pub home: PathBuf,
     /// The folder of the host with the `parameters/` and `modules/` that are shown in the home.
     pub view: PathBuf,
-    /// Further folders of the host that are shown empty.
+    /// Further folders that are shown empty, as they are inside.
     pub hidden: Vec<PathBuf>,
+    /// Folders that the root lacks and that something is mounted on; made in the scratchpad.
+    pub make: Vec<PathBuf>,
+    /// What the sandbox's host is called; the node's own name where there is none.
+    pub host_name: Option<String>,
     /// Whether the sandbox has a network of its own, in which nobody else is.
     pub own_network: bool,
 }

@@ -14,7 +14,7 @@ use crate::sandbox::lines::Lines;
 use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
 use crate::sandbox::shims::verdict::{Verdict, verdict};
 use crate::sandbox::shims::{self, Answer, Question};
-use crate::sandbox::{Sandbox, SandboxError, cannot};
+use crate::sandbox::{Looks, Sandbox, SandboxError, cannot};
 use crate::sys::channel::Channel;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::look;
@@ -207,7 +207,7 @@ impl Sandbox {
             rustix::net::sockopt::set_socket_timeout(&socket, timeout, patience)?;
             let channel = Channel::from(socket);
             let (mut question, _) = channel.receive::<Question>()?.ok_or(io::ErrorKind::UnexpectedEof)?;
-            question.program = shims::program_of(&question)?;
+            question.program = shims::program_of(&self.live.tree, &question)?;
             Ok((channel, question))
         };
         Some(heard())
@@ -220,16 +220,16 @@ impl Sandbox {
         let failed = |error: &dyn std::error::Error| {
             say(&[], format!("{}: {error}\n", question.program.display()).as_bytes(), 1)
         };
-        match watch.note(question) {
-            Verdict::Effect => Ok((Answer::Say { status: 0 }, Vec::new())),
-            Verdict::Look => {
+        match (watch.note(question), self.live.looks) {
+            (Verdict::Effect, _) => Ok((Answer::Say { status: 0 }, Vec::new())),
+            (Verdict::Look, Looks::Host) => {
                 let arguments = question.argv.get(1..).unwrap_or_default();
                 match look::run(&question.program, arguments, LOOK_LIMIT, watch.stop) {
                     Ok(look::Seen { stdout, stderr, status }) => say(&stdout, &stderr, status),
                     Err(error) => failed(&error),
                 }
             }
-            Verdict::Files | Verdict::FilesAndEffect => {
+            (Verdict::Look, Looks::Inside) | (Verdict::Files | Verdict::FilesAndEffect, _) => {
                 match look::open_program(self.layers.lower(), &question.program) {
                     Ok(real) => Ok((Answer::RunReal, vec![real])),
                     Err(error) => failed(&error),

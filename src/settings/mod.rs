@@ -25,6 +25,8 @@ pub enum Origin {
     Flag(String),
     /// A variable of the environment.
     Environment(String),
+    /// A file of the root that the run is about, by its path there.
+    RootFile(String),
     /// A parameter, by its whole name.
     Parameter(String),
     /// Nobody said anything.
@@ -37,6 +39,7 @@ impl fmt::Display for Origin {
             Origin::Flag(flag) => f.write_str(flag),
             Origin::Environment(variable) => write!(f, "env {variable}"),
             Origin::Parameter(name) => write!(f, "parameter {name}"),
+            Origin::RootFile(path) => write!(f, "{path} of the root"),
             Origin::Default => f.write_str("default"),
         }
     }
@@ -79,6 +82,8 @@ pub struct Settings {
     pub node: Sourced<NodeName>,
     /// Whether a run may merge.
     pub mode: Sourced<Mode>,
+    /// The root that a run is about, as it was named.
+    pub root: Sourced<PathBuf>,
     /// The master; none where nobody named one.
     pub server_uri: Sourced<Option<String>>,
     /// The rsync command line as words; never empty.
@@ -127,6 +132,7 @@ impl Settings {
             Name::Home => shown(&self.home, path),
             Name::Node => shown(&self.node, NodeName::to_string),
             Name::Noop => shown(&self.mode, |mode| (*mode == Mode::Noop).to_string()),
+            Name::Root => shown(&self.root, path),
             Name::ServerUri => shown(&self.server_uri, |uri| uri.clone().unwrap_or_default()),
             Name::Rsync => shown(&self.rsync, |words| shell_words::join(words)),
             Name::Network => shown(&self.network, Network::to_string),

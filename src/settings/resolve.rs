@@ -38,6 +38,7 @@ pub fn resolve(
             NodeName::new(if name.is_empty() { host } else { name }).map_err(|error| error.to_string())
         })?,
         mode: said.parse(Name::Noop, mode)?,
+        root: said.parse(Name::Root, |path| Ok(PathBuf::from(path)))?,
         server_uri: said.parse(Name::ServerUri, |uri| Ok((!uri.is_empty()).then(|| uri.to_owned())))?,
         rsync: said.parse(Name::Rsync, command)?,
         network: said.parse(Name::Network, network)?,
@@ -178,6 +179,7 @@ mod tests {
             [
                 row("home", "/var/disco"),
                 row("noop", "false"),
+                row("root", "/"),
                 row("client/node", "host.example"),
                 row("server/uri", ""),
                 row("client/cmds/rsync", "rsync"),

@@ -9,6 +9,8 @@ pub enum Name {
     Node,
     /// NOOP or live.
     Noop,
+    /// The root that a run is about.
+    Root,
     /// The master.
     ServerUri,
     /// The rsync command line.
@@ -66,7 +68,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 11] = [
+pub static TABLE: [Setting; 12] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -84,6 +86,15 @@ pub static TABLE: [Setting; 11] = [
         variable: Some("NOOP"),
         default: "false",
         about: "show what a run would change, and merge nothing",
+    },
+    Setting {
+        name: Name::Root,
+        label: "root",
+        flag: Some("--root"),
+        parameter: None,
+        variable: Some("DISCO_ROOT"),
+        default: "/",
+        about: "the root that a run shows and merges into",
     },
     parameter(Name::Node, "client/node", Some("--node"), "", "this node's name; by default the host name"),
     parameter(

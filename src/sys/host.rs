@@ -6,12 +6,21 @@ use std::path::Path;
 
 use crate::model::facts::{Facts, Kernel};
 use crate::sys::files::{self, FileError};
+use crate::sys::tree::Root;
 
 /// The name of this host.
 pub fn host_name() -> Result<String, FileError> {
     let name =
         nix::unistd::gethostname().map_err(|error| FileError::at("read", "the host name")(error.into()))?;
     Ok(name.to_string_lossy().into_owned())
+}
+
+/// The name that a root gives itself, which need not be a good one: the first line of its `/etc/hostname` that is no comment.
+pub fn name_of_root(root: &Root) -> Result<Option<String>, FileError> {
+    let path = Path::new("/etc/hostname");
+    let text = root.text_behind(path).map_err(FileError::at("read", path))?.unwrap_or_default();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.next().map(str::to_owned))
 }
 
 /// Our environment; names and values that are not UTF-8 have their bad bytes replaced.
@@ -39,15 +48,16 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// The facts of this host.
-pub fn facts() -> Result<Facts, FileError> {
+/// The facts of this host, the system's release being that of `root`.
+pub fn facts(root: &Root) -> Result<Facts, FileError> {
     let kernel = |name: &str| {
         files::read_to_string(&Path::new("/proc/sys/kernel").join(name))
             .map(|text| text.trim_end().to_owned())
     };
-    let os_release = match files::read_if_there(Path::new("/etc/os-release"))? {
+    let release = |path: &str| root.text_behind(path.as_ref()).map_err(FileError::at("read", path));
+    let os_release = match release("/etc/os-release")? {
         Some(text) => text,
-        None => files::read_if_there(Path::new("/usr/lib/os-release"))?.unwrap_or_default(),
+        None => release("/usr/lib/os-release")?.unwrap_or_default(),
     };
     let online = files::read_if_there(Path::new("/sys/devices/system/cpu/online"))?.unwrap_or_default();
     let interfaces = interfaces()?;
@@ -185,7 +195,7 @@ mod tests {
 
     #[test]
     fn this_host_has_facts() {
-        let facts = facts().unwrap();
+        let facts = facts(&Root::open(Path::new("/"), "").unwrap()).unwrap();
         assert!(facts.cpus >= 1 && facts.memory_kib > 1024 && facts.kernel.name == "Linux", "{facts:?}");
         assert!(!host_name().unwrap().is_empty());
     }

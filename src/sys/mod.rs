@@ -11,6 +11,7 @@ pub mod door;
 pub mod execute;
 pub mod files;
 pub mod folders;
+pub mod follow;
 pub mod helper;
 pub mod host;
 pub mod interrupt;

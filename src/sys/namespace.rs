@@ -50,6 +50,11 @@ pub fn enter_new(network: bool) -> Result<(), WallError> {
     Ok(())
 }
 
+/// Names this uts namespace's host.
+pub fn set_host_name(name: &str) -> Result<(), WallError> {
+    nix::unistd::sethostname(name).map_err(|errno| WallError::new("set the host name", errno))
+}
+
 /// What a step keeps of root's capabilities: what changing files and being other users needs, nothing that acts on the
 /// kernel, its clock, its modules, its devices or its network. Nor what opens files by their number, past every wall
 /// (CAP_DAC_READ_SEARCH; what else it gives CAP_DAC_OVERRIDE gives too), or raises limits, that on core dumps first

@@ -76,7 +76,7 @@ fn open_beneath(from: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, E
 /// The root of a tree: a handle, and a label that messages put before each path (empty for the live root).
 #[derive(Debug)]
 pub struct Root {
-    fd: OwnedFd,
+    pub(super) fd: OwnedFd,
     label: Arc<str>,
 }
 

@@ -56,7 +56,7 @@ fn the_seeds_example_is_told_in_noop_and_live() {
         last
     };
     let expected = |mode: &str, outcome: &str| {
-        json!({"schema": 1, "event": "summary", "mode": mode, "outcome": outcome, "reason": null,
+        json!({"schema": 1, "event": "summary", "root": "/", "mode": mode, "outcome": outcome, "reason": null,
             "modules_done": 2, "modules_failed": 0, "modules_skipped": 0, "changes": noop[7]["changes"].as_array().unwrap().len(),
             "actions": 1, "exit": 0})
     };

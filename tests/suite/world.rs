@@ -8,6 +8,7 @@
 mod manifest;
 mod master;
 mod output;
+mod packages;
 mod service;
 mod ssh;
 
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 
 pub use manifest::Manifest;
 pub use output::Output;
+pub use packages::Packages;
 
 /// The name of every hermetic node.
 pub const NODE: &str = "localhost.localdomain";

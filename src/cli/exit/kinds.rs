@@ -6,7 +6,7 @@ use std::io;
 use crate::fetch::{FetchError, Trouble};
 use crate::merge::MergeError;
 use crate::modules::ModuleError;
-use crate::ops::dance::DanceError;
+use crate::ops::dance::{DanceError, RootError};
 use crate::ops::gather::GatherError;
 use crate::ops::lint::LintError;
 use crate::ops::modules::ModulesError;
@@ -198,6 +198,7 @@ impl From<DanceError> for Failure {
             DanceError::Merge(_) => (Kind::Failed, None),
             DanceError::Mounted(error) => return error.into(),
             DanceError::Home(_) => (Kind::Config, None),
+            DanceError::Root(ref error) => (root_kind(error), None),
             DanceError::Interrupted(_) => (Kind::Interrupted, None),
         };
         Failure::from_error(kind, &error).hint(hint)
@@ -233,6 +234,17 @@ impl From<MountedError> for Failure {
             MountedError::File(error) => (file_kind(error), None),
         };
         Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
+    }
+}
+
+fn root_kind(error: &RootError) -> Kind {
+    match error {
+        RootError::NoFolder(_)
+        | RootError::NoShell(_)
+        | RootError::OfDisco { .. }
+        | RootError::NotAFolder(_) => Kind::Config,
+        RootError::Io { source, .. } => io_kind(source),
+        RootError::Tree(_) => Kind::Io,
     }
 }
 

@@ -3,13 +3,15 @@
 use crate::changes::compare::compare;
 use crate::changes::scan::{self, ScanError};
 use crate::changes::snapshot::Snapshot;
-use crate::model::change::ChangeSet;
+use crate::model::attributes::FileKind;
+use crate::model::change::{Change, ChangeKind, ChangeSet};
 use crate::model::layer::LayerEntry;
 use crate::model::path::RootedPath;
 use crate::sandbox::{self, Layers, SandboxError, Scratch};
 use crate::sys::tree::{Root, TreeError};
 
 use super::DanceError;
+use super::ground::Ground;
 
 /// Follows the sandbox from module to module.
 #[derive(Debug)]
@@ -17,13 +19,14 @@ pub struct Differences {
     upper: Root,
     lower: Root,
     exclude: Vec<RootedPath>,
+    made: Vec<RootedPath>,
     last: Snapshot,
     entries: Vec<LayerEntry>,
 }
 
 impl Differences {
-    /// Starts with nothing changed. `exclude` is never looked at and never merges.
-    pub fn new(layers: &Layers, exclude: Vec<RootedPath>) -> Result<Differences, DanceError> {
+    /// Starts with nothing changed. What the ground excludes is never looked at and never merges.
+    pub fn new(layers: &Layers, ground: &Ground) -> Result<Differences, DanceError> {
         let duplicate = |fd: std::os::fd::BorrowedFd<'_>, label: &str| -> Result<Root, DanceError> {
             let fd = fd
                 .try_clone_to_owned()
@@ -32,7 +35,8 @@ impl Differences {
         };
         let (upper, lower) =
             (duplicate(layers.upper(), "scratchpad")?, duplicate(layers.lower(), "live root")?);
-        Ok(Differences { upper, lower, exclude, last: Snapshot::default(), entries: Vec::new() })
+        let (exclude, made) = (ground.excluded(), ground.made.clone());
+        Ok(Differences { upper, lower, exclude, made, last: Snapshot::default(), entries: Vec::new() })
     }
 
     /// What has changed since the last call (since the start, for the first).
@@ -41,7 +45,7 @@ impl Differences {
         let now = self.scan()?;
         let changes = compare(&self.last, &now);
         self.last = now;
-        Ok(changes)
+        Ok(without_made(changes, &self.made))
     }
 
     /// What the whole run has changed, now that nothing can change it any more.
@@ -52,7 +56,7 @@ impl Differences {
     /// What has changed since the start.
     pub fn so_far(&mut self, layers: &Layers) -> Result<ChangeSet, DanceError> {
         self.since_last(layers)?;
-        Ok(compare(&Snapshot::default(), &self.last))
+        Ok(without_made(compare(&Snapshot::default(), &self.last), &self.made))
     }
 
     /// The scratchpad, as of the last call.
@@ -75,6 +79,22 @@ impl Differences {
         };
         scan::scan(&layers, &self.last)
     }
+}
+
+/// The changes without the folders that only the sandbox made, and in which nothing is.
+fn without_made(changes: ChangeSet, made: &[RootedPath]) -> ChangeSet {
+    let holds = |folder: &RootedPath| {
+        changes.0.iter().any(|change| {
+            change.path.is_within(folder) && change.path != *folder && !made.contains(&change.path)
+        })
+    };
+    let is_bare = |change: &Change| match &change.kind {
+        ChangeKind::Created { after } if after.kind == FileKind::Directory => {
+            made.contains(&change.path) && !holds(&change.path)
+        }
+        ChangeKind::Created { .. } | ChangeKind::Modified { .. } | ChangeKind::Deleted { .. } => false,
+    };
+    ChangeSet(changes.0.iter().filter(|change| !is_bare(change)).cloned().collect())
 }
 
 impl From<TreeError> for DanceError {

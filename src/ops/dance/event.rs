@@ -6,6 +6,7 @@ use crate::model::action::Action;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::RootedPath;
+use crate::model::root::LiveRoot;
 use crate::model::step::{Outcome, Stream};
 
 /// What a dance is doing from now on, for somebody who waits; whoever does not tell it leaves nothing out.
@@ -61,6 +62,8 @@ pub enum DanceEvent<'a> {
     Planned {
         /// The run.
         run: &'a RunId,
+        /// The root that it is about.
+        root: &'a LiveRoot,
         /// How many modules there are.
         modules: usize,
     },
@@ -86,6 +89,8 @@ pub enum DanceEvent<'a> {
     Asked {
         /// For what.
         action: &'a Action,
+        /// Of which root; only on the node's own will it be run.
+        root: &'a LiveRoot,
     },
     /// A step failed; its module ends here.
     StepFailed {
@@ -119,6 +124,13 @@ pub enum DanceEvent<'a> {
     NotMerged {
         /// Where.
         path: &'a RootedPath,
+        /// Why.
+        why: &'a str,
+    },
+    /// Everything is merged, and the recorded actions were not run.
+    NotExecuted {
+        /// How many they are.
+        actions: usize,
         /// Why.
         why: &'a str,
     },

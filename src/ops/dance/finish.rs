@@ -3,6 +3,7 @@
 use crate::merge::error::Conflict;
 use crate::merge::{self, MergeError};
 use crate::model::change::ChangeSet;
+use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome};
 use crate::sandbox::{self, Drift, Scratch};
 use crate::settings::Settings;
@@ -63,7 +64,11 @@ fn unmoved(sealed: &Scratch, changes: &ChangeSet, differences: &Differences) -> 
 fn merge_all(run: &mut Run<'_>, changes: &ChangeSet, differences: &Differences) -> Result<(), DanceError> {
     (run.on_event)(DanceEvent::Doing(Doing::Merging { changes: changes.0.len() }));
     let (upper, entries) = differences.scratchpad();
-    let live = Root::open("/".as_ref(), "live root")?;
+    let label = match &run.record.root {
+        LiveRoot::Own => "live root".to_owned(),
+        root @ LiveRoot::Other(_) => root.to_string(),
+    };
+    let live = Root::open(&run.record.root.path(), &label)?;
     let merged = run.metered("merge", |run| {
         let (live, private) = (&live, &sandbox::is_private_xattr);
         let exclude = differences.excluded();
@@ -85,8 +90,17 @@ fn merge_all(run: &mut Run<'_>, changes: &ChangeSet, differences: &Differences) 
     Ok(())
 }
 
-/// Runs the recorded actions in their order, up to the first that fails.
+/// Runs the recorded actions in their order, up to the first that fails; none on another root than the node's own.
 fn act(run: &mut Run<'_>, settings: &Settings) -> Result<RunOutcome, DanceError> {
+    if !run.record.root.is_own() {
+        if !run.record.actions.is_empty() {
+            (run.on_event)(DanceEvent::NotExecuted {
+                actions: run.record.actions.len(),
+                why: "nothing runs on another root than this node's own",
+            });
+        }
+        return Ok(RunOutcome::Merged);
+    }
     for at in 0..run.record.actions.len() {
         let action = run.record.actions[at].action.clone();
         (run.on_event)(DanceEvent::Doing(Doing::Executing { action: &action }));

@@ -6,6 +6,7 @@
 pub(super) mod differences;
 mod event;
 pub(super) mod finish;
+pub(super) mod ground;
 mod modules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use crate::changes::scan::ScanError;
 use crate::merge::MergeError;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::{PathError, RootedPath};
+use crate::model::root::LiveRoot;
 use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
 use crate::model::step::Cost;
 use crate::model::told::in_full;
@@ -38,7 +40,10 @@ use crate::sys::spool;
 
 pub use event::{DanceEvent, Doing};
 
+pub use ground::RootError;
+
 use differences::Differences;
+use ground::Ground;
 
 /// A dance that disco could not do. Nothing is merged, unless the error is the merge's own and says so.
 #[derive(Debug, Error)]
@@ -70,6 +75,9 @@ pub enum DanceError {
     /// A file of disco's own could not be used.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The root that the run is about is none.
+    #[error(transparent)]
+    Root(#[from] RootError),
     /// disco's home is no plain path.
     #[error("disco's home must be an absolute path without '..'")]
     Home(#[source] PathError),
@@ -121,25 +129,28 @@ pub fn dance(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
     let mode = settings.mode.value;
-    recorded(settings, mode, options.wait, interrupt, on_event, |run, settings, scratch| {
-        run_in(run, settings, options, interrupt, scratch)
+    recorded(settings, mode, options.wait, interrupt, on_event, |run, settings, ground, scratch| {
+        run_in(run, settings, ground, options, interrupt, scratch)
     })
 }
 
 /// Does `work` as a run: with the run lock where it is live, a scratch folder, and a record from its start to its end.
-/// The settings that it is given have disco's own folders free of symlinks.
+/// The settings that it is given have disco's own folders free of symlinks; the ground is the root that they name.
 pub(super) fn recorded(
     settings: &Settings,
     mode: Mode,
     wait: bool,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
-    work: impl FnOnce(&mut Run<'_>, &Settings, &ScratchFolder) -> Result<(), DanceError>,
+    work: impl FnOnce(&mut Run<'_>, &Settings, &Ground, &ScratchFolder) -> Result<(), DanceError>,
 ) -> Result<RunRecord, DanceError> {
-    let settings = &prepare_home(settings)?;
+    let (said, settings) = (settings, &prepare_home(settings)?);
+    let ground = &Ground::look(said, settings)?;
     let id = new_run_id();
     let _lock = match mode {
-        Mode::Live => Some(take_run_lock(settings, wait, &id, interrupt, on_event)?),
+        Mode::Live => {
+            Some(take_run_lock(&ground.lock(&settings.home.value)?, wait, &id, interrupt, on_event)?)
+        }
         Mode::Noop => None,
     };
     for path in scratch::sweep(&settings.storage.value).map_err(DanceError::Prepare)? {
@@ -149,13 +160,13 @@ pub(super) fn recorded(
     let runs = Runs::new(&settings.home.value);
     let mut run = Run {
         folder: runs.folder(&id),
-        record: new_record(settings, id, mode),
+        record: new_record(settings, &ground.root, id, mode),
         runs,
         fetched: BTreeMap::new(),
         on_event,
     };
     run.save()?;
-    let result = work(&mut run, settings, &scratch).map_err(|error| interrupted(interrupt, error));
+    let result = work(&mut run, settings, ground, &scratch).map_err(|error| interrupted(interrupt, error));
     run.record.ended = Some(clock::now());
     if let Err(error) = &result {
         run.record.outcome = match error {
@@ -176,6 +187,7 @@ pub(super) fn recorded(
 fn run_in(
     run: &mut Run<'_>,
     settings: &Settings,
+    ground: &Ground,
     options: &Options,
     interrupt: &Interrupt,
     scratch: &ScratchFolder,
@@ -186,21 +198,26 @@ fn run_in(
     }
     (run.on_event)(DanceEvent::Fetching { from: settings.server_uri.value.as_deref().unwrap_or_default() });
     let mut fetched = |done, of| (run.on_event)(DanceEvent::Doing(Doing::FetchingModules { done, of }));
-    let gathered = gather::gather(settings, &view, &options.only, interrupt.flag(), &mut fetched)?;
+    let (only, stop) = (&options.only, interrupt.flag());
+    let gathered = gather::gather(settings, &view, &ground.tree, only, stop, &mut fetched)?;
     run.record.internal.extend(gathered.internal);
     run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
     run.fetched = gathered.fetched;
     run.save()?;
-    (run.on_event)(DanceEvent::Planned { run: &run.record.run, modules: run.record.plan.len() });
+    (run.on_event)(DanceEvent::Planned {
+        run: &run.record.run,
+        root: &run.record.root,
+        modules: run.record.plan.len(),
+    });
     let values = render::Context {
         params: gathered.params,
         hostname: settings.node.value.to_string(),
         facts: gathered.facts,
     };
     let values = spool::of_json(&values).map_err(StepError::Spool)?;
-    let mut sandbox = open_sandbox(run, settings, scratch, &view)?;
-    let context = step_context(settings, &view, &values, interrupt);
-    let mut differences = Differences::new(sandbox.layers(), excluded(settings)?)?;
+    let mut sandbox = open_sandbox(run, settings, ground, scratch, &view)?;
+    let context = step_context(settings, ground, &view, &values, interrupt);
+    let mut differences = Differences::new(sandbox.layers(), ground)?;
     modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)?;
     let sealed = sandbox.seal()?;
     finish::finish(run, settings, interrupt, &sealed, &mut differences)
@@ -210,14 +227,19 @@ fn run_in(
 pub(super) fn open_sandbox(
     run: &mut Run<'_>,
     settings: &Settings,
+    ground: &Ground,
     scratch: &ScratchFolder,
     view: &Path,
 ) -> Result<Sandbox, DanceError> {
+    let inside = |paths: &[RootedPath]| paths.iter().map(RootedPath::absolute).collect();
     let spec = Spec {
+        root: &ground.root,
         scratch: scratch.path(),
-        home: &settings.home.value,
+        home: &ground.mount.absolute(),
         view,
-        hidden: vec![settings.storage.value.clone()],
+        hidden: inside(&ground.hidden),
+        make: inside(&ground.made),
+        host_name: (!ground.root.is_own()).then(|| settings.node.value.to_string()),
         own_network: settings.network.value == Network::None,
     };
     Ok(run.metered("sandbox", |_| Sandbox::open(&spec))?)
@@ -226,13 +248,14 @@ pub(super) fn open_sandbox(
 /// What all steps of a run share.
 pub(super) fn step_context<'a>(
     settings: &'a Settings,
+    ground: &'a Ground,
     view: &'a Path,
     values: &'a File,
     interrupt: &'a Interrupt,
 ) -> step::Context<'a> {
     step::Context {
         node: &settings.node.value,
-        home: &settings.home.value,
+        home: &ground.home,
         view,
         values,
         limit: settings.step_timeout.value,
@@ -249,14 +272,6 @@ fn interrupted(interrupt: &Interrupt, error: DanceError) -> DanceError {
     interrupt.signal().map_or(error, DanceError::Interrupted)
 }
 
-/// What never merges: disco's own folders.
-pub(super) fn excluded(settings: &Settings) -> Result<Vec<RootedPath>, DanceError> {
-    [&settings.home.value, &settings.storage.value]
-        .into_iter()
-        .map(|path| RootedPath::new(path).map_err(DanceError::Home))
-        .collect()
-}
-
 /// Makes disco's own folders, and says where they really are: inside a sandbox no symlink on the way to them is followed.
 pub(super) fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> {
     let mut settings = settings.clone();
@@ -271,7 +286,7 @@ pub(super) fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> 
 }
 
 fn take_run_lock(
-    settings: &Settings,
+    path: &Path,
     wait: bool,
     id: &RunId,
     interrupt: &Interrupt,
@@ -280,7 +295,7 @@ fn take_run_lock(
     let holder = format!("run {id}, pid {}, since {}", std::process::id(), clock::now());
     let mut on_wait = |holder: &str| on_event(DanceEvent::Waiting { holder });
     let wait = wait.then(|| interrupt.flag());
-    Lock::take(&settings.home.value.join("lock"), &holder, wait, &mut on_wait).map_err(|error| match error {
+    Lock::take(path, &holder, wait, &mut on_wait).map_err(|error| match error {
         LockError::Busy { .. } => DanceError::Busy(error),
         LockError::Io { .. } => DanceError::Prepare(error),
         LockError::Interrupted { .. } => interrupted(interrupt, DanceError::Prepare(error)),
@@ -293,12 +308,13 @@ fn new_run_id() -> RunId {
     RunId::new(id).expect("a time stamp is a run id")
 }
 
-fn new_record(settings: &Settings, run: RunId, mode: Mode) -> RunRecord {
+fn new_record(settings: &Settings, root: &LiveRoot, run: RunId, mode: Mode) -> RunRecord {
     RunRecord {
         schema: SCHEMA,
         run,
         node: settings.node.value.clone(),
         mode,
+        root: root.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: clock::now(),
         ended: None,

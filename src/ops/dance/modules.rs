@@ -81,13 +81,13 @@ fn run_steps(
         if let Some(step) = batch.first() {
             (run.on_event)(DanceEvent::Doing(Doing::Step { step: step.label() }));
         }
-        let on_event = &mut run.on_event;
+        let (on_event, root) = (&mut run.on_event, &run.record.root);
         let mut tell = |at: usize, event: StepEvent<'_>| match event {
             StepEvent::Line { stream, text } => {
                 output.line(at, stream, text);
                 on_event(DanceEvent::Line { module, step: batch[at].label(), stream, text })
             }
-            StepEvent::Asked(action) => on_event(DanceEvent::Asked { action }),
+            StepEvent::Asked(action) => on_event(DanceEvent::Asked { action, root }),
         };
         let mut done = step::run(sandbox, context, module, batch, seq, &mut tell)?;
         output.finish(&mut done)?;

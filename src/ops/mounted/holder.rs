@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::model::run::{ActionRecord, Mode, RunRecord};
+use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError, DanceEvent, Run, finish};
 use crate::ops::session;
 use crate::settings::Settings;
@@ -77,10 +78,10 @@ fn held(
             swept.borrow_mut().push(path.to_owned());
         }
     };
-    let work = |run: &mut Run<'_>, settings: &Settings, scratch: &ScratchFolder| {
+    let work = |run: &mut Run<'_>, settings: &Settings, ground: &Ground, scratch: &ScratchFolder| {
         let view = session::lay_view(settings, scratch)?;
-        let sandbox = dance::open_sandbox(run, settings, scratch, &view)?;
-        let keeper = Keeper::new(settings, scratch, &view, &run.record, sandbox, describe)?;
+        let sandbox = dance::open_sandbox(run, settings, ground, scratch, &view)?;
+        let keeper = Keeper::new(settings, ground, scratch, &view, &run.record, sandbox, describe)?;
         if let Some(starter) = last.starter.take() {
             let ready = Reply::Ready { run: run.record.run.clone(), swept: swept.take() };
             cannot("tell that the sandbox is ready", starter.send(&ready, &[]))?;

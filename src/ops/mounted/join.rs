@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::model::root::LiveRoot;
 use crate::model::run::{ActionRecord, Mode, RunOutcome, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::{self, DanceError, DanceEvent};
@@ -31,8 +32,8 @@ pub fn join(
     let (Reply::Joined, sides) = answer(&mounted.channel)? else {
         return Err(MountedError::Unexpected.into());
     };
-    dance::recorded(settings, Mode::Noop, false, interrupt, on_event, |run, _, _| {
-        let (name, command) = session::described(&Session::Shell);
+    dance::recorded(settings, Mode::Noop, false, interrupt, on_event, |run, _, ground, _| {
+        let (name, command) = session::described(&Session::Shell, &ground.root);
         let done = {
             let mut sides = sides.into_iter();
             let terminal = match (own_terminal, sides.next().zip(sides.next())) {
@@ -49,7 +50,7 @@ pub fn join(
             };
             let attend = Ask::Attend { command, own_terminal };
             cannot("ask for a shell", mounted.channel.send(&attend, &streams))?;
-            follow(&mounted.channel, interrupt, run.on_event)?
+            follow(&mounted.channel, &ground.root, interrupt, run.on_event)?
         };
         let Attended { step, changes } = read(done)?;
         let asked = step.actions.iter().map(|action| ActionRecord { action: action.clone(), outcome: None });
@@ -73,6 +74,7 @@ pub fn join(
 /// Tells what the shell asks for, until it has ended. A signal ends it.
 fn follow(
     channel: &Channel,
+    root: &LiveRoot,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<Vec<OwnedFd>, DanceError> {
@@ -88,7 +90,7 @@ fn follow(
         }
         if !fds[0].revents().is_empty() {
             match answer(channel)? {
-                (Reply::Asked(action), _) => on_event(DanceEvent::Asked { action: &action }),
+                (Reply::Asked(action), _) => on_event(DanceEvent::Asked { action: &action, root }),
                 (Reply::Ended, page) => return Ok(page),
                 _ => return Err(MountedError::Unexpected.into()),
             }

@@ -12,6 +12,7 @@ use crate::model::action::Action;
 use crate::model::run::RunRecord;
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::differences::Differences;
+use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError};
 use crate::ops::session::{self, Session};
 use crate::sandbox::{Layers, Sandbox};
@@ -33,6 +34,7 @@ const TRIES: usize = 20;
 #[derive(Debug)]
 pub(super) struct Keeper<'a> {
     settings: &'a Settings,
+    ground: &'a Ground,
     scratch: &'a ScratchFolder,
     view: &'a Path,
     record: RunRecord,
@@ -63,6 +65,7 @@ pub(super) struct Book {
 impl<'a> Keeper<'a> {
     pub(super) fn new(
         settings: &'a Settings,
+        ground: &'a Ground,
         scratch: &'a ScratchFolder,
         view: &'a Path,
         record: &RunRecord,
@@ -70,11 +73,11 @@ impl<'a> Keeper<'a> {
         describe: Describe,
     ) -> Result<Keeper<'a>, DanceError> {
         let layers = sandbox.layers().clone();
-        let differences = Differences::new(&layers, dance::excluded(settings)?)?;
+        let differences = Differences::new(&layers, ground)?;
         let place = Mutex::new(Place { sandbox, differences });
         let (record, book) = (record.clone(), Mutex::default());
         let over = cannot("watch for its end", Interrupt::by_hand())?;
-        Ok(Keeper { settings, scratch, view, record, layers, place, book, over, describe })
+        Ok(Keeper { settings, ground, scratch, view, record, layers, place, book, over, describe })
     }
 
     /// Ends whatever shell is there; none comes after this.
@@ -141,7 +144,7 @@ impl<'a> Keeper<'a> {
 
     /// What differs now. A shell that is at work removes what was just listed: then it is looked for again.
     fn so_far(&self) -> Result<SoFar, DanceError> {
-        let mut differences = Differences::new(&self.layers, dance::excluded(self.settings)?)?;
+        let mut differences = Differences::new(&self.layers, self.ground)?;
         let mut tries = 1;
         let changes = loop {
             let joined = locked(&self.book).joined.is_some();
@@ -212,8 +215,8 @@ impl<'a> Keeper<'a> {
             return Err(MountedError::Unexpected.into());
         };
         let values = cannot("prepare a task", spool::in_memory())?;
-        let context = dance::step_context(self.settings, self.view, &values, interrupt);
-        let (name, _) = session::described(&Session::Shell);
+        let context = dance::step_context(self.settings, self.ground, self.view, &values, interrupt);
+        let (name, _) = session::described(&Session::Shell, &self.ground.root);
         let mut tell = |event: StepEvent<'_>| {
             if let StepEvent::Asked(action) = event {
                 let mut book = locked(&self.book);

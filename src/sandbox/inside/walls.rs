@@ -33,6 +33,9 @@ pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
     namespace::die_with_parent()?;
     namespace::hide()?;
     namespace::enter_new(setup.own_network)?;
+    if let Some(name) = &setup.host_name {
+        namespace::set_host_name(name)?;
+    }
     mount::make_all_private()?;
     Ok(mount::fuse(std::os::fd::AsFd::as_fd(&fuse), &setup.mountpoint)?)
 }
@@ -41,6 +44,11 @@ pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
 pub fn raise(setup: &Setup) -> Result<OwnedFd, Error> {
     let root = &setup.mountpoint;
     let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+    // What is made here may be merged, with what a step puts into it: whoever starts disco has no say in its mode.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    for missing in &setup.make {
+        files::create_dirs(&inside(missing), 0o755)?;
+    }
     devices(&root.join("dev"))?;
     if root.join("sys").is_dir() {
         mount::kernel("sysfs", &root.join("sys"), QUIET | MsFlags::MS_RDONLY, "")?;

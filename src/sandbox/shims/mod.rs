@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::sys::resolve;
+use crate::sys::tree::Root;
 
 /// The commands that are shimmed where the node has them.
 pub const NAMES: [&str; 13] = [
@@ -57,15 +58,15 @@ pub enum Answer {
     RunReal,
 }
 
-/// The paths to shim, free of symlinks, sorted. A link such as `reboot -> systemctl` leads to what it names; a link to
+/// The paths of a root to shim, free of symlinks, sorted. A link such as `reboot -> systemctl` leads to what it names; a link to
 /// something that is no shim by its own name (busybox) is shimmed itself.
-pub fn locate() -> io::Result<Vec<PathBuf>> {
+pub fn locate(root: &Root) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for folder in FOLDERS {
-        let Some(folder) = resolve::canonical(Path::new(folder))? else { continue };
+        let Some(folder) = root.leads_to(Path::new(folder))? else { continue };
         for name in NAMES {
-            let path = folder.join(name);
-            let Some(real) = resolve::canonical(&path)? else { continue };
+            let path = folder.absolute().join(name);
+            let Some(real) = root.leads_to(&path)?.map(|real| real.absolute()) else { continue };
             let known = real.file_name().is_some_and(|real| NAMES.iter().any(|name| real == *name));
             found.push(if known { real } else { path });
         }
@@ -75,14 +76,14 @@ pub fn locate() -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The node's own program that a question is about: the one that was called, if it is where shims are, or else the first
+/// The root's own program that a question is about: the one that was called, if it is where shims are, or else the first
 /// there is. A step can ask anything; no other program is ever executed outside the sandbox, whatever path it names.
-pub fn program_of(question: &Question) -> io::Result<PathBuf> {
+pub fn program_of(root: &Root, question: &Question) -> io::Result<PathBuf> {
     let name = NAMES.into_iter().find(|name| question.name == *name).ok_or(io::ErrorKind::NotFound)?;
     let places = FOLDERS.map(|folder| Path::new(folder).join(name));
     let called = places.iter().filter(|place| **place == question.program);
     for place in called.chain(&places) {
-        if resolve::canonical(place)?.is_some() {
+        if root.leads_to(place)?.is_some() {
             return Ok(place.clone());
         }
     }

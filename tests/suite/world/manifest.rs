@@ -67,6 +67,34 @@ impl Manifest {
             .collect()
     }
 
+    /// What the machine has not, or has in another way, folders too; times and the marks of the kernel's
+    /// overlay apart.
+    pub fn state(&self) -> BTreeMap<&str, String> {
+        let of_machine =
+            |path: &str| fs::symlink_metadata(path).is_ok().then(|| unmarked(&describe(path.as_ref())));
+        let all = self.0.iter().map(|(path, what)| (path.as_str(), unmarked(what)));
+        all.filter(|(path, what)| match of_machine(path) {
+            Some(there) => there != *what,
+            None => what != "deleted",
+        })
+        .collect()
+    }
+
+    /// What is another than at an earlier time: path -> what was there, if anything, and what is there now (`deleted`
+    /// where nothing is); times and the marks of the kernel's overlay apart.
+    pub fn changes_since(&self, before: &Manifest) -> BTreeMap<String, (Option<String>, String)> {
+        let was = |path: &str| -> Option<String> {
+            let gone = |path: &Path| before.get(&path.to_string_lossy()) == Some("deleted");
+            match before.get(path) {
+                _ if Path::new(path).ancestors().any(gone) => None,
+                Some(what) => Some(unmarked(what)),
+                None => fs::symlink_metadata(path).is_ok().then(|| unmarked(&describe(path.as_ref()))),
+            }
+        };
+        let all = self.0.iter().map(|(path, what)| (path.clone(), (was(path), unmarked(what))));
+        all.filter(|(_, (was, now))| was.as_deref().unwrap_or("deleted") != now).collect()
+    }
+
     fn holds_something(&self, folder: &str) -> bool {
         let below = format!("{folder}/");
         self.0.keys().any(|path| path.starts_with(&below))
@@ -85,6 +113,12 @@ fn timeless(what: &str) -> String {
     let time = words.iter().position(|word| *word == "mtime").unwrap_or(words.len());
     let rest = words.iter().enumerate().filter(|(at, _)| *at != time && *at != time + 1);
     rest.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+}
+
+/// A timeless description without the marks by which the kernel's overlay keeps its books.
+fn unmarked(what: &str) -> String {
+    let timeless = timeless(what);
+    timeless.split(' ').filter(|word| !word.starts_with("trusted.overlay.")).collect::<Vec<_>>().join(" ")
 }
 
 fn describe(path: &Path) -> String {
