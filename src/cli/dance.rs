@@ -21,6 +21,7 @@ Examples:
   NOOP=true disco dance          the same as --noop
   disco dance --noop --server rsync://master.example.com
   disco dance --only motd        one module, and what it requires
+  disco dance --no-fetch         with the modules that the last fetch brought
   disco dance --diff unified     differences as in a patch
   disco dance --noop --format json | jq -r '.changes?[]?.path'
 
@@ -37,6 +38,9 @@ pub struct Args {
     /// The master: rsync://HOST[:PORT], [USER@]HOST or a folder
     #[arg(long, value_name = "URI")]
     pub server: Option<String>,
+    /// Fetch nothing: take the parameters and modules that the last fetch brought
+    #[arg(long)]
+    pub no_fetch: bool,
     /// Whose network the steps see
     #[arg(long, value_name = "none|host")]
     pub network: Option<String>,
@@ -109,6 +113,7 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
     let said = [
         (Name::Noop, args.noop.then(|| "true".to_owned())),
         (Name::ServerUri, args.server.clone()),
+        (Name::Fetch, args.no_fetch.then(|| "false".to_owned())),
         (Name::Network, args.network.clone()),
         (Name::StepTimeout, args.step_timeout.clone()),
     ];

@@ -80,6 +80,8 @@ pub struct Settings {
     pub mode: Sourced<Mode>,
     /// The master; none where nobody named one.
     pub server_uri: Sourced<Option<String>>,
+    /// Whether a run fetches, or takes what the last fetch brought.
+    pub fetch: Sourced<bool>,
     /// The rsync command line as words; never empty.
     pub rsync: Sourced<Vec<String>>,
     /// What of the network a step can reach.
@@ -127,6 +129,7 @@ impl Settings {
             Name::Node => shown(&self.node, NodeName::to_string),
             Name::Noop => shown(&self.mode, |mode| (*mode == Mode::Noop).to_string()),
             Name::ServerUri => shown(&self.server_uri, |uri| uri.clone().unwrap_or_default()),
+            Name::Fetch => shown(&self.fetch, bool::to_string),
             Name::Rsync => shown(&self.rsync, |words| shell_words::join(words)),
             Name::Network => shown(&self.network, Network::to_string),
             Name::StepTimeout => shown(&self.step_timeout, seconds),

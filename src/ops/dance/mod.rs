@@ -180,7 +180,10 @@ fn run_in(
     for name in ["parameters", "modules"] {
         files::create_dirs(&view.join(name), 0o700)?;
     }
-    (run.on_event)(DanceEvent::Fetching { from: settings.server_uri.value.as_deref().unwrap_or_default() });
+    if settings.fetch.value {
+        let from = settings.server_uri.value.as_deref().unwrap_or_default();
+        (run.on_event)(DanceEvent::Fetching { from });
+    }
     let gathered = gather::gather(settings, &view, &options.only, interrupt.flag())?;
     run.record.internal.extend(gathered.internal);
     run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
