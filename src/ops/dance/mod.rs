@@ -19,7 +19,7 @@ use crate::merge::MergeError;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::{PathError, RootedPath};
 use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
-use crate::model::step::Cost;
+use crate::model::step::{Cost, ModuleRecord};
 use crate::model::told::in_full;
 use crate::model::truth::Truth;
 use crate::ops::gather::{self, GatherError};
@@ -98,6 +98,13 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     pub(super) fn save(&self) -> Result<(), DanceError> {
         Ok(self.runs.save(&self.record)?)
+    }
+
+    /// Adds a module that has had its turn to the record, also on disk.
+    fn add(&mut self, module: ModuleRecord) -> Result<(), DanceError> {
+        self.runs.add(&self.record.run, &module)?;
+        self.record.add(module);
+        Ok(())
     }
 
     /// Does a part of disco's own work, and keeps what it cost.
