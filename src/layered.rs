@@ -38,8 +38,9 @@ impl Scratch {
 
     /// All differences that it makes.
     pub fn changes(&self, exclude: &[RootedPath]) -> ChangeSet {
-        let nothing = Snapshot::default();
-        compare(&nothing, &scan(&self.layers(exclude), &nothing).unwrap())
+        let mut nothing = Snapshot::default();
+        let all = scan(&self.layers(exclude), &mut nothing).unwrap();
+        compare(&nothing, &all)
     }
 }
 

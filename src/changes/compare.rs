@@ -1,7 +1,8 @@
 //! The differences between two states of the view: pure. A rewrite with equal content and metadata is none; times, inode
 //! numbers and the size of a directory are never one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::changes::snapshot::{Present, Snapshot, State};
 use crate::model::attributes::{Attributes, FileKind};
@@ -12,13 +13,29 @@ use crate::sys::metadata::Body;
 /// What changed from `previous` to `current`, two snapshots of the same sandbox. Against the lower layer itself:
 /// `previous` is `Snapshot::default()`.
 pub fn compare(previous: &Snapshot, current: &Snapshot) -> ChangeSet {
-    let paths: BTreeSet<&RootedPath> = previous.view.keys().chain(current.view.keys()).collect();
-    let changes = paths.into_iter().filter_map(|path| {
+    let changes = paths(&previous.view, &current.view).filter_map(|path| {
         let (before, after) = (previous.state(path, current), current.state(path, previous));
         let (kind, content) = difference(before, after)?;
         Some(Change { path: path.clone(), kind, content })
     });
     ChangeSet(changes.collect())
+}
+
+/// The paths of both, each once, sorted. Both are long and mostly the same, so they are walked side by side.
+fn paths<'a>(
+    one: &'a BTreeMap<RootedPath, State>,
+    other: &'a BTreeMap<RootedPath, State>,
+) -> impl Iterator<Item = &'a RootedPath> {
+    let (mut one, mut other) = (one.keys().peekable(), other.keys().peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(a), Some(b)) if a < b => one.next(),
+        (Some(a), Some(b)) if a == b => {
+            one.next();
+            other.next()
+        }
+        (Some(_), None) => one.next(),
+        (Some(_) | None, _) => other.next(),
+    })
 }
 
 fn difference(before: &State, after: &State) -> Option<(ChangeKind, ContentChange)> {
@@ -31,7 +48,7 @@ fn difference(before: &State, after: &State) -> Option<(ChangeKind, ContentChang
             (ChangeKind::Deleted { before: before.attributes.clone() }, content(Some(before), None))
         }
         (State::Present(before), State::Present(after)) => {
-            if same(&before.attributes, &after.attributes) {
+            if Arc::ptr_eq(before, after) || same(&before.attributes, &after.attributes) {
                 return None;
             }
             let (old, new) = (before.attributes.clone(), after.attributes.clone());
@@ -63,11 +80,8 @@ fn same(a: &Attributes, b: &Attributes) -> bool {
 }
 
 /// How the content differs; an absent side, or one that is no regular file, counts as empty.
-fn content(
-    before: Option<&std::sync::Arc<Present>>,
-    after: Option<&std::sync::Arc<Present>>,
-) -> ContentChange {
-    let side = |present: Option<&std::sync::Arc<Present>>| {
+fn content(before: Option<&Arc<Present>>, after: Option<&Arc<Present>>) -> ContentChange {
+    let side = |present: Option<&Arc<Present>>| {
         let present = present?;
         Some((present.body.clone()?, present.attributes.md5.clone(), present.attributes.size))
     };

@@ -2,6 +2,7 @@
 //! read again, so that a module costs what it changed, not what the modules before it did.
 
 use std::collections::BTreeSet;
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,20 +54,17 @@ pub struct Layers<'a> {
 const TICK: Duration = Duration::from_millis(50);
 
 /// The state of every path that the scratchpad touches now; `previous` is the scan before it of the same sandbox, or
-/// `Snapshot::default()`.
-pub fn scan(layers: &Layers<'_>, previous: &Snapshot) -> Result<Snapshot, ScanError> {
+/// `Snapshot::default()`. What is known of the lower layer moves to the new one.
+pub fn scan(layers: &Layers<'_>, previous: &mut Snapshot) -> Result<Snapshot, ScanError> {
     let now = clock::since_epoch();
+    let (lower, walked) = (take(&mut previous.lower), take(&mut previous.walked));
     let mut scan = Scan {
         layers,
         previous,
         now,
         lower_names: Accounts::load(layers.lower)?,
         view_names: view_accounts(layers)?,
-        snapshot: Snapshot {
-            lower: previous.lower.clone(),
-            walked: previous.walked.clone(),
-            ..Snapshot::default()
-        },
+        snapshot: Snapshot { lower, walked, ..Snapshot::default() },
     };
     for entry in layers.entries {
         if !scan.is_excluded(&entry.path) {

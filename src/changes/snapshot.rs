@@ -42,7 +42,7 @@ pub(super) struct Mark {
 pub struct Snapshot {
     /// The view: scratchpad over lower layer.
     pub view: BTreeMap<RootedPath, State>,
-    /// The lower layer as it was first seen; kept from one scan to the next.
+    /// The lower layer as it was first seen; handed on from one scan to the next.
     pub lower: BTreeMap<RootedPath, State>,
     /// Lower directories that are known with all that they hold.
     pub(super) walked: BTreeSet<RootedPath>,

@@ -60,7 +60,7 @@ impl Differences {
         &self.exclude
     }
 
-    fn scan(&self) -> Result<Snapshot, ScanError> {
+    fn scan(&mut self) -> Result<Snapshot, ScanError> {
         let layers = scan::Layers {
             entries: &self.entries,
             upper: &self.upper,
@@ -68,7 +68,7 @@ impl Differences {
             private: &sandbox::is_private_xattr,
             exclude: &self.exclude,
         };
-        scan::scan(&layers, &self.last)
+        scan::scan(&layers, &mut self.last)
     }
 }
 
