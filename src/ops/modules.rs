@@ -34,14 +34,9 @@ pub fn create(folder: &Path, name: &ModuleName) -> Result<PathBuf, ModulesError>
 pub fn graph(folder: &Path, names: &[ModuleName]) -> Result<Plan, ModulesError> {
     let mut selected: BTreeSet<ModuleName> = names.iter().cloned().collect();
     if selected.is_empty() {
-        for name in files::list_dir(folder)? {
-            // What has no module's name (`.git`, `README~`) and what is no folder is no module.
-            if let Some(Ok(name)) = name.to_str().map(ModuleName::new)
-                && files::look_through(&folder.join(name.as_str()))?.is_some_and(|there| there.is_dir())
-            {
-                selected.insert(name);
-            }
-        }
+        // What has no module's name (`.git`, `README~`) is no module; nor what is no folder, below.
+        let names = files::list_dir(folder)?;
+        selected.extend(names.iter().filter_map(|name| ModuleName::new(name.to_str()?).ok()));
     }
     let mut read = Vec::new();
     let mut seen = selected.clone();
@@ -49,8 +44,13 @@ pub fn graph(folder: &Path, names: &[ModuleName]) -> Result<Plan, ModulesError> 
     while let Some(name) = open.pop() {
         let module = match modules::read(&folder.join(name.as_str()), &name) {
             Ok(module) => module,
-            // The plan says who needs it.
-            Err(ModuleError::Missing { .. }) => continue,
+            Err(ModuleError::Missing { .. }) => {
+                // The plan says who needs it, if anybody does.
+                if names.is_empty() {
+                    selected.remove(&name);
+                }
+                continue;
+            }
             Err(error) => return Err(Box::new(error).into()),
         };
         for requirement in &module.requires {
@@ -77,6 +77,7 @@ mod tests {
             create(dir.path(), &name(module)).unwrap();
         }
         fs::create_dir(dir.path().join(".git")).unwrap();
+        fs::write(dir.path().join("README"), "no folder").unwrap();
         fs::write(dir.path().join("a/requires"), "after b").unwrap();
         let order =
             |plan: Plan| plan.modules.iter().map(|p| p.module.name.to_string()).collect::<Vec<_>>().join(" ");
