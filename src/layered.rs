@@ -154,7 +154,7 @@ impl World {
             }
         }
         Scratch {
-            entries: marks.into_iter().map(|(path, kind)| LayerEntry { path, kind }).collect(),
+            entries: marks.into_iter().map(|(path, kind)| LayerEntry { path, kind, stamp: None }).collect(),
             upper: Root::open(&upper, "upper:").unwrap(),
             lower: Root::open(&self.lower(), "lower:").unwrap(),
         }
