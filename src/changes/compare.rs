@@ -1,6 +1,7 @@
 //! The differences between two states of the view: pure. A rewrite with equal content and metadata is none; times, inode
 //! numbers and the size of a directory are never one.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,28 +14,38 @@ use crate::sys::metadata::Body;
 /// What changed from `previous` to `current`, two snapshots of the same sandbox. Against the lower layer itself:
 /// `previous` is `Snapshot::default()`.
 pub fn compare(previous: &Snapshot, current: &Snapshot) -> ChangeSet {
-    let changes = paths(&previous.view, &current.view).filter_map(|path| {
-        let (before, after) = (previous.state(path, current), current.state(path, previous));
+    let changes = side_by_side(&previous.view, &current.view).filter_map(|(path, before, after)| {
+        if let (Some(State::Present(before)), Some(State::Present(after))) = (before, after)
+            && Arc::ptr_eq(before, after)
+        {
+            return None;
+        }
+        let before = before.unwrap_or_else(|| previous.state(path, current));
+        let after = after.unwrap_or_else(|| current.state(path, previous));
         let (kind, content) = difference(before, after)?;
         Some(Change { path: path.clone(), kind, content })
     });
     ChangeSet(changes.collect())
 }
 
-/// The paths of both, each once, sorted. Both are long and mostly the same, so they are walked side by side.
-fn paths<'a>(
-    one: &'a BTreeMap<RootedPath, State>,
-    other: &'a BTreeMap<RootedPath, State>,
-) -> impl Iterator<Item = &'a RootedPath> {
-    let (mut one, mut other) = (one.keys().peekable(), other.keys().peekable());
-    std::iter::from_fn(move || match (one.peek(), other.peek()) {
-        (Some(a), Some(b)) if a < b => one.next(),
-        (Some(a), Some(b)) if a == b => {
-            one.next();
-            other.next()
-        }
-        (Some(_), None) => one.next(),
-        (Some(_) | None, _) => other.next(),
+/// The paths of both, each once, sorted, with what each side has there. Both are long and mostly the same, so they are
+/// walked in step.
+fn side_by_side<'a, T>(
+    one: &'a BTreeMap<RootedPath, T>,
+    other: &'a BTreeMap<RootedPath, T>,
+) -> impl Iterator<Item = (&'a RootedPath, Option<&'a T>, Option<&'a T>)> {
+    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (one.peek(), other.peek()) {
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return None,
+        };
+        let here = if order.is_le() { one.next() } else { None };
+        let there = if order.is_ge() { other.next() } else { None };
+        let path = here.or(there)?.0;
+        Some((path, here.map(|(_, value)| value), there.map(|(_, value)| value)))
     })
 }
 
@@ -48,7 +59,7 @@ fn difference(before: &State, after: &State) -> Option<(ChangeKind, ContentChang
             (ChangeKind::Deleted { before: before.attributes.clone() }, content(Some(before), None))
         }
         (State::Present(before), State::Present(after)) => {
-            if Arc::ptr_eq(before, after) || same(&before.attributes, &after.attributes) {
+            if same(&before.attributes, &after.attributes) {
                 return None;
             }
             let (old, new) = (before.attributes.clone(), after.attributes.clone());
