@@ -19,10 +19,11 @@ import measure
 import peers
 
 # No run of a peer may take longer, in seconds; our own and the plain commands, which show whether cost is linear, may. And
-# no more runs of a tool in a cell than fit into the last.
+# no more runs of a tool in a cell than fit into the last two.
 LIMIT = 60
 OWN_LIMIT = 180
 ENOUGH = 5
+OWN_ENOUGH = 12
 
 
 def main():
@@ -69,7 +70,8 @@ def measured(cell, wanted, before):
     for turn in range(wanted.repeat):
         for run in runs:
             row = rows[run.tool]
-            if "end" in row or turn and sum(row["wall"]) * (turn + 1) / turn > ENOUGH:
+            enough = ENOUGH if is_peer(run.tool) else OWN_ENOUGH
+            if "end" in row or turn and sum(row["wall"]) * (turn + 1) / turn > enough:
                 continue
             once(cell, run, row, before, turn)
     if cell.memory:
