@@ -38,8 +38,9 @@ impl Scratch {
 
     /// All differences that it makes.
     pub fn changes(&self, exclude: &[RootedPath]) -> ChangeSet {
-        let nothing = Snapshot::default();
-        compare(&nothing, &scan(&self.layers(exclude), &nothing).unwrap())
+        let mut nothing = Snapshot::default();
+        let all = scan(&self.layers(exclude), &mut nothing).unwrap();
+        compare(&nothing, &all)
     }
 }
 
@@ -153,7 +154,7 @@ impl World {
             }
         }
         Scratch {
-            entries: marks.into_iter().map(|(path, kind)| LayerEntry { path, kind }).collect(),
+            entries: marks.into_iter().map(|(path, kind)| LayerEntry { path, kind, stamp: None }).collect(),
             upper: Root::open(&upper, "upper:").unwrap(),
             lower: Root::open(&self.lower(), "lower:").unwrap(),
         }

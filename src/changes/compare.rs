@@ -1,7 +1,9 @@
 //! The differences between two states of the view: pure. A rewrite with equal content and metadata is none; times, inode
 //! numbers and the size of a directory are never one.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::changes::snapshot::{Present, Snapshot, State};
 use crate::model::attributes::{Attributes, FileKind};
@@ -12,13 +14,39 @@ use crate::sys::metadata::Body;
 /// What changed from `previous` to `current`, two snapshots of the same sandbox. Against the lower layer itself:
 /// `previous` is `Snapshot::default()`.
 pub fn compare(previous: &Snapshot, current: &Snapshot) -> ChangeSet {
-    let paths: BTreeSet<&RootedPath> = previous.view.keys().chain(current.view.keys()).collect();
-    let changes = paths.into_iter().filter_map(|path| {
-        let (before, after) = (previous.state(path, current), current.state(path, previous));
+    let changes = side_by_side(&previous.view, &current.view).filter_map(|(path, before, after)| {
+        if let (Some(State::Present(before)), Some(State::Present(after))) = (before, after)
+            && Arc::ptr_eq(before, after)
+        {
+            return None;
+        }
+        let before = before.unwrap_or_else(|| previous.state(path, current));
+        let after = after.unwrap_or_else(|| current.state(path, previous));
         let (kind, content) = difference(before, after)?;
         Some(Change { path: path.clone(), kind, content })
     });
     ChangeSet(changes.collect())
+}
+
+/// The paths of both, each once, sorted, with what each side has there. Both are long and mostly the same, so they are
+/// walked in step.
+fn side_by_side<'a, T>(
+    one: &'a BTreeMap<RootedPath, T>,
+    other: &'a BTreeMap<RootedPath, T>,
+) -> impl Iterator<Item = (&'a RootedPath, Option<&'a T>, Option<&'a T>)> {
+    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (one.peek(), other.peek()) {
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return None,
+        };
+        let here = if order.is_le() { one.next() } else { None };
+        let there = if order.is_ge() { other.next() } else { None };
+        let path = here.or(there)?.0;
+        Some((path, here.map(|(_, value)| value), there.map(|(_, value)| value)))
+    })
 }
 
 fn difference(before: &State, after: &State) -> Option<(ChangeKind, ContentChange)> {
@@ -63,11 +91,8 @@ fn same(a: &Attributes, b: &Attributes) -> bool {
 }
 
 /// How the content differs; an absent side, or one that is no regular file, counts as empty.
-fn content(
-    before: Option<&std::sync::Arc<Present>>,
-    after: Option<&std::sync::Arc<Present>>,
-) -> ContentChange {
-    let side = |present: Option<&std::sync::Arc<Present>>| {
+fn content(before: Option<&Arc<Present>>, after: Option<&Arc<Present>>) -> ContentChange {
+    let side = |present: Option<&Arc<Present>>| {
         let present = present?;
         Some((present.body.clone()?, present.attributes.md5.clone(), present.attributes.size))
     };

@@ -2,14 +2,15 @@
 //! read again, so that a module costs what it changed, not what the modules before it did.
 
 use std::collections::BTreeSet;
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::changes::snapshot::{Mark, Present, Snapshot, State};
+use crate::changes::snapshot::{Present, Snapshot, State};
 use crate::model::attributes::FileKind;
-use crate::model::layer::{LayerEntry, LayerKind};
+use crate::model::layer::{LayerEntry, LayerKind, Stamp};
 use crate::model::path::{PathError, RootedPath};
 use crate::sys::accounts::{self, Accounts};
 use crate::sys::clock;
@@ -53,20 +54,17 @@ pub struct Layers<'a> {
 const TICK: Duration = Duration::from_millis(50);
 
 /// The state of every path that the scratchpad touches now; `previous` is the scan before it of the same sandbox, or
-/// `Snapshot::default()`.
-pub fn scan(layers: &Layers<'_>, previous: &Snapshot) -> Result<Snapshot, ScanError> {
+/// `Snapshot::default()`. What is known of the lower layer moves to the new one.
+pub fn scan(layers: &Layers<'_>, previous: &mut Snapshot) -> Result<Snapshot, ScanError> {
     let now = clock::since_epoch();
+    let (lower, walked) = (take(&mut previous.lower), take(&mut previous.walked));
     let mut scan = Scan {
         layers,
         previous,
         now,
         lower_names: Accounts::load(layers.lower)?,
         view_names: view_accounts(layers)?,
-        snapshot: Snapshot {
-            lower: previous.lower.clone(),
-            walked: previous.walked.clone(),
-            ..Snapshot::default()
-        },
+        snapshot: Snapshot { lower, walked, ..Snapshot::default() },
     };
     for entry in layers.entries {
         if !scan.is_excluded(&entry.path) {
@@ -121,7 +119,7 @@ impl Scan<'_> {
         }
         let state = match entry.kind {
             LayerKind::Whiteout => State::Absent,
-            LayerKind::Directory { .. } | LayerKind::Object => self.upper_state(path)?,
+            LayerKind::Directory { .. } | LayerKind::Object => self.upper_state(entry)?,
         };
         self.snapshot.view.insert(path.clone(), state);
         Ok(())
@@ -189,21 +187,31 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn upper_state(&self, path: &RootedPath) -> Result<State, ScanError> {
+    fn upper_state(&self, entry: &LayerEntry) -> Result<State, ScanError> {
+        let path = &entry.path;
+        // Nothing changes the scratchpad since the list was made: what that saw of the object is still so.
+        if let Some(known) = entry.stamp.and_then(|stamp| self.unchanged(path, self.mark(stamp))) {
+            return Ok(State::Present(known));
+        }
         let Some(object) = self.layers.upper.lookup(path)? else {
             return Err(ScanError::Lost { path: path.clone() });
         };
-        let mark = self.mark(&object);
-        if let Some(State::Present(known)) = self.previous.view.get(path)
-            && mark.is_some()
-            && known.mark == mark
-        {
-            return Ok(State::Present(self.renamed(known)));
+        let mark = self.mark(stamp(&object));
+        if let Some(known) = self.unchanged(path, mark) {
+            return Ok(State::Present(known));
         }
         let device = self.landing_device(path)?;
         let (attributes, body) =
             metadata::attributes(&object, device, &self.view_names, self.layers.private)?;
         Ok(State::Present(Arc::new(Present { attributes, body, mark })))
+    }
+
+    /// The object as the scan before saw it, if it is still the one of that mark.
+    fn unchanged(&self, path: &RootedPath, mark: Option<Stamp>) -> Option<Arc<Present>> {
+        match self.previous.view.get(path) {
+            Some(State::Present(known)) if mark.is_some() && known.mark == mark => Some(self.renamed(known)),
+            Some(State::Present(_) | State::Absent) | None => None,
+        }
     }
 
     /// The same object with the account names of now: a later module may have named its owner.
@@ -218,16 +226,12 @@ impl Scan<'_> {
         Arc::new(renamed)
     }
 
-    fn mark(&self, object: &Object) -> Option<Mark> {
-        let stat = object.stat();
-        let changed = Duration::new(u64::try_from(stat.ctime.0).ok()?, u32::try_from(stat.ctime.1).ok()?);
-        (changed + TICK < self.now).then_some(Mark {
-            device: stat.device,
-            inode: stat.inode,
-            size: stat.size,
-            mtime: stat.mtime,
-            ctime: stat.ctime,
-        })
+    /// A stamp by which a later change shows; none while one could follow with the same.
+    fn mark(&self, stamp: Stamp) -> Option<Stamp> {
+        // A time before 1970 or out of range says nothing.
+        let seconds = u64::try_from(stamp.ctime.0).ok()?;
+        let changed = Duration::new(seconds, u32::try_from(stamp.ctime.1).ok()?);
+        (changed + TICK < self.now).then_some(stamp)
     }
 
     /// `st_dev` of the file system on which an object of that path will be once merged: that of the lower object there,
@@ -245,6 +249,12 @@ impl Scan<'_> {
         }
         Ok(0)
     }
+}
+
+fn stamp(object: &Object) -> Stamp {
+    let stat = object.stat();
+    let (device, inode, size) = (stat.device, stat.inode, stat.size);
+    Stamp { device, inode, size, mtime: stat.mtime, ctime: stat.ctime }
 }
 
 #[cfg(test)]

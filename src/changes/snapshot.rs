@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::attributes::Attributes;
+use crate::model::layer::Stamp;
 use crate::model::path::RootedPath;
 use crate::sys::metadata::Body;
 
@@ -24,17 +25,7 @@ pub struct Present {
     /// The content of a regular file.
     pub body: Option<Body>,
     /// What tells that it hasn't changed since; `None` where that can't be told.
-    pub(super) mark: Option<Mark>,
-}
-
-/// What changes in stat(2) with every change of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub device: u64,
-    pub inode: u64,
-    pub size: u64,
-    pub mtime: (i64, i64),
-    pub ctime: (i64, i64),
+    pub(super) mark: Option<Stamp>,
 }
 
 /// The state of every path that the scratchpad touches at one time, and the state of the lower layer at those paths.
@@ -42,7 +33,7 @@ pub(super) struct Mark {
 pub struct Snapshot {
     /// The view: scratchpad over lower layer.
     pub view: BTreeMap<RootedPath, State>,
-    /// The lower layer as it was first seen; kept from one scan to the next.
+    /// The lower layer as it was first seen; handed on from one scan to the next.
     pub lower: BTreeMap<RootedPath, State>,
     /// Lower directories that are known with all that they hold.
     pub(super) walked: BTreeSet<RootedPath>,

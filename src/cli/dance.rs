@@ -25,6 +25,7 @@ Examples:
   disco dance --noop --server rsync://master.example.com
   disco dance --root /mnt/image  another root than this node's own: nothing is started in it
   disco dance --only motd        one module, and what it requires
+  disco dance --no-fetch         with the modules that the last fetch brought
   disco dance --diff unified     differences as in a patch, and all of them
   disco dance --format classic   the text that scripts read
   disco dance --noop --format json | jq -r '.changes?[]?.path'
@@ -45,6 +46,9 @@ pub struct Args {
     /// Another root to show and merge into, such as a mounted image; services are not acted on [default: /]
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Fetch nothing: take the parameters and modules that the last fetch brought
+    #[arg(long)]
+    pub no_fetch: bool,
     /// Whose network the steps see
     #[arg(long, value_name = "none|host")]
     pub network: Option<String>,
@@ -119,6 +123,7 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
         (Name::Noop, args.noop.then(|| "true".to_owned())),
         (Name::ServerUri, args.server.clone()),
         (Name::Root, args.root.as_ref().map(|root| root.to_string_lossy().into_owned())),
+        (Name::Fetch, args.no_fetch.then(|| "false".to_owned())),
         (Name::Network, args.network.clone()),
         (Name::StepTimeout, args.step_timeout.clone()),
     ];

@@ -5,6 +5,7 @@
 //! are needed is not known here.
 
 pub mod arguments;
+pub mod cache;
 pub mod publish;
 pub mod source;
 pub mod trouble;
@@ -23,6 +24,7 @@ use crate::model::step::{Cost, Outcome};
 use crate::sys::files::{self, FileError};
 use crate::sys::process::{Process, ProcessError};
 
+pub use cache::Cache;
 pub use publish::{lay_defaults, publish};
 pub use source::{Source, SourceError};
 pub use trouble::Trouble;
@@ -91,6 +93,18 @@ pub enum FetchError {
         #[source]
         source: ProcessError,
     },
+    /// Nothing was to be fetched, and the last fetch did not bring it.
+    #[error("no fetch has brought {what}, and this run does not fetch")]
+    NeverFetched {
+        /// What is needed.
+        what: What,
+    },
+    /// Nothing was to be fetched, and other runs replaced it again and again while it was taken.
+    #[error("other runs fetch {what} again and again while this one takes it")]
+    Replaced {
+        /// What is needed.
+        what: What,
+    },
     /// A file or folder could not be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -113,7 +127,10 @@ impl FetchError {
                 "install rsync, or name it: disco param set disco/client/cmds/rsync '/path/to/rsync'"
                     .to_owned(),
             ),
-            FetchError::File(_) | FetchError::Interrupted => None,
+            FetchError::NeverFetched { .. } => {
+                Some("dance once with a fetch: without --no-fetch, and disco/client/fetch true".to_owned())
+            }
+            FetchError::Replaced { .. } | FetchError::File(_) | FetchError::Interrupted => None,
         }
     }
 
@@ -122,7 +139,11 @@ impl FetchError {
         match self {
             FetchError::Rsync { trouble, .. } => Some(*trouble),
             FetchError::Several(errors) => errors.first().and_then(FetchError::trouble),
-            FetchError::Process { .. } | FetchError::File(_) | FetchError::Interrupted => None,
+            FetchError::Process { .. }
+            | FetchError::NeverFetched { .. }
+            | FetchError::Replaced { .. }
+            | FetchError::File(_)
+            | FetchError::Interrupted => None,
         }
     }
 }

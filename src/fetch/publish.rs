@@ -1,5 +1,6 @@
 //! What a fetch brought becomes the cache; and a run's view is completed from it. No rsync here.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::fetch::What;
@@ -31,13 +32,13 @@ pub fn publish(view: &Path, home: &Path, parts: &[What]) -> Result<(), FileError
 /// Lays the modules' own parameters under the node's in the view, `parameters/NODE/parameters/`; and the node's settings,
 /// `parameters/disco/`, beside them.
 ///
-/// What the node says wins, a value over a folder too; where several modules name the same, the first of them by `modules`
+/// What the node says wins, a value over a folder too; where several modules name the same, the first of them by name
 /// does. Files are hard links, so the cache and the modules keep what they have.
 pub fn lay_defaults(
     view: &Path,
     home: &Path,
     node: &NodeName,
-    modules: &[ModuleName],
+    modules: &BTreeSet<ModuleName>,
 ) -> Result<(), FileError> {
     let parameters = view.join("parameters");
     let own = parameters.join(node.as_str()).join("parameters");

@@ -195,7 +195,7 @@ fn defaults_lie_under_the_nodes_own_and_the_cache_keeps_its_files() {
     fetch.parameters(&node_name()).unwrap();
     fetch.modules(&both(), &mut |_| {}).unwrap();
     publish(&view, &home, &parts()).unwrap();
-    lay_defaults(&view, &home, &node_name(), &[module("othermodule-3.2"), module("testmodule-1.0")]).unwrap();
+    lay_defaults(&view, &home, &node_name(), &both()).unwrap();
     let read = |path: &str| fs::read_to_string(view.join("parameters").join(path)).unwrap();
     assert_eq!(read("node/parameters/shared/mine"), "node\n");
     assert_eq!(read("node/parameters/shared/theirs"), "default\n");

@@ -240,8 +240,11 @@ fn the_root_itself_can_change_its_mode() {
     let world = World::new(fill);
     fs::set_permissions(world.after(), PermissionsExt::from_mode(0o711)).unwrap();
     let mut merge = Merge::new(world, &|_| false);
-    let root =
-        LayerEntry { path: rooted("/"), kind: crate::model::layer::LayerKind::Directory { opaque: false } };
+    let root = LayerEntry {
+        path: rooted("/"),
+        kind: crate::model::layer::LayerKind::Directory { opaque: false },
+        stamp: None,
+    };
     merge.scratch.entries.insert(0, root);
     merge.changes = merge.scratch.changes(&[]);
     super::merge(&merge.source()).unwrap();

@@ -9,6 +9,23 @@ pub struct LayerEntry {
     pub path: RootedPath,
     /// What it says about the lower object of that path.
     pub kind: LayerKind,
+    /// How it was when the list was made; none where whoever made the list did not look.
+    pub stamp: Option<Stamp>,
+}
+
+/// What changes in stat(2) with every change of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The device of the file system that holds it.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// Its size.
+    pub size: u64,
+    /// The last change of its content: seconds, nanoseconds.
+    pub mtime: (i64, i64),
+    /// The last change of anything.
+    pub ctime: (i64, i64),
 }
 
 /// What an object of the scratchpad says about the lower layer.

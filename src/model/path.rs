@@ -1,7 +1,9 @@
 //! A path below the root of a node, as data.
 
+use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -17,7 +19,9 @@ pub struct PathError(PathBuf);
 ///
 /// It is only ever followed from a directory handle, beneath a root. Shown with a leading slash, and with control
 /// characters and bytes that are not UTF-8 escaped (`\n`, `\xff`), so that a name cannot forge a line of a report.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+///
+/// Sorted part by part, as paths are: what lies below a directory comes right after it.
+#[derive(Debug, Clone, Default)]
 pub struct RootedPath(PathBuf);
 
 impl RootedPath {
@@ -65,7 +69,46 @@ impl RootedPath {
 
     /// Whether this is `other` or lies below it.
     pub fn is_within(&self, other: &RootedPath) -> bool {
-        self.0.starts_with(&other.0)
+        let below = self.bytes().strip_prefix(other.bytes());
+        below.is_some_and(|below| other.bytes().is_empty() || below.is_empty() || below[0] == b'/')
+    }
+
+    /// One spelling a path, so that bytes can be compared in place of parts, which takes several times as long.
+    fn bytes(&self) -> &[u8] {
+        self.0.as_os_str().as_bytes()
+    }
+}
+
+impl PartialEq for RootedPath {
+    fn eq(&self, other: &RootedPath) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for RootedPath {}
+
+impl Hash for RootedPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes().hash(state);
+    }
+}
+
+impl Ord for RootedPath {
+    fn cmp(&self, other: &RootedPath) -> Ordering {
+        let (own, others) = (self.bytes(), other.bytes());
+        match own.iter().zip(others).find(|(a, b)| a != b) {
+            None => own.len().cmp(&others.len()),
+            // A part that ends comes before one that goes on, whatever byte that goes on with.
+            Some((b'/', _)) => Ordering::Less,
+            Some((_, b'/')) => Ordering::Greater,
+            Some((a, b)) => a.cmp(b),
+        }
+    }
+}
+
+impl PartialOrd for RootedPath {
+    fn partial_cmp(&self, other: &RootedPath) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -134,6 +177,16 @@ mod tests {
         assert!(RootedPath::new("/etc/../../x").is_err());
         assert_eq!(RootedPath::new("/etc/./passwd").unwrap().absolute(), Path::new("/etc/passwd"));
         assert_eq!(RootedPath::new("/").unwrap(), RootedPath::default());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn paths_are_compared_part_by_part(one in "[ab!\u{ff}]{0,2}(/[ab!]{1,2}){0,2}", other in "[ab!]{0,2}(/[ab!]{1,2}){0,2}") {
+            let (a, b) = (RootedPath::new(&one).unwrap(), RootedPath::new(&other).unwrap());
+            assert_eq!(a.cmp(&b), a.relative().cmp(b.relative()));
+            assert_eq!(a == b, a.relative() == b.relative());
+            assert_eq!(a.is_within(&b), a.relative().starts_with(b.relative()));
+        }
     }
 
     #[test]

@@ -86,6 +86,15 @@ pub struct RunRecord {
     pub actions: Vec<ActionRecord>,
 }
 
+impl RunRecord {
+    /// Adds a module that has had its turn, and the actions that it asked for.
+    pub fn add(&mut self, module: ModuleRecord) {
+        let asked = module.steps.iter().flat_map(|step| &step.actions);
+        self.actions.extend(asked.map(|action| ActionRecord { action: action.clone(), outcome: None }));
+        self.modules.push(module);
+    }
+}
+
 /// What one part of disco's own work cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InternalCost {

@@ -33,11 +33,16 @@ pub fn read_steps(folder: &Path, name: &ModuleName) -> Result<Vec<StepKind>, Mod
 /// What the module of that name in this folder needs: its `requires` alone.
 pub fn read_requires(folder: &Path, name: &ModuleName) -> Result<Vec<Requirement>, ModuleError> {
     let reader = Reader { folder, name };
-    if !files::look_through(folder).map_err(reader.file())?.is_some_and(|there| there.is_dir()) {
-        return Err(ModuleError::Missing { module: name.clone(), folder: folder.to_owned() });
-    }
-    let file = folder.join("requires");
-    let text = files::read_if_there(&file).map_err(reader.file())?.unwrap_or_default();
+    let is_folder = || files::look_through(folder).map(|there| there.is_some_and(|there| there.is_dir()));
+    let text = match files::read_if_there(&folder.join("requires")) {
+        Ok(Some(text)) => text,
+        // Where the file can be read, its folder is there: most modules need no second look.
+        Ok(None) | Err(_) if !is_folder().map_err(reader.file())? => {
+            return Err(ModuleError::Missing { module: name.clone(), folder: folder.to_owned() });
+        }
+        Ok(None) => String::new(),
+        Err(error) => return Err(reader.file()(error)),
+    };
     parse_requires(&text).map_err(|bad| ModuleError::Requirement {
         module: name.clone(),
         line: bad.line,

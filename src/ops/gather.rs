@@ -1,4 +1,5 @@
-//! From settings to a plan: fetches the node's parameters, then its modules and all that these require, and orders them.
+//! From settings to a plan: fetches the node's parameters, then its modules and all that these require, and orders them;
+//! or takes what the last fetch brought.
 //!
 //! Nothing runs here. On an error the cache is as it was.
 
@@ -11,7 +12,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use crate::fetch::{self, Fetch, FetchError, Source, SourceError, What};
+use crate::fetch::{self, Cache, Fetch, FetchError, Source, SourceError, What};
 use crate::model::facts::Facts;
 use crate::model::module::Module;
 use crate::model::names::{ModuleName, NameError, NodeName};
@@ -41,9 +42,9 @@ pub struct Gathered {
     pub params: Params,
     /// The facts of this host.
     pub facts: Facts,
-    /// What fetching each module cost.
+    /// What fetching each module cost; empty where nothing was fetched.
     pub fetched: BTreeMap<ModuleName, Cost>,
-    /// What else it cost: `fetch_params`, `plan`.
+    /// What else it cost: `fetch_params`, where something was fetched, and `plan`.
     pub internal: Vec<InternalCost>,
 }
 
@@ -115,8 +116,41 @@ impl GatherError {
     }
 }
 
+/// Where a run has its modules from.
+enum Supply<'a> {
+    Master { fetch: Fetch<'a>, ahead: Ahead },
+    Cache(Cache<'a>),
+}
+
+impl Supply<'_> {
+    fn modules(
+        &mut self,
+        names: &BTreeSet<ModuleName>,
+        told: &mut dyn FnMut(usize),
+    ) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
+        match self {
+            Supply::Master { fetch, ahead } => ahead.complete(fetch, names, told),
+            Supply::Cache(cache) => cache.modules(names).map(|()| BTreeMap::new()),
+        }
+    }
+}
+
+/// The master, if this run is to fetch.
+fn master(settings: &Settings) -> Result<Option<Source>, GatherError> {
+    if !settings.fetch.value {
+        return Ok(None);
+    }
+    let source = Source::parse(settings.server_uri.value.as_deref().ok_or(GatherError::NoMaster)?)?;
+    match &source {
+        Source::Folder(folder) if files::look_through(Path::new(folder))?.is_none() => {
+            Err(GatherError::NoFolder(folder.into()))
+        }
+        Source::Folder(_) | Source::Url(_) | Source::Host(_) => Ok(Some(source)),
+    }
+}
+
 /// Fetches into `view`, the folder of this run, all that the node needs, and plans it; then makes what was fetched the
-/// cache, and completes the view: the modules' default parameters under the node's, and `parameters/disco/`.
+/// cache. Where the settings say so, it fetches nothing and takes the cache as it is. Last it completes the view: the modules' default parameters under the node's, and `parameters/disco/`.
 ///
 /// With `only`, which must be modules of the node, the plan is of these and what they require.
 /// The release among the facts is that of `root`. When `stop` is set it ends with [`FetchError::Interrupted`]. `told` is how
@@ -129,49 +163,49 @@ pub fn gather(
     stop: &AtomicBool,
     told: &mut dyn FnMut(usize, usize),
 ) -> Result<Gathered, GatherError> {
-    let source = Source::parse(settings.server_uri.value.as_deref().ok_or(GatherError::NoMaster)?)?;
-    if let Source::Folder(folder) = &source
-        && files::look_through(Path::new(folder))?.is_none()
-    {
-        return Err(GatherError::NoFolder(folder.into()));
-    }
     let (home, node) = (&settings.home.value, &settings.node.value);
-    let fetch = Fetch {
-        source: &source,
-        rsync: &settings.rsync.value,
-        timeout: settings.fetch_timeout.value,
-        jobs: settings.fetch_jobs.value,
-        home,
-        view,
-        stop,
+    let source = master(settings)?;
+    let (mut supply, fetch_params) = match &source {
+        Some(source) => {
+            let fetch = Fetch {
+                source,
+                rsync: &settings.rsync.value,
+                timeout: settings.fetch_timeout.value,
+                jobs: settings.fetch_jobs.value,
+                home,
+                view,
+                stop,
+            };
+            let (ahead, cost) = Ahead::fetch(&fetch, node, told)?;
+            (Supply::Master { fetch, ahead }, Some(cost))
+        }
+        None => {
+            let cache = Cache { home, view };
+            cache.parameters(node)?;
+            (Supply::Cache(cache), None)
+        }
     };
-    let (mut ahead, fetch_params) = Ahead::fetch(&fetch, node, told)?;
     let selected = selected(&view.join(What::Parameters(node.clone()).folder()).join("modules"))?;
 
-    let (modules, fetched) = discover(&fetch, &mut ahead, &selected, told)?;
-    ahead.drop_the_rest(view, &fetched)?;
+    let Discovered { modules, names, fetched } = discover(&mut supply, view, &selected, told)?;
     let started = Instant::now();
-    if let Some(stranger) = only.iter().find(|name| !fetched.contains_key(*name)) {
+    if let Some(stranger) = only.difference(&names).next() {
         return Err(GatherError::NotOurs { module: stranger.clone(), node: node.clone() });
     }
     let plan = plan::plan(if only.is_empty() { &selected } else { only }, &modules)?;
     let planning = Cost { time_real: started.elapsed().as_secs_f64(), ..Cost::default() };
 
-    let mut parts: Vec<What> = fetched.keys().cloned().map(What::Module).collect();
-    parts.push(What::Parameters(node.clone()));
-    fetch::publish(view, home, &parts)?;
-    let names: Vec<ModuleName> = fetched.keys().cloned().collect();
+    if let Supply::Master { ahead, .. } = supply {
+        ahead.drop_the_rest(view, &fetched)?;
+        let mut parts: Vec<What> = names.iter().cloned().map(What::Module).collect();
+        parts.push(What::Parameters(node.clone()));
+        fetch::publish(view, home, &parts)?;
+    }
     fetch::lay_defaults(view, home, node, &names)?;
     let params = params::load(&view.join("parameters").join(node.as_str()).join("parameters"))?;
-    let internal = |part: &str, cost| InternalCost { part: part.to_owned(), cost };
-    Ok(Gathered {
-        selected,
-        plan,
-        params,
-        facts: host::facts(root)?,
-        fetched,
-        internal: vec![internal("fetch_params", fetch_params), internal("plan", planning)],
-    })
+    let parts = fetch_params.map(|cost| ("fetch_params", cost)).into_iter().chain([("plan", planning)]);
+    let internal = parts.map(|(part, cost)| InternalCost { part: part.to_owned(), cost }).collect();
+    Ok(Gathered { selected, plan, params, facts: host::facts(root)?, fetched, internal })
 }
 
 /// The modules that the node selected: the names in that folder, be they files or folders.
@@ -212,32 +246,37 @@ pub fn origins(home: &Path, node: &NodeName) -> Result<(Vec<Traced>, bool), Gath
     Ok((traced, files::look_through(&cached)?.is_some()))
 }
 
-type Discovered = (Vec<Module>, BTreeMap<ModuleName, Cost>);
+struct Discovered {
+    modules: Vec<Module>,
+    names: BTreeSet<ModuleName>,
+    fetched: BTreeMap<ModuleName, Cost>,
+}
 
 /// Fetches the selected modules, then what they require, until nothing new appears.
 fn discover(
-    fetch: &Fetch<'_>,
-    ahead: &mut Ahead,
+    supply: &mut Supply<'_>,
+    view: &Path,
     selected: &BTreeSet<ModuleName>,
     told: &mut dyn FnMut(usize, usize),
 ) -> Result<Discovered, GatherError> {
-    let mut modules = Vec::new();
+    let (mut modules, mut names) = (Vec::new(), BTreeSet::new());
     let mut fetched = BTreeMap::new();
     let mut open = selected.clone();
     while !open.is_empty() {
-        let (before, known) = (fetched.len(), fetched.len() + open.len());
+        let (before, known) = (names.len(), names.len() + open.len());
         told(before, known);
-        fetched.append(&mut ahead.complete(fetch, &open, &mut |done| told(before + done, known))?);
+        fetched.append(&mut supply.modules(&open, &mut |done| told(before + done, known))?);
+        names.extend(open.iter().cloned());
         let mut required = BTreeSet::new();
         for name in &open {
-            let folder = fetch.view.join(What::Module(name.clone()).folder());
+            let folder = view.join(What::Module(name.clone()).folder());
             let module = modules::read(&folder, name).map_err(Box::new)?;
             required.extend(module.requires.iter().map(|requirement| requirement.module.clone()));
             modules.push(module);
         }
-        open = required.into_iter().filter(|name| !fetched.contains_key(name)).collect();
+        open = required.into_iter().filter(|name| !names.contains(name)).collect();
     }
-    Ok((modules, fetched))
+    Ok(Discovered { modules, names, fetched })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::model::module::Module;
 use crate::model::names::ModuleName;
 use crate::model::plan::Plan;
 use crate::modules::{self, ModuleError};
@@ -34,33 +35,49 @@ pub fn create(folder: &Path, name: &ModuleName) -> Result<PathBuf, ModulesError>
 pub fn graph(folder: &Path, names: &[ModuleName]) -> Result<Plan, ModulesError> {
     let mut selected: BTreeSet<ModuleName> = names.iter().cloned().collect();
     if selected.is_empty() {
-        for name in files::list_dir(folder)? {
-            // What has no module's name (`.git`, `README~`) and what is no folder is no module.
-            if let Some(Ok(name)) = name.to_str().map(ModuleName::new)
-                && files::look_through(&folder.join(name.as_str()))?.is_some_and(|there| there.is_dir())
-            {
-                selected.insert(name);
-            }
-        }
+        // What has no module's name (`.git`, `README~`) is no module; nor what is no folder, below.
+        let names = files::list_dir(folder)?;
+        selected.extend(names.iter().filter_map(|name| ModuleName::new(name.to_str()?).ok()));
     }
     let mut read = Vec::new();
     let mut seen = selected.clone();
     let mut open: Vec<ModuleName> = selected.iter().cloned().collect();
-    while let Some(name) = open.pop() {
-        let module = match modules::read(&folder.join(name.as_str()), &name) {
-            Ok(module) => module,
-            // The plan says who needs it.
-            Err(ModuleError::Missing { .. }) => continue,
-            Err(error) => return Err(Box::new(error).into()),
-        };
-        for requirement in &module.requires {
-            if seen.insert(requirement.module.clone()) {
-                open.push(requirement.module.clone());
+    while !open.is_empty() {
+        let mut required = Vec::new();
+        for (name, module) in open.iter().zip(read_all(folder, &open)) {
+            match module {
+                Ok(module) => {
+                    let needed = module.requires.iter().map(|requirement| &requirement.module);
+                    required.extend(needed.filter(|needed| seen.insert((*needed).clone())).cloned());
+                    read.push(module);
+                }
+                // The plan says who needs it, if anybody does.
+                Err(ModuleError::Missing { .. }) if names.is_empty() => _ = selected.remove(name),
+                Err(ModuleError::Missing { .. }) => {}
+                Err(error) => return Err(Box::new(error).into()),
             }
         }
-        read.push(module);
+        open = required;
     }
     Ok(plan::plan(&selected, &read)?)
+}
+
+/// So few modules are read sooner than a thread is started.
+const FEW: usize = 500;
+
+/// These modules, in this order; many of them by several threads, since reading them is most of what a plan costs.
+fn read_all(folder: &Path, names: &[ModuleName]) -> Vec<Result<Module, ModuleError>> {
+    let read = |name: &ModuleName| modules::read(&folder.join(name.as_str()), name);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let share = names.len().div_ceil(threads).max(FEW);
+    let read_share = |share: &[ModuleName]| share.iter().map(read).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let shares: Vec<_> =
+            names.chunks(share).map(|share| scope.spawn(move || read_share(share))).collect();
+        let joined = shares.into_iter().map(|share| share.join());
+        // A panic of a thread is this one's.
+        joined.flat_map(|share| share.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 #[cfg(test)]
@@ -77,6 +94,7 @@ mod tests {
             create(dir.path(), &name(module)).unwrap();
         }
         fs::create_dir(dir.path().join(".git")).unwrap();
+        fs::write(dir.path().join("README"), "no folder").unwrap();
         fs::write(dir.path().join("a/requires"), "after b").unwrap();
         let order =
             |plan: Plan| plan.modules.iter().map(|p| p.module.name.to_string()).collect::<Vec<_>>().join(" ");
@@ -84,5 +102,27 @@ mod tests {
         assert_eq!(order(graph(dir.path(), &[name("a")]).unwrap()), "b a");
         fs::write(dir.path().join("c/requires"), "gone").unwrap();
         assert_eq!(graph(dir.path(), &[]).unwrap_err().to_string(), "there is no module gone, which c needs");
+    }
+
+    #[test]
+    fn many_modules_are_planned_as_few_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = |at: usize| format!("m{at:05}");
+        let count = 3 * FEW + 1;
+        for at in 0..count {
+            let folder = dir.path().join(name(at));
+            fs::create_dir(&folder).unwrap();
+            // The last comes first.
+            let requires = if at + 1 < count { format!("after {}", name(at + 1)) } else { String::new() };
+            fs::write(folder.join("requires"), requires).unwrap();
+        }
+        let plan = graph(dir.path(), &[]).unwrap();
+        let order: Vec<_> = plan.modules.iter().map(|planned| planned.module.name.to_string()).collect();
+        assert_eq!(order, (0..count).rev().map(name).collect::<Vec<_>>());
+        fs::write(dir.path().join(name(7)).join("requires"), "after gone").unwrap();
+        assert_eq!(
+            graph(dir.path(), &[]).unwrap_err().to_string(),
+            "there is no module gone, which m00007 needs"
+        );
     }
 }

@@ -1,4 +1,7 @@
-//! The records of runs, below `runs/` of disco's home: one folder a run, with `record.json` and what its steps printed.
+//! The records of runs, below `runs/` of disco's home: one folder a run, with `record.json` and what its steps printed; and
+//! with `modules.jsonl` while it is under way, which holds the modules that `record.json` does not have yet.
+
+mod progress;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,6 +11,7 @@ use thiserror::Error;
 
 use crate::model::names::RunId;
 use crate::model::run::{RunRecord, SCHEMA};
+use crate::model::step::ModuleRecord;
 use crate::sys::files::{self, FileError, Ownership};
 use crate::sys::folders;
 
@@ -66,7 +70,23 @@ impl Runs {
         let damaged = |source| RunError::Damaged { run: record.run.clone(), source };
         let mut json = serde_json::to_vec_pretty(record).map_err(damaged)?;
         json.push(b'\n');
-        Ok(files::write_whole(&folder.join("record.json"), &json, Ownership::New(0o600))?)
+        files::write_whole(&folder.join("record.json"), &json, Ownership::New(0o600))?;
+        let progress = self.progress(&record.run);
+        if files::look(&progress)?.is_some() {
+            files::remove_file(&progress)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a module to the saved record of a run. It outlives a crash of disco; after one of the machine it may be
+    /// missing, until the next [`Runs::save`].
+    pub fn add(&self, run: &RunId, module: &ModuleRecord) -> Result<(), RunError> {
+        let line = progress::line(module).map_err(|source| RunError::Damaged { run: run.clone(), source })?;
+        Ok(files::append(&self.progress(run), line.as_bytes(), 0o600)?)
+    }
+
+    fn progress(&self, run: &RunId) -> PathBuf {
+        self.folder(run).join("modules.jsonl")
     }
 
     /// The names of all runs that have a record, oldest first.
@@ -89,9 +109,13 @@ impl Runs {
 
     /// The record of one run.
     pub fn load(&self, run: &RunId) -> Result<RunRecord, RunError> {
+        // In this order: what is no longer in the one when it is read, is in the other.
+        let progress = files::read_if_there(&self.progress(run))?.unwrap_or_default();
         let path = self.folder(run).join("record.json");
         let text = files::read_if_there(&path)?.ok_or_else(|| RunError::NoSuchRun(run.clone()))?;
-        parse(run, &text)
+        let mut record = parse(run, &text)?;
+        progress::complete(&mut record, &progress);
+        Ok(record)
     }
 
     /// The record of the newest run.
@@ -131,8 +155,12 @@ fn parse(run: &RunId, text: &str) -> Result<RunRecord, RunError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::action::Action;
+    use crate::model::change::ChangeSet;
     use crate::model::names::NodeName;
     use crate::model::run::{Mode, RunOutcome};
+    use crate::model::step::{Cost, ModuleOutcome, Outcome, StepKind, StepRecord};
+    use crate::model::truth::Truth;
 
     fn record(run: &str) -> RunRecord {
         RunRecord {
@@ -169,6 +197,51 @@ mod tests {
         let gone = home.path().join("gone");
         assert!(Runs::new(&gone).save(&record("20260101-1")).is_err());
         assert!(!gone.exists(), "a home was made");
+    }
+
+    #[test]
+    fn a_run_under_way_is_known_up_to_its_last_module() {
+        let home = tempfile::tempdir().unwrap();
+        let runs = Runs::new(home.path());
+        let mut whole = record("20260101-1");
+        runs.save(&whole).unwrap();
+        for name in ["a", "b"] {
+            let action = Action {
+                seq: 0,
+                module: name.parse().unwrap(),
+                step: "s".into(),
+                program: "/bin/x".into(),
+                argv: vec!["x".into()],
+                cwd: "/".into(),
+            };
+            let step = StepRecord {
+                step: StepKind::Script { script: "s".into() },
+                outcome: Outcome::Done,
+                cost: Cost::default(),
+                truth: Truth::Exact,
+                actions: vec![action],
+                output: None,
+            };
+            let module = ModuleRecord {
+                module: name.parse().unwrap(),
+                outcome: ModuleOutcome::Done,
+                steps: vec![step],
+                changes: ChangeSet::default(),
+                fetch: None,
+                diff: None,
+            };
+            runs.add(&whole.run, &module).unwrap();
+            whole.add(module);
+        }
+        let progress = runs.progress(&whole.run);
+        let text = std::fs::read_to_string(&progress).unwrap();
+        assert_eq!(runs.load(&whole.run).unwrap(), whole);
+        std::fs::write(&progress, text.clone() + &text[..text.len() / 3]).unwrap();
+        assert_eq!(runs.load(&whole.run).unwrap(), whole, "a line that was cut short counts for nothing");
+        runs.save(&whole).unwrap();
+        assert!(!progress.exists());
+        std::fs::write(&progress, text).unwrap();
+        assert_eq!(runs.load(&whole.run).unwrap(), whole, "nothing is there twice");
     }
 
     #[test]

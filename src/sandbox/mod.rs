@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::model::layer::{LayerEntry, LayerKind};
+use crate::model::layer::{LayerEntry, LayerKind, Stamp};
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
@@ -204,7 +204,15 @@ impl Layers {
                     disco_fuse::LayerKind::Other => LayerKind::Object,
                 };
                 let path = RootedPath::new(entry.path).map_err(io::Error::other);
-                Ok(LayerEntry { path: cannot("read the scratchpad", path)?, kind })
+                let stat = entry.attributes;
+                let stamp = Some(Stamp {
+                    device: stat.dev,
+                    inode: stat.ino,
+                    size: stat.size,
+                    mtime: (stat.mtime, stat.mtime_nsec.into()),
+                    ctime: (stat.ctime, stat.ctime_nsec.into()),
+                });
+                Ok(LayerEntry { path: cannot("read the scratchpad", path)?, kind, stamp })
             })
             .collect()
     }

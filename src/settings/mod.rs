@@ -86,6 +86,8 @@ pub struct Settings {
     pub root: Sourced<PathBuf>,
     /// The master; none where nobody named one.
     pub server_uri: Sourced<Option<String>>,
+    /// Whether a run fetches, or takes what the last fetch brought.
+    pub fetch: Sourced<bool>,
     /// The rsync command line as words; never empty.
     pub rsync: Sourced<Vec<String>>,
     /// What of the network a step can reach.
@@ -134,6 +136,7 @@ impl Settings {
             Name::Noop => shown(&self.mode, |mode| (*mode == Mode::Noop).to_string()),
             Name::Root => shown(&self.root, path),
             Name::ServerUri => shown(&self.server_uri, |uri| uri.clone().unwrap_or_default()),
+            Name::Fetch => shown(&self.fetch, bool::to_string),
             Name::Rsync => shown(&self.rsync, |words| shell_words::join(words)),
             Name::Network => shown(&self.network, Network::to_string),
             Name::StepTimeout => shown(&self.step_timeout, seconds),

@@ -37,9 +37,10 @@ pub fn resolve(
         node: said.parse(Name::Node, |name| {
             NodeName::new(if name.is_empty() { host } else { name }).map_err(|error| error.to_string())
         })?,
-        mode: said.parse(Name::Noop, mode)?,
+        mode: said.parse(Name::Noop, |text| Ok(if truth(text)? { Mode::Noop } else { Mode::Live }))?,
         root: said.parse(Name::Root, |path| Ok(PathBuf::from(path)))?,
         server_uri: said.parse(Name::ServerUri, |uri| Ok((!uri.is_empty()).then(|| uri.to_owned())))?,
+        fetch: said.parse(Name::Fetch, truth)?,
         rsync: said.parse(Name::Rsync, command)?,
         network: said.parse(Name::Network, network)?,
         step_timeout: said.parse(Name::StepTimeout, seconds)?,
@@ -113,10 +114,10 @@ fn folder(text: &str) -> Result<PathBuf, String> {
     if path.is_absolute() { Ok(path.to_owned()) } else { Err("use a path that starts with '/'".to_owned()) }
 }
 
-fn mode(text: &str) -> Result<Mode, String> {
+fn truth(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Ok(Mode::Noop),
-        "false" | "0" | "no" | "off" => Ok(Mode::Live),
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
         _ => Err("use true, 1 or yes; or false, 0 or no".to_owned()),
     }
 }
@@ -182,6 +183,7 @@ mod tests {
                 row("root", "/"),
                 row("client/node", "host.example"),
                 row("server/uri", ""),
+                row("client/fetch", "true"),
                 row("client/cmds/rsync", "rsync"),
                 row("client/network", "none"),
                 row("client/step_timeout", "3600"),

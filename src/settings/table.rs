@@ -13,6 +13,8 @@ pub enum Name {
     Root,
     /// The master.
     ServerUri,
+    /// Whether a run fetches.
+    Fetch,
     /// The rsync command line.
     Rsync,
     /// The network of steps.
@@ -68,7 +70,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 12] = [
+pub static TABLE: [Setting; 13] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -103,6 +105,13 @@ pub static TABLE: [Setting; 12] = [
         Some("--server"),
         "",
         "the master: rsync://HOST[:PORT], [USER@]HOST, or a folder",
+    ),
+    parameter(
+        Name::Fetch,
+        "client/fetch",
+        Some("--no-fetch"),
+        "true",
+        "fetch first; false: take what the last fetch brought",
     ),
     parameter(Name::Rsync, "client/cmds/rsync", None, "rsync", "the rsync command line, with quoted words"),
     parameter(Name::Network, "client/network", Some("--network"), "none", "what steps reach: none or host"),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -95,6 +95,17 @@ pub fn write_whole(path: &Path, content: &[u8], ownership: Ownership) -> Result<
     temporary.as_file().sync_all().map_err(at("sync"))?;
     temporary.persist(path).map_err(|error| at("replace")(error.error))?;
     sync_folder(folder)
+}
+
+/// Adds to the end of a file, which is made with these permission bits where there is none. It is not synced.
+pub fn append(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+    let mut file = fs::File::options()
+        .append(true)
+        .create(true)
+        .mode(mode)
+        .open(path)
+        .map_err(FileError::at("open", path))?;
+    file.write_all(content).map_err(FileError::at("write", path))
 }
 
 /// Makes a folder and those above it, with these permission bits where they are new (less the umask).

@@ -152,3 +152,43 @@ fn a_folder_that_is_not_there_is_named() {
     let dance = world.disco(&["dance", "--noop", "--server", "/no/such/folder"]);
     dance.exits(69).stdout_is("").stderr_has("the folder /no/such/folder");
 }
+
+#[test]
+fn without_a_fetch_it_takes_what_the_last_one_brought() {
+    let Some(world) = node() else { return };
+    world.module("base").unassigned().parameter("base/value", "default");
+    world.module("m").requires("after base");
+    world.master();
+    world.disco(&["dance", "--noop"]).succeeds().stdout_has("it-ran");
+    // Neither a master nor rsync is needed any more, and what the master has now is not looked at.
+    world
+        .module("m")
+        .script("10.sh", "cat /var/disco/parameters/$(hostname)/parameters/base/value; echo new");
+    world.publish();
+    world.setting("disco/client/cmds/rsync", "no-such-rsync");
+    let dance = world.disco(&["dance", "--no-fetch"]);
+    dance.succeeds().stdout_has("it-ran").stdout_lacks("new");
+    assert!(world.exists("/etc/it-ran") && world.exists("/etc/from-m"));
+    world.disco(&["report"]).succeeds().stdout_lacks("fetch");
+    // Nothing of the run is in the cache.
+    assert!(!world.exists(&format!("/var/disco/parameters/{NODE}/parameters/base")));
+    world.run(&["rm", "/var/disco/parameters/disco/server/uri"]).succeeds();
+    world.setting("disco/client/fetch", "false");
+    world.disco(&["dance"]).succeeds().stdout_has("it-ran");
+    world.disco(&["settings"]).succeeds().stdout_has("parameter disco/client/fetch");
+}
+
+#[test]
+fn without_a_fetch_what_was_never_fetched_is_named() {
+    let Some(world) = node() else { return };
+    let out = world.disco(&["dance", "--no-fetch"]);
+    out.exits(65).stderr_has(&format!("no fetch has brought the parameters of {NODE}")).stderr_has("hint: ");
+    world.module("m").requires("after other");
+    world.module("other").script("10.sh", "true");
+    world.master();
+    world.disco(&["dance", "--noop"]).succeeds();
+    world.run(&["rm", "-r", "/var/disco/modules/other"]).succeeds();
+    let out = world.disco(&["dance", "--no-fetch"]);
+    out.exits(65).stderr_has("no fetch has brought module other");
+    nothing_ran(&world, &out);
+}

@@ -87,6 +87,8 @@ fn fetch_kind(error: &FetchError) -> Kind {
         },
         FetchError::Several(errors) => errors.first().map_or(Kind::Unavailable, fetch_kind),
         FetchError::Process { .. } => Kind::Unavailable,
+        FetchError::NeverFetched { .. } => Kind::Data,
+        FetchError::Replaced { .. } => Kind::Busy,
         FetchError::File(error) => file_kind(error),
         FetchError::Interrupted => Kind::Interrupted,
     }

@@ -69,7 +69,7 @@ impl Differences {
         &self.exclude
     }
 
-    fn scan(&self) -> Result<Snapshot, ScanError> {
+    fn scan(&mut self) -> Result<Snapshot, ScanError> {
         let layers = scan::Layers {
             entries: &self.entries,
             upper: &self.upper,
@@ -77,7 +77,7 @@ impl Differences {
             private: &sandbox::is_private_xattr,
             exclude: &self.exclude,
         };
-        scan::scan(&layers, &self.last)
+        scan::scan(&layers, &mut self.last)
     }
 }
 

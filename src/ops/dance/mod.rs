@@ -21,7 +21,7 @@ use crate::model::names::{ModuleName, RunId};
 use crate::model::path::{PathError, RootedPath};
 use crate::model::root::LiveRoot;
 use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
-use crate::model::step::Cost;
+use crate::model::step::{Cost, ModuleRecord};
 use crate::model::told::in_full;
 use crate::model::truth::Truth;
 use crate::ops::gather::{self, GatherError};
@@ -112,6 +112,13 @@ impl Run<'_> {
         Ok(self.runs.save(&self.record)?)
     }
 
+    /// Adds a module that has had its turn to the record, also on disk.
+    fn add(&mut self, module: ModuleRecord) -> Result<(), DanceError> {
+        self.runs.add(&self.record.run, &module)?;
+        self.record.add(module);
+        Ok(())
+    }
+
     /// Does a part of disco's own work, and keeps what it cost.
     fn metered<T>(&mut self, part: &str, work: impl FnOnce(&mut Self) -> T) -> T {
         let meter = Meter::start();
@@ -196,7 +203,10 @@ fn run_in(
     for name in ["parameters", "modules"] {
         files::create_dirs(&view.join(name), 0o700)?;
     }
-    (run.on_event)(DanceEvent::Fetching { from: settings.server_uri.value.as_deref().unwrap_or_default() });
+    if settings.fetch.value {
+        let from = settings.server_uri.value.as_deref().unwrap_or_default();
+        (run.on_event)(DanceEvent::Fetching { from });
+    }
     let mut fetched = |done, of| (run.on_event)(DanceEvent::Doing(Doing::FetchingModules { done, of }));
     let (only, stop) = (&options.only, interrupt.flag());
     let gathered = gather::gather(settings, &view, &ground.tree, only, stop, &mut fetched)?;

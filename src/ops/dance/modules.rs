@@ -51,15 +51,7 @@ pub(super) fn run_all(
         if record.outcome != ModuleOutcome::Done {
             without_success.insert(name.clone());
         }
-        run.record.actions.extend(
-            record
-                .steps
-                .iter()
-                .flat_map(|step| &step.actions)
-                .map(|action| crate::model::run::ActionRecord { action: action.clone(), outcome: None }),
-        );
-        run.record.modules.push(record);
-        run.save()?;
+        run.add(record)?;
     }
     Ok(())
 }

@@ -89,3 +89,20 @@ fn f8_usage_errors_have_their_exit_code_and_say_what_to_do() {
         world.disco(args).succeeds().stdout_has("disco");
     }
 }
+
+#[test]
+fn a_killed_run_keeps_what_its_modules_have_cost() {
+    let Some(world) = World::new() else { return };
+    world.module("a").script("10.sh", "service x stop");
+    world.module("b").requires("after a").script("10.sh", "sleep 6544");
+    world.master();
+    let dance = world.spawn(&["disco", "dance"]);
+    world
+        .wait_until("the second module runs", || world.processes().iter().any(|p| p.ends_with("sleep 6544")));
+    dance.signal("KILL");
+    assert_ne!(dance.wait().signal_or_status(), 0);
+    world.disco(&["report"]).succeeds().stdout_has("report: a: exec").stdout_lacks("report: b: exec");
+    let report = world.disco(&["report", "--format", "json"]);
+    report.succeeds().stdout_has("\"unfinished\"").stdout_has("\"argv\":[\"service\",\"x\",\"stop\"]");
+    world.run(&["find", "/var/disco/runs", "-type", "f", "-perm", "/077"]).succeeds().stdout_is("");
+}
