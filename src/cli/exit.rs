@@ -173,6 +173,9 @@ fn params_kind(error: &ParamsError) -> Kind {
         ParamsError::BadName { .. }
         | ParamsError::NotText { .. }
         | ParamsError::LeadsOut { .. }
+        | ParamsError::Dangling { .. }
+        | ParamsError::NotFolder { .. }
+        | ParamsError::TooLarge { .. }
         | ParamsError::Loop { .. }
         | ParamsError::Special { .. }
         | ParamsError::IsFolder(_)
@@ -189,6 +192,7 @@ fn module_kind(error: &ModuleError) -> Kind {
         ModuleError::Missing { .. }
         | ModuleError::Requirement { .. }
         | ModuleError::NotText { .. }
+        | ModuleError::LeadsOut { .. }
         | ModuleError::WrongType { .. }
         | ModuleError::SameTarget { .. } => Kind::Data,
     }
@@ -236,6 +240,9 @@ impl From<ParamsError> for Failure {
             | ParamsError::BadName { .. }
             | ParamsError::NotText { .. }
             | ParamsError::LeadsOut { .. }
+            | ParamsError::Dangling { .. }
+            | ParamsError::NotFolder { .. }
+            | ParamsError::TooLarge { .. }
             | ParamsError::Loop { .. }
             | ParamsError::Special { .. }
             | ParamsError::IsFolder(_)
@@ -285,7 +292,7 @@ impl From<GatherError> for Failure {
             GatherError::NoMaster | GatherError::Source(_) => Kind::Config,
             GatherError::Fetch(error) => fetch_kind(error),
             GatherError::NoFolder(_) => Kind::Unavailable,
-            GatherError::Selected(_) => Kind::Data,
+            GatherError::Selected(_) | GatherError::SelectedIn => Kind::Data,
             GatherError::NotOurs { .. } => Kind::Usage,
             GatherError::Module(error) => module_kind(error),
             GatherError::Plan(error) => plan_kind(error),

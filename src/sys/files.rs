@@ -27,6 +27,18 @@ impl FileError {
         let path = path.into();
         move |source| FileError { action, path, source }
     }
+
+    /// Whether a symbolic link led to nothing, or in a circle.
+    pub fn leads_nowhere(&self) -> bool {
+        matches!(self.source.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP))
+    }
+
+    /// The same; a path below `folder` is said from there, for a folder that is gone when somebody reads this.
+    #[must_use]
+    pub fn said_from(self, folder: &Path) -> FileError {
+        let path = self.path.strip_prefix(folder).map_or(self.path.clone(), Path::to_owned);
+        FileError { path, ..self }
+    }
 }
 
 /// The type and permissions of a file written by [`write_whole`].
@@ -154,6 +166,38 @@ fn found(metadata: io::Result<fs::Metadata>, path: &Path) -> Result<Option<fs::M
             Ok(None)
         }
         Err(error) => Err(FileError::at("look at", path)(error)),
+    }
+}
+
+/// What a path below a folder leads to, where that stays in the folder.
+#[derive(Debug)]
+pub enum Met {
+    /// There is nothing.
+    Nothing,
+    /// A file, folder or other object of the folder.
+    There(fs::Metadata),
+    /// A symbolic link that leads out of the folder, or nowhere: what it says.
+    Astray(PathBuf),
+}
+
+/// What `path` leads to; the folders above it, up to `root`, must have been met before.
+pub fn meet(root: &Path, path: &Path) -> Result<Met, FileError> {
+    // A slash at the end would follow a link.
+    let path = &path.components().collect::<PathBuf>();
+    match look(path)? {
+        None => return Ok(Met::Nothing),
+        Some(there) if !there.is_symlink() => return Ok(Met::There(there)),
+        Some(_) => {}
+    }
+    let says = || fs::read_link(path).map_err(FileError::at("read the link", path));
+    match (canonical(root), canonical(path)) {
+        (Ok(root), Ok(target)) if target.starts_with(&root) => {
+            Ok(look(&target)?.map_or(Met::Nothing, Met::There))
+        }
+        (Err(error), _) => Err(error),
+        (Ok(_), Ok(_)) => Ok(Met::Astray(says()?)),
+        (Ok(_), Err(error)) if error.leads_nowhere() => Ok(Met::Astray(says()?)),
+        (Ok(_), Err(error)) => Err(error),
     }
 }
 

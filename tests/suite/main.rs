@@ -21,6 +21,7 @@ mod supervisor;
 mod walls;
 mod world;
 mod world_is_apart;
+mod wrong;
 
 use std::path::Path;
 
