@@ -116,8 +116,12 @@ impl Failure {
     }
 
     /// A failure of that kind, from an error and its causes.
-    pub fn from_error(kind: Kind, error: &dyn Error) -> Failure {
-        Failure::new(kind, in_full(error))
+    pub fn from_error(kind: Kind, error: &(dyn Error + 'static)) -> Failure {
+        let full = Failure::new(kind, in_full(error));
+        full.hint(is_full(error).then(|| {
+            "make room there; `disco settings` shows home and client/storage, which can be elsewhere"
+                .to_owned()
+        }))
     }
 
     /// The same with that cause, and its causes.
@@ -139,10 +143,10 @@ impl Failure {
         Failure { hint, ..self }
     }
 
-    /// The same with that hint.
+    /// The same with that hint, if it is one.
     #[must_use]
     pub fn hint(mut self, hint: Option<String>) -> Failure {
-        self.hint = hint;
+        self.hint = hint.or(self.hint);
         self
     }
 }
@@ -152,6 +156,14 @@ impl fmt::Display for Failure {
         writeln!(f, "error: {}", self.message)?;
         self.hint.iter().try_for_each(|hint| writeln!(f, "hint: {hint}"))
     }
+}
+
+/// Whether the cause of all is that a file system, or somebody's share of it, is full.
+fn is_full(error: &(dyn Error + 'static)) -> bool {
+    let full = error.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    });
+    full || error.source().is_some_and(is_full)
 }
 
 fn file_kind(error: &FileError) -> Kind {
@@ -311,7 +323,11 @@ impl From<DanceError> for Failure {
             DanceError::Prepare(LockError::Io { ref source, .. }) => (io_kind(source), None),
             DanceError::Prepare(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Io, None),
             DanceError::File(ref error) => (file_kind(error), None),
-            DanceError::Record(ref error) => (run_kind(error), None),
+            DanceError::Record(ref error) | DanceError::Unrecorded(ref error) => (run_kind(error), None),
+            DanceError::Inside => (
+                Kind::Permission,
+                Some("run it on the node itself, not in a step, `try` or `shell`".to_owned()),
+            ),
             DanceError::Sandbox(
                 SandboxError::Open(_) | SandboxError::Cannot { .. } | SandboxError::Overlay(_),
             ) => (Kind::Permission, Some(NEEDS.to_owned())),

@@ -188,6 +188,13 @@ impl Layers {
     }
 }
 
+/// Whether this process is itself in a sandbox of disco's, where no second one can be opened.
+pub fn is_inside() -> bool {
+    // A socket is made there by the supervisor alone, and what cannot be looked at is none.
+    files::look(Path::new(protocol::SHIM_SOCKET))
+        .is_ok_and(|there| there.is_some_and(|it| files::is_socket(&it)))
+}
+
 /// Whether an extended attribute of the scratchpad is the overlay's own.
 pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
     disco_fuse::is_private_xattr(name)

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -157,6 +157,11 @@ pub fn look(path: &Path) -> Result<Option<fs::Metadata>, FileError> {
 /// What a path leads to; none where it leads to nothing.
 pub fn look_through(path: &Path) -> Result<Option<fs::Metadata>, FileError> {
     found(fs::metadata(path), path)
+}
+
+/// Whether it is a socket.
+pub fn is_socket(metadata: &fs::Metadata) -> bool {
+    metadata.file_type().is_socket()
 }
 
 fn found(metadata: io::Result<fs::Metadata>, path: &Path) -> Result<Option<fs::Metadata>, FileError> {

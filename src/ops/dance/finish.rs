@@ -26,15 +26,16 @@ pub(in crate::ops) fn finish(
     }
     let changes = run.metered("diff", |_| differences.in_all(sealed))?;
     run.record.changes = changes.0.len();
-    run.record.outcome = match (modules::all_done(&run.record), run.record.mode) {
-        (false, _) => RunOutcome::Failed,
-        (true, Mode::Noop) => RunOutcome::Shown,
+    match (modules::all_done(&run.record), run.record.mode) {
+        (false, _) => run.record.outcome = RunOutcome::Failed,
+        (true, Mode::Noop) => run.record.outcome = RunOutcome::Shown,
         (true, Mode::Live) => {
             unmoved(sealed, &changes, differences)?;
             merge_all(run, &changes, differences)?;
             run.record.outcome = RunOutcome::Merged;
-            run.save()?;
-            act(run, settings)?
+            let (outcome, kept) = act(run, settings);
+            run.record.outcome = outcome;
+            kept?
         }
     };
     Ok(())
@@ -83,8 +84,10 @@ fn merge_all(run: &mut Run<'_>, changes: &ChangeSet, differences: &Differences) 
     Ok(())
 }
 
-/// Runs the recorded actions in their order, up to the first that fails.
-fn act(run: &mut Run<'_>, settings: &Settings) -> Result<RunOutcome, DanceError> {
+/// Runs the recorded actions in their order, up to the first that fails. They belong to what is merged: that the record
+/// cannot be kept meanwhile is told at the end, and keeps none of them from being run.
+fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result<(), DanceError>) {
+    let mut kept = run.save();
     for at in 0..run.record.actions.len() {
         let action = run.record.actions[at].action.clone();
         let acted = act::run(&action, settings.step_timeout.value);
@@ -95,10 +98,18 @@ fn act(run: &mut Run<'_>, settings: &Settings) -> Result<RunOutcome, DanceError>
         });
         let failed = !acted.outcome.is_done();
         run.record.actions[at].outcome = Some(acted.outcome);
-        run.save()?;
+        kept = kept.and(run.save());
         if failed {
-            return Ok(RunOutcome::ActionFailed);
+            return (RunOutcome::ActionFailed, told(kept));
         }
     }
-    Ok(RunOutcome::Merged)
+    (RunOutcome::Merged, told(kept))
+}
+
+/// What could not be recorded of a merged run.
+pub(super) fn told(kept: Result<(), DanceError>) -> Result<(), DanceError> {
+    kept.map_err(|error| match error {
+        DanceError::Record(source) => DanceError::Unrecorded(source),
+        other => other,
+    })
 }
