@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the machine with the standard library")]
 
 mod dpkg;
+mod endurance;
 mod example;
 mod failures;
 mod fetch;
@@ -11,6 +12,7 @@ mod floors;
 mod json;
 mod lint;
 mod merge;
+mod moments;
 mod params;
 mod report;
 mod same;

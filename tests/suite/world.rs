@@ -294,6 +294,15 @@ impl Running<'_> {
         &self.pid
     }
 
+    /// Its pid, as the machine numbers it: a signal to that one needs no program in between.
+    pub fn machine_pid(&self) -> rustix::process::Pid {
+        let nsenter = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{nsenter}/task/{nsenter}/children"));
+        let children = children.expect("it has not been waited for");
+        let first = children.split(' ').next().and_then(|pid| pid.parse().ok());
+        rustix::process::Pid::from_raw(first.expect("nsenter has started it")).expect("a pid is not 0")
+    }
+
     /// Sends it a signal, by name.
     pub fn signal(&self, name: &str) {
         self.world.run(&["kill", "-s", name, &self.pid]).succeeds();
