@@ -12,7 +12,8 @@ use crate::model::action::Action;
 use crate::model::names::{ModuleName, NodeName};
 use crate::model::step::{Outcome, StepKind, StepRecord, Stream, TemplateEngine};
 use crate::model::truth::Truth;
-use crate::render::{self, RenderError};
+use crate::render::RenderError;
+use crate::render::worker::{Rendered, Renderer, WorkerError};
 use crate::sandbox::protocol::{Command, Task};
 use crate::sandbox::shims::Question;
 use crate::sandbox::{Event, Sandbox, SandboxError, TaskRun};
@@ -31,6 +32,9 @@ pub enum StepError {
     /// A file of the module, or of the record, could not be used.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Templates cannot be rendered.
+    #[error(transparent)]
+    Renderer(#[from] WorkerError),
     /// Text could not be put where the sandbox takes it from.
     #[error("cannot spool a template's text")]
     Spool(#[source] io::Error),
@@ -45,8 +49,8 @@ pub struct Context<'a> {
     pub home: &'a Path,
     /// The folder of the host that steps see as their home's content.
     pub view: &'a Path,
-    /// Values for tera templates.
-    pub values: &'a render::Context,
+    /// Renders tera templates.
+    pub renderer: &'a Renderer,
     /// How long a step may take.
     pub limit: Duration,
     /// How true a step's report is at best: less than exact where the network is the host's.
@@ -170,12 +174,14 @@ fn perform(
         }
         StepKind::Template { template, target, engine: TemplateEngine::Tera } => {
             let path = outside.join("templates").join(template);
-            let text = match render::render(module, template, &files::read_to_string(&path)?, context.values)
-            {
-                Ok(text) => text,
-                Err(error) => return Ok(unrendered(&error, listen)),
-            };
-            let spool = spool::of_text(&text).map_err(StepError::Spool)?;
+            let spool =
+                match context.renderer.render(module, template, &path, context.limit, context.interrupt) {
+                    Ok(Rendered::Text(spool)) => spool,
+                    Ok(Rendered::Wrong(error)) => return Ok(unrendered(&error, listen)),
+                    Ok(Rendered::Ended(outcome)) => return Ok(failed(outcome)),
+                    Err(WorkerError::Interrupted) => return Err(SandboxError::Interrupted.into()),
+                    Err(error) => return Err(error.into()),
+                };
             (Task::Write { target: target.absolute(), mode: files::mode(&path)? }, Some(spool))
         }
     };
@@ -187,8 +193,12 @@ fn unrendered(error: &RenderError, listen: &mut dyn FnMut(Event<'_>)) -> TaskRun
     for line in error.to_string().lines() {
         listen(Event::Line { stream: Stream::Stderr, text: line });
     }
-    let reason = "the template does not render".to_owned();
-    TaskRun { outcome: Outcome::Failed { reason }, cost: Default::default(), shimmed: false }
+    failed(Outcome::Failed { reason: "the template does not render".to_owned() })
+}
+
+/// A task that failed before it was one.
+fn failed(outcome: Outcome) -> TaskRun {
+    TaskRun { outcome, cost: Default::default(), shimmed: false }
 }
 
 /// What a script or bash template finds in its environment; the same in NOOP and live runs.

@@ -23,6 +23,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Color, Level, Terminal};
+use crate::render::worker;
 use crate::sandbox::inside;
 use crate::settings::Flags;
 use crate::settings::table::Name;
@@ -130,6 +131,8 @@ Examples:
     },
     #[command(name = "__enter", hide = true)]
     Enter,
+    #[command(name = "__render", hide = true)]
+    Render,
 }
 
 /// The form of a list for other programs, or for people.
@@ -206,6 +209,10 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Shell(args) => return session::shell(&args, global, terminal),
         Command::Enter => {
             let done = inside::main().map(|()| Exit::Done);
+            return done.map_err(|error| Failure::from_error(Kind::Software, &error));
+        }
+        Command::Render => {
+            let done = worker::main().map(|()| Exit::Done);
             return done.map_err(|error| Failure::from_error(Kind::Software, &error));
         }
         Command::Report(args) => report::run(&args, global)?,

@@ -10,7 +10,7 @@ use crate::model::run::{ActionRecord, Mode, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::{self, DanceError, DanceEvent};
-use crate::render;
+use crate::render::{self, worker::Renderer};
 use crate::sandbox::SandboxError;
 use crate::sandbox::protocol::Command;
 use crate::settings::Settings;
@@ -46,9 +46,9 @@ pub fn session(
         for name in ["parameters", "modules"] {
             folders::hard_link_tree(&settings.home.value.join(name), &view.join(name))?;
         }
-        let values = render::Context::default();
+        let renderer = Renderer::new(render::Context::default());
         let mut sandbox = dance::open_sandbox(run, settings, scratch, &view)?;
-        let context = dance::step_context(settings, &view, &values, interrupt);
+        let context = dance::step_context(settings, &view, &renderer, interrupt);
         let mut differences = Differences::new(sandbox.layers(), dance::excluded(settings)?)?;
 
         let (name, command) = described(session);

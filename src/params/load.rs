@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::names::ParameterName;
 use crate::model::params::{Param, Params};
-use crate::params::{MOST_BYTES, MOST_ENTRIES, ParamsError};
+use crate::params::{MOST_BYTES, MOST_DEPTH, MOST_ENTRIES, ParamsError};
 use crate::sys::files;
 
 /// The tree below a folder; empty where there is no such folder.
@@ -80,6 +80,9 @@ fn read_entry(
         if above.contains(&real) {
             return Err(ParamsError::Loop { path: path.to_owned() });
         }
+        if above.len() >= MOST_DEPTH {
+            return Err(ParamsError::TooLarge { path: path.to_owned() });
+        }
         above.push(real.clone());
         let folder = read_folder(&real, root, above, left)?;
         above.pop();
@@ -139,7 +142,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_tree_is_refused_by_name() {
         type Make = fn(&Path);
-        let cases: [(Make, &str); 8] = [
+        let cases: [(Make, &str); 9] = [
             (|root| symlink("/etc", root.join("out")).unwrap(), "leads out of the parameter tree"),
             (|root| symlink(".", root.join("loop")).unwrap(), "leads back to a folder that holds it"),
             (|root| fs::write(root.join("b"), b"\xff").unwrap(), "plain text in UTF-8"),
@@ -147,6 +150,7 @@ mod tests {
             (|root| symlink("nowhere", root.join("d")).unwrap(), "is a link that leads nowhere"),
             (|root| symlink("l", root.join("l")).unwrap(), "is a link that leads nowhere"),
             (|root| fs::File::create(root.join("b")).unwrap().set_len(MOST_BYTES + 1).unwrap(), "at most"),
+            (|root| fs::create_dir_all(root.join("d/".repeat(MOST_DEPTH))).unwrap(), "one in another"),
             (
                 |root| {
                     // Twenty folders with two links to the next each: a million entries.

@@ -62,7 +62,7 @@ pub enum ParamsError {
         path: PathBuf,
     },
     /// A tree that is too large to be one, or whose links multiply it.
-    #[error("{path:?} in the parameter tree: a tree may hold at most {MOST_ENTRIES} entries, and values of {} MiB", MOST_BYTES >> 20)]
+    #[error("{path:?} in the parameter tree: a tree may hold at most {MOST_ENTRIES} entries, and values of {} MiB, in {MOST_DEPTH} folders one in another", MOST_BYTES >> 20)]
     TooLarge {
         /// Where the limit was met.
         path: PathBuf,
@@ -106,6 +106,9 @@ pub enum ParamsError {
 pub const MOST_ENTRIES: usize = 100_000;
 /// The most bytes that the values of one tree may have together.
 pub const MOST_BYTES: u64 = 64 << 20;
+
+/// The most folders of one tree that lie one in another: as deep as readers of JSON go.
+pub const MOST_DEPTH: usize = 100;
 
 impl ParamsError {
     /// The same; a path below `folder` is said from there, for a folder that is gone when somebody reads this.

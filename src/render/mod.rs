@@ -1,10 +1,13 @@
-//! Turns a tera template into text, from parameters and facts. Pure: no files, no clock, no environment.
+//! Turns a tera template into text, from parameters and facts. Pure: no files, no clock, no environment; and therefore in a
+//! process of its own ([`worker`]), which can be ended.
 //!
 //! Folders are gone through in the order of their names, so that the same input gives the same text (tera's feature
 //! `preserve_order`). A template stands alone: `include` and `extends` find nothing. Nothing is escaped, and an undefined name is an error.
 //! Templates in bash are not made here: they are run like any step.
 
-use serde::Serialize;
+pub mod worker;
+
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::model::facts::Facts;
@@ -12,7 +15,7 @@ use crate::model::names::ModuleName;
 use crate::model::params::Params;
 
 /// What a template can speak of.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Context {
     /// `params`: the merged parameters, folders as maps.
     pub params: Params,
@@ -23,7 +26,7 @@ pub struct Context {
 }
 
 /// A template that gives no text.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("module {module}: template {template}{}: {message}", line.map(|line| format!(", line {line}")).unwrap_or_default())]
 pub struct RenderError {
     /// The module.
@@ -43,9 +46,19 @@ pub fn render(
     text: &str,
     context: &Context,
 ) -> Result<String, RenderError> {
-    let failed = |error: &tera::Error| explain(module, template, text, error);
-    let context = tera::Context::from_serialize(context).map_err(|error| failed(&error))?;
-    parse(template, text).and_then(|tera| tera.render(template, &context)).map_err(|error| failed(&error))
+    let context =
+        tera::Context::from_serialize(context).map_err(|error| explain(module, template, text, &error))?;
+    render_with(module, template, text, &context)
+}
+
+fn render_with(
+    module: &ModuleName,
+    template: &str,
+    text: &str,
+    context: &tera::Context,
+) -> Result<String, RenderError> {
+    let rendered = parse(template, text).and_then(|tera| tera.render(template, context));
+    rendered.map_err(|error| explain(module, template, text, &error))
 }
 
 /// What can be said of that template before there are any values: whether it is one.

@@ -133,6 +133,11 @@ pub fn create_link(path: &Path, target: &str) -> Result<(), FileError> {
     std::os::unix::fs::symlink(target, path).map_err(FileError::at("make the link", path))
 }
 
+/// Opens a file to read it.
+pub fn open(path: &Path) -> Result<fs::File, FileError> {
+    fs::File::open(path).map_err(FileError::at("read", path))
+}
+
 /// Opens a file that the system itself keeps, such as a device: the error is the caller's to name.
 pub fn open_system(path: &str, write: bool) -> io::Result<fs::File> {
     fs::File::options().read(true).write(write).open(path)

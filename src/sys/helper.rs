@@ -2,8 +2,10 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
+
+use crate::model::step::Outcome;
 
 /// A running helper. It ends when its channel does; dropping this kills it and waits.
 #[derive(Debug)]
@@ -22,6 +24,17 @@ impl Helper {
             .stderr(Stdio::inherit())
             .spawn()?;
         Ok(Helper(Some(child)))
+    }
+
+    /// Waits for its end, and says how it ended.
+    pub fn wait(mut self) -> io::Result<Outcome> {
+        let Some(mut child) = self.0.take() else { return Ok(Outcome::Done) };
+        let status = child.wait()?;
+        Ok(match (status.code(), status.signal()) {
+            (Some(0), _) => Outcome::Done,
+            (Some(status), _) => Outcome::Exited { status },
+            (None, signal) => Outcome::Signaled { signal: signal.unwrap_or_default() },
+        })
     }
 
     /// Waits for its end; one that ended with a failure is an error.

@@ -98,6 +98,11 @@ pub fn forbid_core_dumps() -> Result<(), WallError> {
     setrlimit(Resource::RLIMIT_CORE, 1, 1).map_err(|errno| WallError::new("forbid core dumps", errno))
 }
 
+/// No more address space than that, in bytes: what asks for more is ended.
+pub fn limit_memory(most: u64) -> Result<(), WallError> {
+    setrlimit(Resource::RLIMIT_AS, most, most).map_err(|errno| WallError::new("limit memory", errno))
+}
+
 /// Hides this process and those that it forks from a step that sees them in /proc: their program (a file of the live
 /// root, on a mount that can be written), their descriptors and their memory. A program that is executed shows again.
 pub fn hide() -> Result<(), WallError> {

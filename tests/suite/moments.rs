@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -56,6 +57,19 @@ fn start(world: &World) -> Dance<'_> {
 }
 
 impl Dance<'_> {
+    /// Waits for the first object that its merge stages, or for its end, where that is seen first.
+    fn until_staging(&self, world: &World) {
+        let folder = PathBuf::from(format!("/proc/{}/fd/9/etc/moments", world.pid()));
+        let staged = || {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            entries.into_iter().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b".disco-"))
+        };
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        while !staged() && poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&now)) == Ok(0) {
+            assert!(self.from.elapsed() < Duration::from_secs(60), "no merge begins, and no end");
+        }
+    }
+
     fn signal_after(self, wait: Duration, signal: Signal) -> Output {
         std::thread::sleep(wait.saturating_sub(self.from.elapsed()));
         match pidfd_send_signal(&self.pidfd, signal) {
@@ -242,7 +256,7 @@ fn a_kill_at_any_moment_is_mended_by_the_next_dance() {
             let moment = match in_merge {
                 false => random.moment(reference.whole.mul_f64(1.1)),
                 true => {
-                    until_staging(&world);
+                    dance.until_staging(&world);
                     dance.from.elapsed() + random.moment(reference.merge.mul_f64(1.1))
                 }
             };
@@ -253,19 +267,5 @@ fn a_kill_at_any_moment_is_mended_by_the_next_dance() {
             states.push(state);
         }
         count(if in_merge { "KILL, in the merge alone" } else { "KILL, any moment of the dance" }, &states);
-    }
-}
-
-/// Waits for the first object that a merge stages.
-fn until_staging(world: &World) {
-    let folder = PathBuf::from(format!("/proc/{}/fd/9/etc/moments", world.pid()));
-    let from = Instant::now();
-    while !fs::read_dir(&folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .any(|entry| entry.file_name().as_encoded_bytes().starts_with(b".disco-"))
-    {
-        assert!(from.elapsed() < Duration::from_secs(20), "no merge begins");
     }
 }

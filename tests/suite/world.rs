@@ -203,9 +203,21 @@ impl World {
 
     /// nsenter(1) into the node, with a cleared environment.
     fn entering(&self, argv: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
+        // Whoever starts tests in the background has them ignore the signal of Ctrl-C.
+        let mut command = Command::new("env");
         command
-            .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--target", &self.pid.to_string(), "--"])
+            .args([
+                "--default-signal=INT,QUIT,HUP,TERM",
+                "nsenter",
+                "--mount",
+                "--pid",
+                "--net",
+                "--uts",
+                "--ipc",
+                "--target",
+                &self.pid.to_string(),
+                "--",
+            ])
             .args(argv)
             .env_clear()
             .envs([

@@ -3,6 +3,7 @@
 
 mod input;
 mod place;
+mod steps;
 
 use crate::world::{NODE, World};
 

@@ -22,7 +22,7 @@ use crate::model::step::Cost;
 use crate::model::told::in_full;
 use crate::model::truth::Truth;
 use crate::ops::gather::{self, GatherError};
-use crate::render;
+use crate::render::{self, worker::Renderer};
 use crate::runs::{RunError, Runs};
 use crate::sandbox::{self, Sandbox, SandboxError, Spec};
 use crate::settings::{Network, Settings};
@@ -199,13 +199,13 @@ fn run_in(
     run.fetched = gathered.fetched;
     run.save()?;
     (run.on_event)(DanceEvent::Planned { run: &run.record.run, modules: run.record.plan.len() });
-    let values = render::Context {
+    let renderer = Renderer::new(render::Context {
         params: gathered.params,
         hostname: settings.node.value.to_string(),
         facts: gathered.facts,
-    };
+    });
     let mut sandbox = open_sandbox(run, settings, scratch, &view)?;
-    let context = step_context(settings, &view, &values, interrupt);
+    let context = step_context(settings, &view, &renderer, interrupt);
     let mut differences = Differences::new(sandbox.layers(), excluded(settings)?)?;
     modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)?;
     let sealed = sandbox.seal()?;
@@ -233,14 +233,14 @@ pub(super) fn open_sandbox(
 pub(super) fn step_context<'a>(
     settings: &'a Settings,
     view: &'a Path,
-    values: &'a render::Context,
+    renderer: &'a Renderer,
     interrupt: &'a Interrupt,
 ) -> step::Context<'a> {
     step::Context {
         node: &settings.node.value,
         home: &settings.home.value,
         view,
-        values,
+        renderer,
         limit: settings.step_timeout.value,
         best_truth: match settings.network.value {
             Network::None => Truth::Exact,
