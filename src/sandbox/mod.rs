@@ -74,6 +74,8 @@ pub struct Spec<'a> {
     pub hidden: Vec<PathBuf>,
     /// Whether the sandbox has a network of its own, in which nobody else is.
     pub own_network: bool,
+    /// How many processes a task may have at once.
+    pub processes: u32,
 }
 
 /// An open sandbox. Dropping it ends whatever runs in it, and waits for that.
@@ -121,6 +123,7 @@ impl Sandbox {
             view: spec.view.to_owned(),
             hidden: spec.hidden.clone(),
             own_network: spec.own_network,
+            processes: spec.processes,
         };
         cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
         expect(&channel, |message| matches!(message, FromInside::Mounted))?;

@@ -36,6 +36,8 @@ pub struct Setup {
     pub hidden: Vec<PathBuf>,
     /// Whether the sandbox has a network of its own, in which nobody else is.
     pub own_network: bool,
+    /// How many processes a task may have at once.
+    pub processes: u32,
 }
 
 /// A piece of work inside the sandbox, in a pid namespace of its own. Paths are paths inside.

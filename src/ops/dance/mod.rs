@@ -225,6 +225,7 @@ pub(super) fn open_sandbox(
         view,
         hidden: vec![settings.storage.value.clone()],
         own_network: settings.network.value == Network::None,
+        processes: settings.step_processes.value,
     };
     Ok(run.metered("sandbox", |_| Sandbox::open(&spec))?)
 }

@@ -4,30 +4,36 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::model::step::Cost;
+use crate::model::step::{Cost, Outcome};
 use crate::sandbox::inside::{chain, walls};
 use crate::sandbox::protocol::{Command, Task, TaskEnd};
 use crate::sys::channel::Channel;
-use crate::sys::{execute, files, lay, namespace, seccomp, spawn, wait};
+use crate::sys::wait::Seen;
+use crate::sys::{crowd, execute, files, lay, namespace, seccomp, spawn, wait};
 
 /// Status of a payload that could not execute its program, as shells have it.
 const CANNOT_EXECUTE: i32 = 127;
 
+/// How often a payload's processes are counted.
+const TICK: Duration = Duration::from_millis(200);
+
 /// The body of the first process; its exit status only says whether the report was sent.
-pub fn main(task: &Task, fds: Vec<OwnedFd>, reporter: Channel) -> i32 {
-    let report = prepare(fds).map_err(chain).and_then(|spool| work(task, spool).map_err(chain));
+pub fn main(task: &Task, fds: Vec<OwnedFd>, most: u32, reporter: Channel) -> i32 {
+    let report = prepare(fds, most).map_err(chain).and_then(|spool| work(task, spool, most).map_err(chain));
     i32::from(reporter.send(&report, &[]).is_err())
 }
 
 /// Raises this task's walls, and makes its streams this process's own. Returns the descriptors beyond them.
-fn prepare(fds: Vec<OwnedFd>) -> io::Result<Option<File>> {
+fn prepare(fds: Vec<OwnedFd>, most: u32) -> io::Result<Option<File>> {
     namespace::die_with_parent().map_err(io::Error::other)?;
+    wait::keep_ends()?;
     nix::unistd::setsid()?;
-    walls::raise_for_task().map_err(io::Error::other)?;
+    walls::raise_for_task(most).map_err(io::Error::other)?;
     let mut fds = fds.into_iter();
     let (Some(stdout), Some(stderr)) = (fds.next(), fds.next()) else {
         return Err(io::Error::other("a task comes with its streams"));
@@ -43,49 +49,65 @@ fn prepare(fds: Vec<OwnedFd>) -> io::Result<Option<File>> {
 }
 
 /// Does the work of the task.
-fn work(task: &Task, spool: Option<File>) -> io::Result<TaskEnd> {
+fn work(task: &Task, spool: Option<File>, most: u32) -> io::Result<TaskEnd> {
     let needs_spool = || io::Error::other("this task comes with a third descriptor");
     match task {
-        Task::Execute(command) => payload(|| execute(command)),
+        Task::Execute(command) => payload(most, || execute(command)),
         Task::Attend { command, own_terminal } => {
             let stdin = spool.ok_or_else(needs_spool)?;
-            payload(|| match attend(stdin, *own_terminal) {
+            payload(most, || match attend(stdin, *own_terminal) {
                 Ok(()) => execute(command),
                 Err(error) => told(Err(error)),
             })
         }
-        Task::Lay { source } => payload(|| told(lay::tree(source, "/".as_ref()))),
+        Task::Lay { source } => payload(most, || told(lay::tree(source, "/".as_ref()))),
         Task::Write { target, mode } => {
             let mut spool = spool.ok_or_else(needs_spool)?;
-            payload(|| told(lay::file(&mut spool, target, *mode)))
+            payload(most, || told(lay::file(&mut spool, target, *mode)))
         }
         Task::Fill { command, target, mode } => {
             let mut spool = spool.ok_or_else(needs_spool)?;
-            let filled = payload(|| match rustix::stdio::dup2_stdout(&spool) {
+            let filled = payload(most, || match rustix::stdio::dup2_stdout(&spool) {
                 Ok(()) => execute(command),
                 Err(error) => told(Err(error)),
             })?;
             if !filled.outcome.is_done() {
                 return Ok(filled);
             }
-            let written = payload(|| told(lay::file(&mut spool, target, *mode)))?;
+            let written = payload(most, || told(lay::file(&mut spool, target, *mode)))?;
             Ok(TaskEnd { outcome: written.outcome, cost: filled.cost.with(written.cost) })
         }
     }
 }
 
-/// Runs `body` in a child, waits for it, ends everything else in this namespace, and adds up what all of them cost.
-fn payload(body: impl FnOnce() -> i32) -> io::Result<TaskEnd> {
+/// Runs `body` in a child, waits for it, ends everything else in this namespace, and adds up what all of them cost. With
+/// more than `most` processes at once it has failed, and is ended too.
+fn payload(most: u32, body: impl FnOnce() -> i32) -> io::Result<TaskEnd> {
     let child = spawn::fork(|| match spawn::default_signals() {
         Ok(()) => body(),
         Err(error) => told(Err(error)),
     })?;
     let mut cost = Cost::default();
+    let mut counted = Instant::now();
     let outcome = loop {
-        let Some(ended) = wait::wait(-1)? else { return Err(io::Error::other("the payload is lost")) };
-        cost = cost.with(ended.cost);
-        if ended.pid == child {
-            break ended.outcome;
+        match wait::wait_within(TICK)? {
+            Seen::Ended(ended) => {
+                cost = cost.with(ended.cost);
+                if ended.pid == child {
+                    break ended.outcome;
+                }
+            }
+            Seen::Nothing => {}
+            Seen::NoChild => return Err(io::Error::other("the payload is lost")),
+        }
+        if counted.elapsed() >= TICK {
+            // Where there is no /proc to count in, time is its only limit.
+            if crowd::count().is_ok_and(|count| count > most as usize) {
+                let reason =
+                    format!("more than {most} processes at once (setting client/step_processes), ended");
+                break Outcome::Failed { reason };
+            }
+            counted = Instant::now();
         }
     };
     // -1 is everything in this pid namespace but this process; ESRCH says that nothing is left.

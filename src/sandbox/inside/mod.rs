@@ -55,8 +55,8 @@ pub fn main() -> Result<(), InsideError> {
     while let Some((message, fds)) = channel.receive::<ToInside>().map_err(InsideError::Channel)? {
         match message {
             ToInside::Run(task) => {
-                let answer =
-                    run(&channel, &task, fds).unwrap_or_else(|error| FromInside::Failed(chain(error)));
+                let answer = run(&channel, &task, fds, setup.processes)
+                    .unwrap_or_else(|error| FromInside::Failed(chain(error)));
                 say(&answer, &[])?;
             }
             ToInside::OpenTerminal => match nix::pty::openpty(None, None) {
@@ -76,10 +76,10 @@ fn chain(error: impl std::error::Error) -> String {
 }
 
 /// Runs one task to its end; a `Kill` or the end of the supervisor ends it at once.
-fn run(channel: &Channel, task: &Task, fds: Vec<OwnedFd>) -> io::Result<FromInside> {
+fn run(channel: &Channel, task: &Task, fds: Vec<OwnedFd>, processes: u32) -> io::Result<FromInside> {
     let (report, reporter) = Channel::pair()?;
     let started = Instant::now();
-    let (pidfd, pid) = spawn::clone_as_init(|| init::main(task, fds, reporter))?;
+    let (pidfd, pid) = spawn::clone_as_init(|| init::main(task, fds, processes, reporter))?;
     loop {
         let mut watched = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(channel, PollFlags::IN)];
         match poll(&mut watched, None) {

@@ -98,6 +98,47 @@ fn a_step_that_misbehaves_ends_and_holds_nothing() {
 }
 
 #[test]
+fn a_step_that_forks_for_ever_is_ended() {
+    let Some(world) = World::new() else { return };
+    world.setting("disco/client/step_processes", "300");
+    // Even if nothing ended them they would be 1023 and 1000, and no more.
+    for bomb in [
+        "b() { [ $1 -gt 0 ] && { b $(($1-1)) & b $(($1-1)) & }; sleep 8752; }; b 9",
+        "for i in {1..1000}; do setsid sleep 8752 & done; sleep 8752",
+    ] {
+        master(&world, "mkdir -p $S/templates; echo '{{ hostname }}' >$S/templates/made.tera");
+        world.write(&format!("{MASTER}/modules/m/scripts/10.sh"), bomb);
+        let processes = world.processes();
+        let out = world.disco(&["dance", "--server", MASTER, "--step-timeout", "60"]);
+        out.exits(1).stderr_has(
+            "error: m: 10.sh: more than 300 processes at once (setting client/step_processes), ended\n",
+        );
+        world.only_has(&processes);
+    }
+    // And as many as there may be are no matter.
+    world.write(
+        &format!("{MASTER}/modules/m/scripts/10.sh"),
+        "for i in {1..280}; do sleep 1 & done; wait; echo all",
+    );
+    world.disco(&["dance", "--server", MASTER]).succeeds().stdout_has("all\n");
+    // Nor is what ends again, however many there are.
+    world.write(&format!("{MASTER}/modules/m/scripts/10.sh"), "for i in {1..2000}; do (:); done; echo many");
+    world.disco(&["dance", "--server", MASTER]).succeeds().stdout_has("many\n");
+}
+
+#[test]
+fn the_time_limit_alone_ends_a_step_that_forks() {
+    let Some(world) = World::new() else { return };
+    master(&world, "true");
+    let bomb = "b() { [ $1 -gt 0 ] && { b $(($1-1)) & b $(($1-1)) & }; sleep 8752; }; b 9";
+    world.write(&format!("{MASTER}/modules/m/scripts/10.sh"), bomb);
+    let processes = world.processes();
+    let out = world.disco(&["dance", "--server", MASTER, "--step-timeout", "2"]);
+    out.exits(1).stderr_has("error: m: 10.sh: still running after 2 s, ended\n");
+    world.only_has(&processes);
+}
+
+#[test]
 fn a_flood_of_output_takes_neither_memory_nor_disk() {
     let Some(world) = World::new() else { return };
     // All of it where there is time: DISCO_FLOOD_MIB=1024.
