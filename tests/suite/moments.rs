@@ -218,7 +218,13 @@ fn a_signal_that_asks_leaves_the_node_as_before_or_as_after() {
             next_dance_works(&world, &reference, &processes, &mounts, &what);
             states.push(state);
         }
-        count(&format!("{}, any moment of the dance", format!("{signal:?}").trim_matches('"')), &states);
+        count(
+            &format!(
+                "{}, any moment of the dance",
+                format!("{signal:?}").replace("Signal::", "").trim_matches('"')
+            ),
+            &states,
+        );
     }
 }
 

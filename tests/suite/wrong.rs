@@ -2,6 +2,7 @@
 //! with its exit code and the way out, and leaves nothing.
 
 mod input;
+mod masters;
 mod place;
 mod steps;
 
