@@ -101,6 +101,7 @@ fn a_step_that_misbehaves_ends_and_holds_nothing() {
 fn a_step_that_forks_for_ever_is_ended() {
     let Some(world) = World::new() else { return };
     world.setting("disco/client/step_processes", "300");
+    let machines = world.read("/proc/sys/kernel/pid_max");
     // Even if nothing ended them they would be 1023 and 1000, and no more.
     for bomb in [
         "b() { [ $1 -gt 0 ] && { b $(($1-1)) & b $(($1-1)) & }; sleep 8752; }; b 9",
@@ -115,6 +116,7 @@ fn a_step_that_forks_for_ever_is_ended() {
         );
         world.only_has(&processes);
     }
+    assert_eq!(world.read("/proc/sys/kernel/pid_max"), machines, "the limit is not the step's own");
     // And as many as there may be are no matter.
     world.write(
         &format!("{MASTER}/modules/m/scripts/10.sh"),
