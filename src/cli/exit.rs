@@ -323,7 +323,9 @@ impl From<DanceError> for Failure {
             DanceError::Prepare(LockError::Io { ref source, .. }) => (io_kind(source), None),
             DanceError::Prepare(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Io, None),
             DanceError::File(ref error) => (file_kind(error), None),
-            DanceError::Record(ref error) | DanceError::Unrecorded(ref error) => (run_kind(error), None),
+            DanceError::Record(ref error) | DanceError::Unrecorded { source: ref error, .. } => {
+                (run_kind(error), None)
+            }
             DanceError::Inside => (
                 Kind::Permission,
                 Some("run it on the node itself, not in a step, `try` or `shell`".to_owned()),

@@ -100,16 +100,18 @@ fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result<(), DanceE
         run.record.actions[at].outcome = Some(acted.outcome);
         kept = kept.and(run.save());
         if failed {
-            return (RunOutcome::ActionFailed, told(kept));
+            let kept = told(kept, &RunOutcome::ActionFailed);
+            return (RunOutcome::ActionFailed, kept);
         }
     }
-    (RunOutcome::Merged, told(kept))
+    let kept = told(kept, &RunOutcome::Merged);
+    (RunOutcome::Merged, kept)
 }
 
-/// What could not be recorded of a merged run.
-pub(super) fn told(kept: Result<(), DanceError>) -> Result<(), DanceError> {
+/// What could not be recorded of a merged run that ended so.
+pub(super) fn told(kept: Result<(), DanceError>, outcome: &RunOutcome) -> Result<(), DanceError> {
     kept.map_err(|error| match error {
-        DanceError::Record(source) => DanceError::Unrecorded(source),
+        DanceError::Record(source) => DanceError::Unrecorded { outcome: outcome.clone(), source },
         other => other,
     })
 }

@@ -69,7 +69,13 @@ pub enum DanceError {
     File(#[from] FileError),
     /// The run is merged, and its record could not be kept.
     #[error("the run is merged and its actions were run, but its record could not be kept")]
-    Unrecorded(#[source] RunError),
+    Unrecorded {
+        /// How the run ended.
+        outcome: RunOutcome,
+        /// Why its record was not kept.
+        #[source]
+        source: RunError,
+    },
     /// This is a step of a run.
     #[error("this is inside one of disco's own sandboxes, and no second one opens in it")]
     Inside,
@@ -163,14 +169,14 @@ pub(super) fn recorded(
     if let Err(error) = &result {
         run.record.outcome = match error {
             DanceError::Interrupted(signal) => RunOutcome::Interrupted { signal: *signal },
-            DanceError::Unrecorded(_) => run.record.outcome.clone(),
+            DanceError::Unrecorded { outcome, .. } => outcome.clone(),
             DanceError::Merge(_) => RunOutcome::MergeFailed { reason: in_full(error) },
             _ if run.record.modules.is_empty() => RunOutcome::NotStarted { reason: in_full(error) },
             _ => RunOutcome::Failed,
         };
     }
     let saved = run.save();
-    let saved = if run.record.outcome.is_merged() { finish::told(saved) } else { saved };
+    let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
     let under_way = |run: &RunId| settings.storage.value.join(run.as_str()).exists();
     let pruned = run.runs.prune(settings.keep_runs.value, &under_way);
     let removed = scratch.remove().map_err(DanceError::Prepare);

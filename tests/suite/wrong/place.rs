@@ -59,6 +59,9 @@ fn a_disk_that_fills_after_the_merge_keeps_no_action_from_being_run() {
     out.exits(74)
         .stderr_has("error: the run is merged and its actions were run, but its record could not be kept: ");
     assert!(world.exists("/etc/merged") && !world.service_runs("postgresql"), "{out}");
+    world.sh("rm /var/disco/runs/fill; service postgresql start").succeeds();
+    let json = world.disco(&["dance", "--format", "json", "--server", MASTER]);
+    json.exits(74).stdout_has("\"outcome\":\"merged\"");
 }
 
 #[test]
