@@ -11,9 +11,9 @@ use thiserror::Error;
 
 use crate::model::action::Action;
 use crate::model::names::{ModuleName, NodeName};
-use crate::model::step::{StepKind, StepRecord, Stream, TemplateEngine};
+use crate::model::step::{Outcome, StepKind, StepRecord, Stream, TemplateEngine};
 use crate::model::truth::Truth;
-use crate::sandbox::protocol::{Command, MOST_TEMPLATES, Task, TaskEnd, Template};
+use crate::sandbox::protocol::{Command, MOST_MEMORY, MOST_TEMPLATES, Task, TaskEnd, Template};
 use crate::sandbox::shims::Question;
 use crate::sandbox::{Event, Sandbox, SandboxError, TaskRun};
 use crate::sys::execute;
@@ -135,7 +135,7 @@ fn render_all(
     if !run.outcome.is_done() && ends.last().is_none_or(|end| end.outcome.is_done()) {
         // What ended the task came from outside of the templates: the one under way has failed by it, or the last.
         ends.truncate(batch.len().saturating_sub(1));
-        ends.push(TaskEnd { outcome: run.outcome, cost: run.cost });
+        ends.push(TaskEnd { outcome: without_memory(&mut printed).unwrap_or(run.outcome), cost: run.cost });
     }
     for (stream, text) in &printed {
         on_event(ends.len().saturating_sub(1), StepEvent::Line { stream: *stream, text });
@@ -145,6 +145,15 @@ fn render_all(
         record(context, step, run, Vec::new())
     });
     Ok(records.collect())
+}
+
+/// What became of a template that had no memory left, if that is what was printed; those lines are Rust's own words for it.
+fn without_memory(printed: &mut Vec<(Stream, String)>) -> Option<Outcome> {
+    printed.iter().find(|(_, text)| text.starts_with("memory allocation of "))?;
+    printed.clear();
+    let most = MOST_MEMORY >> 20;
+    let reason = format!("the template needs more than the {most} MiB of memory that it may have");
+    Some(Outcome::Failed { reason })
 }
 
 /// Runs a command for somebody who attends to it, on their streams (standard input, output, error), as a step of a

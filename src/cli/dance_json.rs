@@ -16,6 +16,7 @@ use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome};
 use crate::model::step::{Outcome, Stream};
+use crate::model::told::in_full;
 use crate::ops::dance::{DanceError, DanceEvent};
 
 /// The version of the lines' form.
@@ -138,10 +139,13 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
             exit
         }
         Err(error) => {
-            let merge = matches!(error, DanceError::Merge(_));
+            let reason = in_full(&error);
+            let outcome = match &error {
+                DanceError::Merge(_) => Some(RunOutcome::MergeFailed { reason }),
+                DanceError::Unrecorded { outcome, .. } => Some(outcome.clone()),
+                _ => None,
+            };
             let failure = Failure::from(error);
-            let reason = failure.message.clone();
-            let outcome = merge.then_some(RunOutcome::MergeFailed { reason });
             return Err(teller.not_done(outcome, failure));
         }
     };

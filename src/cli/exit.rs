@@ -4,6 +4,7 @@ mod kinds;
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 use crate::model::told::in_full;
@@ -121,8 +122,12 @@ impl Failure {
     }
 
     /// A failure of that kind, from an error and its causes.
-    pub fn from_error(kind: Kind, error: &dyn Error) -> Failure {
-        Failure::new(kind, in_full(error))
+    pub fn from_error(kind: Kind, error: &(dyn Error + 'static)) -> Failure {
+        let full = Failure::new(kind, in_full(error));
+        full.hint(is_full(error).then(|| {
+            "make room there; `disco settings` shows home and client/storage, which can be elsewhere"
+                .to_owned()
+        }))
     }
 
     /// The same with that cause, and its causes.
@@ -144,10 +149,10 @@ impl Failure {
         Failure { hint, ..self }
     }
 
-    /// The same with that hint.
+    /// The same with that hint, if it is one.
     #[must_use]
     pub fn hint(mut self, hint: Option<String>) -> Failure {
-        self.hint = hint;
+        self.hint = hint.or(self.hint);
         self
     }
 }
@@ -159,13 +164,20 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Whether the cause of all is that a file system, or somebody's share of it, is full.
+fn is_full(error: &(dyn Error + 'static)) -> bool {
+    let full = error.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    });
+    full || error.source().is_some_and(is_full)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ops::gather::GatherError;
     use crate::params::ParamsError;
     use crate::sys::files::FileError;
-    use std::io;
 
     #[test]
     fn a_failure_is_a_message_with_its_causes_and_a_hint() {

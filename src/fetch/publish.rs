@@ -42,6 +42,10 @@ pub fn lay_defaults(
 ) -> Result<(), FileError> {
     let parameters = view.join("parameters");
     let own = parameters.join(node.as_str()).join("parameters");
+    if files::look(&own)?.is_some_and(|there| !there.is_dir()) {
+        // Through a link the defaults would be laid wherever on this host it leads.
+        return Err(FileError::at("lay defaults under", own)(std::io::ErrorKind::NotADirectory.into()));
+    }
     files::create_dirs(&own, 0o755)?;
     for module in modules {
         let defaults = view.join(What::Module(module.clone()).folder()).join("parameters");

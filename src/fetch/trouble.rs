@@ -94,7 +94,7 @@ impl Trouble {
             (Trouble::Local, &["No space left on device", "Disk quota exceeded", "Read-only file system"]),
             (Trouble::NoProgram, &["command not found", "rsync: not found", "Failed to exec"]),
             // Comes after the cause, where rsync names one.
-            (Trouble::NoDaemon, &["did not see server greeting"]),
+            (Trouble::NoDaemon, &["did not see server greeting", "rather than greeting"]),
         ];
         if let Some((trouble, _)) = by_words.into_iter().find(|(_, words)| says(words)) {
             return trouble;
@@ -197,6 +197,7 @@ mod tests {
             (1, "rsync: --nonsense: unknown option", Trouble::Usage),
             (12, "safe_write failed to write 41 bytes to fd 4: Broken pipe (32)", Trouble::NoDaemon),
             (5, "rsync: did not see server greeting", Trouble::NoDaemon),
+            (5, "rsync: server sent \"HTTP/1.1 400 Bad Request\" rather than greeting", Trouble::NoDaemon),
             (12, "rsync: write failed: No space left on device (28)", Trouble::Local),
             (22, "error allocating core memory buffers", Trouble::Other),
         ] {

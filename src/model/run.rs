@@ -51,6 +51,13 @@ pub enum RunOutcome {
     },
 }
 
+impl RunOutcome {
+    /// Whether the live root is as the run wanted it.
+    pub fn is_merged(&self) -> bool {
+        matches!(self, RunOutcome::Merged | RunOutcome::ActionFailed)
+    }
+}
+
 /// Everything that is kept of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {

@@ -49,8 +49,20 @@ pub enum ModuleError {
         #[source]
         source: Option<Box<NameError>>,
     },
-    /// A name is not UTF-8.
-    #[error("module {module}: the name of {path:?} is not UTF-8")]
+    /// A symbolic link leads out of the module's folder, or nowhere.
+    #[error(
+        "module {module}: the link {path:?} leads to {target:?}, which is nothing in the module's own folder"
+    )]
+    LeadsOut {
+        /// The module.
+        module: ModuleName,
+        /// The link, below the module's folder.
+        path: PathBuf,
+        /// What it says.
+        target: PathBuf,
+    },
+    /// A name is not UTF-8, or would break the lines of a report.
+    #[error("module {module}: the name of {path:?} is not plain text: UTF-8 without control characters")]
     NotText {
         /// The module.
         module: ModuleName,

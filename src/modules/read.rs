@@ -1,5 +1,7 @@
 //! Reads a module from its folder.
 
+use std::ffi::OsString;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use crate::model::module::{Module, Requirement};
@@ -8,7 +10,7 @@ use crate::model::path::RootedPath;
 use crate::model::step::{StepKind, TemplateEngine};
 use crate::modules::ModuleError;
 use crate::modules::requires::parse_requires;
-use crate::sys::files::{self, FileError};
+use crate::sys::files::{self, FileError, Met};
 
 /// The module of that name in this folder: its requirements, and its steps in the order files, templates, scripts.
 ///
@@ -22,7 +24,7 @@ pub fn read(folder: &Path, name: &ModuleName) -> Result<Module, ModuleError> {
 pub fn read_steps(folder: &Path, name: &ModuleName) -> Result<Vec<StepKind>, ModuleError> {
     let reader = Reader { folder, name };
     let mut steps = Vec::new();
-    if !reader.list("files")?.is_empty() {
+    if !reader.names("files")?.is_empty() {
         steps.push(StepKind::Files);
     }
     steps.extend(reader.templates()?);
@@ -34,14 +36,13 @@ pub fn read_steps(folder: &Path, name: &ModuleName) -> Result<Vec<StepKind>, Mod
 pub fn read_requires(folder: &Path, name: &ModuleName) -> Result<Vec<Requirement>, ModuleError> {
     let reader = Reader { folder, name };
     let is_folder = || files::look_through(folder).map(|there| there.is_some_and(|there| there.is_dir()));
-    let text = match files::read_if_there(&folder.join("requires")) {
-        Ok(Some(text)) => text,
+    let text = match reader.requires() {
+        Ok(text) if !text.is_empty() => text,
         // Where the file can be read, its folder is there: most modules need no second look.
-        Ok(None) | Err(_) if !is_folder().map_err(reader.file())? => {
+        Ok(_) | Err(_) if !is_folder().map_err(reader.file())? => {
             return Err(ModuleError::Missing { module: name.clone(), folder: folder.to_owned() });
         }
-        Ok(None) => String::new(),
-        Err(error) => return Err(reader.file()(error)),
+        other => other?,
     };
     parse_requires(&text).map_err(|bad| ModuleError::Requirement {
         module: name.clone(),
@@ -51,6 +52,9 @@ pub fn read_requires(folder: &Path, name: &ModuleName) -> Result<Vec<Requirement
     })
 }
 
+/// The most that a `requires` may hold, in bytes: it is read whole.
+const LONGEST_REQUIRES: u64 = 1 << 20;
+
 struct Reader<'a> {
     folder: &'a Path,
     name: &'a ModuleName,
@@ -59,28 +63,64 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn file(&self) -> impl FnOnce(FileError) -> ModuleError {
         let module = self.name.clone();
-        move |source| ModuleError::File { module, source }
+        // The folder of a fetched module is one run's own, and gone when somebody reads this.
+        move |source| ModuleError::File { module, source: source.said_from(self.folder) }
+    }
+
+    /// What there is at a path of the module; a link must lead to something of the module.
+    fn meet(&self, path: &Path) -> Result<Option<Metadata>, ModuleError> {
+        match files::meet(self.folder, path).map_err(self.file())? {
+            Met::Nothing => Ok(None),
+            Met::There(there) => Ok(Some(there)),
+            Met::Astray(target) => {
+                let path = path.strip_prefix(self.folder).unwrap_or(path).to_owned();
+                Err(ModuleError::LeadsOut { module: self.name.clone(), path, target })
+            }
+        }
+    }
+
+    /// The text of the file `requires`; none where there is no such file.
+    fn requires(&self) -> Result<String, ModuleError> {
+        let path = self.folder.join("requires");
+        match self.meet(&path)? {
+            None => return Ok(String::new()),
+            Some(there) if !there.is_file() => return Err(self.wrong(path, "regular file")),
+            Some(there) if there.len() > LONGEST_REQUIRES => {
+                return Err(self.wrong(path, "file of at most 1 MiB"));
+            }
+            Some(_) => {}
+        }
+        match files::read_to_string(&path) {
+            Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => {
+                Err(self.wrong(path, "text in UTF-8"))
+            }
+            other => other.map_err(self.file()),
+        }
     }
 
     /// The names in a folder of the module, sorted by their bytes; none where there is no such folder.
-    fn list(&self, below: &str) -> Result<Vec<String>, ModuleError> {
+    fn names(&self, below: &str) -> Result<Vec<OsString>, ModuleError> {
         let path = self.folder.join(below);
-        match files::look_through(&path).map_err(self.file())? {
-            None => return Ok(Vec::new()),
-            Some(there) if !there.is_dir() => return Err(self.wrong(path, "folder")),
-            Some(_) => {}
+        match self.meet(&path)? {
+            None => Ok(Vec::new()),
+            Some(there) if !there.is_dir() => Err(self.wrong(path, "folder")),
+            Some(_) => files::list_dir(&path).map_err(self.file()),
         }
-        let mut names = Vec::new();
-        for name in files::list_dir(&path).map_err(self.file())? {
-            let not_text =
-                || ModuleError::NotText { module: self.name.clone(), path: Path::new(below).join(&name) };
-            names.push(name.to_str().ok_or_else(not_text)?.to_owned());
-        }
-        Ok(names)
+    }
+
+    /// The same, as text that fits on a line: these names go into reports.
+    fn list(&self, below: &str) -> Result<Vec<String>, ModuleError> {
+        let names = self.names(below)?.into_iter().map(|name| {
+            let text = name.to_str().filter(|text| !text.contains(char::is_control));
+            text.map(str::to_owned).ok_or_else(|| ModuleError::NotText {
+                module: self.name.clone(),
+                path: Path::new(below).join(&name),
+            })
+        });
+        names.collect()
     }
 
     fn wrong(&self, path: PathBuf, expected: &'static str) -> ModuleError {
-        // The folder of a fetched module is one run's own, and gone when somebody reads this.
         let path = path.strip_prefix(self.folder).map_or(path.clone(), Path::to_owned);
         ModuleError::WrongType { module: self.name.clone(), path, expected }
     }
@@ -92,7 +132,7 @@ impl Reader<'_> {
                 continue;
             }
             let path = self.folder.join("scripts").join(&script);
-            if !files::look_through(&path).map_err(self.file())?.is_some_and(|there| there.is_file()) {
+            if !self.meet(&path)?.is_some_and(|there| there.is_file()) {
                 return Err(self.wrong(path, "regular file"));
             }
             steps.push(StepKind::Script { script });
@@ -142,6 +182,7 @@ impl Reader<'_> {
 mod tests {
     use std::fs;
     use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -206,7 +247,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_module_is_refused_by_name() {
         type Make = fn(&Path);
-        let cases: [(Make, &str); 8] = [
+        let cases: [(Make, &str); 16] = [
             (|m| fs::remove_dir(m).unwrap(), "there is no module m-1.0: "),
             (|m| write(m, &[("requires", "\nafter a b")]), "m-1.0: requires, line 2: \"after a b\" is not"),
             (|m| write(m, &[("scripts/sub/x", "")]), ": \"scripts/sub\" is not a regular file"),
@@ -225,7 +266,27 @@ mod tests {
                     fs::create_dir(m.join("scripts")).unwrap();
                     fs::write(m.join("scripts").join(std::ffi::OsStr::from_bytes(b"\xff")), "").unwrap();
                 },
-                "is not UTF-8",
+                "is not plain text",
+            ),
+            (
+                |m| write(m, &[("scripts/a\nerror: b", "")]),
+                "the name of \"scripts/a\\nerror: b\" is not plain text",
+            ),
+            (
+                |m| symlink("/etc", m.join("scripts")).unwrap(),
+                "the link \"scripts\" leads to \"/etc\", which is nothing in the module's own folder",
+            ),
+            (|m| symlink("..", m.join("templates")).unwrap(), "the link \"templates\" leads to \"..\""),
+            (|m| symlink("/etc", m.join("files")).unwrap(), "the link \"files\" leads to \"/etc\""),
+            (|m| symlink("/dev/zero", m.join("requires")).unwrap(), "the link \"requires\" leads to"),
+            (|m| symlink("requires", m.join("requires")).unwrap(), "the link \"requires\" leads to"),
+            (|m| fs::write(m.join("requires"), b"\xff").unwrap(), "\"requires\" is not a text in UTF-8"),
+            (
+                |m| {
+                    fs::create_dir(m.join("scripts")).unwrap();
+                    symlink("/etc/passwd", m.join("scripts/10.sh")).unwrap();
+                },
+                "the link \"scripts/10.sh\" leads to \"/etc/passwd\"",
             ),
         ];
         for (make, message) in cases {

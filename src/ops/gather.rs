@@ -66,6 +66,9 @@ pub enum GatherError {
     /// An entry of the node's `modules/` names no module.
     #[error("the node's parameters select a module that cannot be one")]
     Selected(#[source] NameError),
+    /// The node's `modules/` is no folder.
+    #[error("the node's modules/ is not a folder")]
+    SelectedIn,
     /// A module that was asked for by name is none of the node's.
     #[error("{module} is no module of {node}")]
     NotOurs {
@@ -105,13 +108,19 @@ impl GatherError {
             GatherError::NotOurs { .. } => {
                 Some("`disco module graph` lists the node's modules as of the last fetch".to_owned())
             }
+            GatherError::SelectedIn => {
+                Some("make it a folder below parameters/NODE/ on the master, not a link".to_owned())
+            }
+            GatherError::Params(_) => Some(
+                "mend it on the master: parameters/NODE/ is the node's, modules/NAME/ a module's".to_owned(),
+            ),
+            GatherError::Module(_) => Some(
+                "mend it on the master; `disco module lint --path FOLDER` finds the same there".to_owned(),
+            ),
             GatherError::Selected(_) => {
                 Some("rename or delete it below the node's modules/ on the master".to_owned())
             }
-            GatherError::Module(_)
-            | GatherError::Plan(PlanError::Missing { .. })
-            | GatherError::Params(_)
-            | GatherError::File(_) => None,
+            GatherError::Plan(PlanError::Missing { .. }) | GatherError::File(_) => None,
         }
     }
 }
@@ -192,6 +201,13 @@ pub fn gather(
     if let Some(stranger) = only.difference(&names).next() {
         return Err(GatherError::NotOurs { module: stranger.clone(), node: node.clone() });
     }
+    let strange = |folder: PathBuf| params::load_strange(&folder).map_err(|error| error.said_from(view));
+    let own = view.join(What::Parameters(node.clone()).folder()).join("parameters");
+    // The two must be good each by itself: laid together nobody could say whose the fault is.
+    strange(own.clone())?;
+    for name in &names {
+        strange(view.join(What::Module(name.clone()).folder()).join("parameters"))?;
+    }
     let plan = plan::plan(if only.is_empty() { &selected } else { only }, &modules)?;
     let planning = Cost { time_real: started.elapsed().as_secs_f64(), ..Cost::default() };
 
@@ -202,7 +218,7 @@ pub fn gather(
         fetch::publish(view, home, &parts)?;
     }
     fetch::lay_defaults(view, home, node, &names)?;
-    let params = params::load(&view.join("parameters").join(node.as_str()).join("parameters"))?;
+    let params = strange(own)?;
     let parts = fetch_params.map(|cost| ("fetch_params", cost)).into_iter().chain([("plan", planning)]);
     let internal = parts.map(|(part, cost)| InternalCost { part: part.to_owned(), cost }).collect();
     Ok(Gathered { selected, plan, params, facts: host::facts(root)?, fetched, internal })
@@ -210,8 +226,11 @@ pub fn gather(
 
 /// The modules that the node selected: the names in that folder, be they files or folders.
 fn selected(folder: &Path) -> Result<BTreeSet<ModuleName>, GatherError> {
-    if files::look_through(Path::new(folder))?.is_none() {
-        return Ok(BTreeSet::new());
+    match files::look(folder)? {
+        None => return Ok(BTreeSet::new()),
+        Some(there) if there.is_dir() => {}
+        // A link would make modules of the names of any folder of this host.
+        Some(_) => return Err(GatherError::SelectedIn),
     }
     files::list_dir(folder)?
         .iter()

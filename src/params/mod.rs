@@ -8,6 +8,8 @@ pub mod edit;
 pub mod load;
 pub mod origin;
 
+use std::path::{Path, PathBuf};
+
 use thiserror::Error;
 
 use crate::model::names::{NameError, ParameterName};
@@ -16,7 +18,7 @@ use crate::sys::files::FileError;
 
 pub use assignments::{Assignment, parse_assignments};
 pub use edit::{delete, put};
-pub use load::load;
+pub use load::{load, load_strange};
 
 /// A parameter that could not be read or changed.
 #[derive(Debug, Error)]
@@ -28,7 +30,7 @@ pub enum ParamsError {
     #[error("{path:?} in the parameter tree has a name that no parameter can have")]
     BadName {
         /// The file or folder.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// The rule; none where the name is not UTF-8.
         #[source]
         source: Option<NameError>,
@@ -37,27 +39,45 @@ pub enum ParamsError {
     #[error("{path:?}: a parameter's value is plain text in UTF-8")]
     NotText {
         /// The file.
-        path: std::path::PathBuf,
+        path: PathBuf,
     },
     /// A symbolic link leads out of the tree.
     #[error("{path:?} leads out of the parameter tree, to {target:?}")]
     LeadsOut {
         /// The link.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// Where it leads.
-        target: std::path::PathBuf,
+        target: PathBuf,
+    },
+    /// A symbolic link leads nowhere.
+    #[error("{path:?} is a link that leads nowhere")]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+    },
+    /// What should be a folder of parameters is none.
+    #[error("{path:?} is not a folder")]
+    NotFolder {
+        /// It.
+        path: PathBuf,
+    },
+    /// A tree that is too large to be one, or whose links multiply it.
+    #[error("{path:?} in the parameter tree: a tree may hold at most {MOST_ENTRIES} entries, and values of {} MiB, in {MOST_DEPTH} folders one in another", MOST_BYTES >> 20)]
+    TooLarge {
+        /// Where the limit was met.
+        path: PathBuf,
     },
     /// A symbolic link leads back to a folder that holds it.
     #[error("{path:?} leads back to a folder that holds it")]
     Loop {
         /// The link.
-        path: std::path::PathBuf,
+        path: PathBuf,
     },
     /// An entry is neither a file nor a folder.
     #[error("{path:?} is neither a file nor a folder")]
     Special {
         /// The entry.
-        path: std::path::PathBuf,
+        path: PathBuf,
     },
     /// There is no such parameter.
     #[error("there is no parameter {0}")]
@@ -80,6 +100,45 @@ pub enum ParamsError {
         #[source]
         source: Box<LineError>,
     },
+}
+
+/// The most entries of one tree, links followed: a tree that is larger is a mistake, or an attack.
+pub const MOST_ENTRIES: usize = 100_000;
+/// The most bytes that the values of one tree may have together.
+pub const MOST_BYTES: u64 = 64 << 20;
+
+/// The most folders of one tree that lie one in another: as deep as readers of JSON go.
+pub const MOST_DEPTH: usize = 100;
+
+impl ParamsError {
+    /// The same; a path below `folder` is said from there, for a folder that is gone when somebody reads this.
+    #[must_use]
+    pub fn said_from(self, folder: &Path) -> ParamsError {
+        let mut error = self;
+        match &mut error {
+            ParamsError::File(file) => cut(&mut file.path, folder),
+            ParamsError::BadName { path, .. }
+            | ParamsError::NotText { path }
+            | ParamsError::LeadsOut { path, .. }
+            | ParamsError::Dangling { path }
+            | ParamsError::NotFolder { path }
+            | ParamsError::TooLarge { path }
+            | ParamsError::Loop { path }
+            | ParamsError::Special { path } => cut(path, folder),
+            ParamsError::Absent(_)
+            | ParamsError::IsFolder(_)
+            | ParamsError::IsValue(_)
+            | ParamsError::NotEmpty(_)
+            | ParamsError::Line { .. } => {}
+        }
+        error
+    }
+}
+
+fn cut(path: &mut PathBuf, folder: &Path) {
+    if let Ok(below) = path.strip_prefix(folder) {
+        *path = below.to_owned();
+    }
 }
 
 /// What is wrong with a line of assignments.

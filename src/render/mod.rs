@@ -1,4 +1,5 @@
-//! Turns a tera template into text, from parameters and facts. Pure: no files, no clock, no environment.
+//! Turns a tera template into text, from parameters and facts. Pure: no files, no clock, no environment; and therefore in a
+//! process of its own ([`worker`]), which can be ended.
 //!
 //! Folders are gone through in the order of their names, so that the same input gives the same text (tera's feature
 //! `preserve_order`). A template stands alone: `include` and `extends` find nothing. Nothing is escaped, and an undefined name is an error.

@@ -82,6 +82,8 @@ pub struct Spec<'a> {
     pub host_name: Option<String>,
     /// Whether the sandbox has a network of its own, in which nobody else is.
     pub own_network: bool,
+    /// How many processes a task may have at once.
+    pub processes: u32,
 }
 
 /// An open sandbox. Dropping it ends whatever runs in it, and waits for that.
@@ -153,6 +155,7 @@ impl Sandbox {
             make: spec.make.clone(),
             host_name: spec.host_name.clone(),
             own_network: spec.own_network,
+            processes: spec.processes,
         };
         cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
         expect(&channel, |message| matches!(message, FromInside::Mounted))?;
@@ -226,6 +229,13 @@ impl Layers {
     pub fn lower(&self) -> BorrowedFd<'_> {
         self.overlay.lower_dir()
     }
+}
+
+/// Whether this process is itself in a sandbox of disco's, where no second one can be opened.
+pub fn is_inside() -> bool {
+    // A socket is made there by the supervisor alone, and what cannot be looked at is none.
+    files::look(Path::new(protocol::SHIM_SOCKET))
+        .is_ok_and(|there| there.is_some_and(|it| files::is_socket(&it)))
 }
 
 /// Whether an extended attribute of the scratchpad is the overlay's own.

@@ -41,6 +41,8 @@ pub struct Setup {
     pub host_name: Option<String>,
     /// Whether the sandbox has a network of its own, in which nobody else is.
     pub own_network: bool,
+    /// How many processes a task may have at once.
+    pub processes: u32,
 }
 
 /// A piece of work inside the sandbox, in a pid namespace of its own. Paths are paths inside.
@@ -83,6 +85,9 @@ pub enum Task {
 
 /// How many templates a task may name, so that it fits a message of the channel.
 pub const MOST_TEMPLATES: usize = 128;
+
+/// The memory that rendering may take, in bytes: a template can double a value in a loop.
+pub const MOST_MEMORY: u64 = 512 << 20;
 
 /// A template, and the file that it makes. A new file has the template's mode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -94,6 +94,8 @@ pub struct Settings {
     pub network: Sourced<Network>,
     /// How long one step may take.
     pub step_timeout: Sourced<Duration>,
+    /// How many processes one step may have at once, at least 1.
+    pub step_processes: Sourced<u32>,
     /// How many fetches run at a time, at least 1.
     pub fetch_jobs: Sourced<usize>,
     /// How long a master may be silent.
@@ -140,6 +142,7 @@ impl Settings {
             Name::Rsync => shown(&self.rsync, |words| shell_words::join(words)),
             Name::Network => shown(&self.network, Network::to_string),
             Name::StepTimeout => shown(&self.step_timeout, seconds),
+            Name::StepProcesses => shown(&self.step_processes, u32::to_string),
             Name::FetchJobs => shown(&self.fetch_jobs, usize::to_string),
             Name::FetchTimeout => shown(&self.fetch_timeout, seconds),
             Name::KeepRuns => shown(&self.keep_runs, usize::to_string),

@@ -44,6 +44,10 @@ pub fn resolve(
         rsync: said.parse(Name::Rsync, command)?,
         network: said.parse(Name::Network, network)?,
         step_timeout: said.parse(Name::StepTimeout, seconds)?,
+        step_processes: said.parse(Name::StepProcesses, |text| {
+            // The limit that Linux has itself.
+            number(text, 4_194_304).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+        })?,
         fetch_jobs: said.parse(Name::FetchJobs, |text| number(text, 64))?,
         fetch_timeout: said.parse(Name::FetchTimeout, seconds)?,
         keep_runs: said.parse(Name::KeepRuns, |text| number(text, 1_000_000))?,
@@ -187,6 +191,7 @@ mod tests {
                 row("client/cmds/rsync", "rsync"),
                 row("client/network", "none"),
                 row("client/step_timeout", "3600"),
+                row("client/step_processes", "4096"),
                 row("client/fetch_jobs", "8"),
                 row("client/fetch_timeout", "60"),
                 row("client/keep_runs", "100"),

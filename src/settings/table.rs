@@ -21,6 +21,8 @@ pub enum Name {
     Network,
     /// The time limit of a step.
     StepTimeout,
+    /// The most processes of a step.
+    StepProcesses,
     /// Fetches at a time.
     FetchJobs,
     /// How long a master may be silent.
@@ -70,7 +72,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 13] = [
+pub static TABLE: [Setting; 14] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -121,6 +123,13 @@ pub static TABLE: [Setting; 13] = [
         Some("--step-timeout"),
         "3600",
         "seconds that one step may take",
+    ),
+    parameter(
+        Name::StepProcesses,
+        "client/step_processes",
+        None,
+        "4096",
+        "processes that one step may have at once",
     ),
     parameter(Name::FetchJobs, "client/fetch_jobs", None, "8", "fetches at a time"),
     parameter(Name::FetchTimeout, "client/fetch_timeout", None, "60", "seconds that a master may be silent"),

@@ -6,12 +6,16 @@ use crate::model::params::{Param, Params};
 use crate::settings::Origin;
 use crate::settings::table::{Setting, TABLE};
 
+/// What steps find in their environment, and may find disco with.
+const OF_STEPS: [&str; 3] = ["DISCO_NODE", "DISCO_MODULE", "DISCO_MODULE_DIR"];
+
 /// The parameters below `disco/client` and `disco/server`, and the variables `DISCO_…`, that set nothing.
 pub fn unknown(environment: &BTreeMap<String, String>, parameters: &Params) -> Vec<Origin> {
     let variables: Vec<String> = TABLE.iter().filter_map(Setting::environment).collect();
     let mut unknown: Vec<Origin> = environment
         .keys()
         .filter(|name| name.starts_with("DISCO_") && !variables.contains(name))
+        .filter(|name| !OF_STEPS.contains(&name.as_str()))
         .map(|name| Origin::Environment(name.clone()))
         .collect();
     for area in ["client", "server"] {

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -26,6 +28,18 @@ impl FileError {
     pub fn at(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> FileError {
         let path = path.into();
         move |source| FileError { action, path, source }
+    }
+
+    /// Whether a symbolic link led to nothing, or in a circle.
+    pub fn leads_nowhere(&self) -> bool {
+        matches!(self.source.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP))
+    }
+
+    /// The same; a path below `folder` is said from there, for a folder that is gone when somebody reads this.
+    #[must_use]
+    pub fn said_from(self, folder: &Path) -> FileError {
+        let path = self.path.strip_prefix(folder).map_or(self.path.clone(), Path::to_owned);
+        FileError { path, ..self }
     }
 }
 
@@ -140,6 +154,11 @@ pub fn create_link(path: &Path, target: &str) -> Result<(), FileError> {
     std::os::unix::fs::symlink(target, path).map_err(FileError::at("make the link", path))
 }
 
+/// Opens a file to read it.
+pub fn open(path: &Path) -> Result<fs::File, FileError> {
+    fs::File::open(path).map_err(FileError::at("read", path))
+}
+
 /// Opens a file that the system itself keeps, such as a device: the error is the caller's to name.
 pub fn open_system(path: &str, write: bool) -> io::Result<fs::File> {
     fs::File::options().read(true).write(write).open(path)
@@ -166,6 +185,11 @@ pub fn look_through(path: &Path) -> Result<Option<fs::Metadata>, FileError> {
     found(fs::metadata(path), path)
 }
 
+/// Whether it is a socket.
+pub fn is_socket(metadata: &fs::Metadata) -> bool {
+    metadata.file_type().is_socket()
+}
+
 fn found(metadata: io::Result<fs::Metadata>, path: &Path) -> Result<Option<fs::Metadata>, FileError> {
     match metadata {
         Ok(metadata) => Ok(Some(metadata)),
@@ -173,6 +197,38 @@ fn found(metadata: io::Result<fs::Metadata>, path: &Path) -> Result<Option<fs::M
             Ok(None)
         }
         Err(error) => Err(FileError::at("look at", path)(error)),
+    }
+}
+
+/// What a path below a folder leads to, where that stays in the folder.
+#[derive(Debug)]
+pub enum Met {
+    /// There is nothing.
+    Nothing,
+    /// A file, folder or other object of the folder.
+    There(fs::Metadata),
+    /// A symbolic link that leads out of the folder, or nowhere: what it says.
+    Astray(PathBuf),
+}
+
+/// What `path` leads to; the folders above it, up to `root`, must have been met before.
+pub fn meet(root: &Path, path: &Path) -> Result<Met, FileError> {
+    // A slash at the end would follow a link.
+    let path = &path.components().collect::<PathBuf>();
+    match look(path)? {
+        None => return Ok(Met::Nothing),
+        Some(there) if !there.is_symlink() => return Ok(Met::There(there)),
+        Some(_) => {}
+    }
+    let says = || fs::read_link(path).map_err(FileError::at("read the link", path));
+    match (canonical(root), canonical(path)) {
+        (Ok(root), Ok(target)) if target.starts_with(&root) => {
+            Ok(look(&target)?.map_or(Met::Nothing, Met::There))
+        }
+        (Err(error), _) => Err(error),
+        (Ok(_), Ok(_)) => Ok(Met::Astray(says()?)),
+        (Ok(_), Err(error)) if error.leads_nowhere() => Ok(Met::Astray(says()?)),
+        (Ok(_), Err(error)) => Err(error),
     }
 }
 

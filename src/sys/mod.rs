@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod act;
 pub mod channel;
 pub mod clock;
+pub mod crowd;
 pub mod daemon;
 pub mod door;
 pub mod execute;

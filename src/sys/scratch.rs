@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FlockOperation;
+
 use crate::sys::lock::{Lock, LockError};
 
 /// A run's own folder. Dropping it removes it.
@@ -21,13 +23,19 @@ impl ScratchFolder {
         let path = storage.join(name);
         let failed = |source| LockError::Io { path: path.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(storage).map_err(failed)?;
-        // The name with a dot is no run's: a sweep that comes between the folder and its lock does not see it.
+        // While this is held, no sweep takes a name with a dot: it may be of somebody between the folder and its lock.
+        let making = fs::File::open(storage).map_err(failed)?;
+        held(&making, FlockOperation::LockShared).map_err(failed)?;
         let hidden = storage.join(format!(".{name}"));
         fs::DirBuilder::new().mode(0o700).create(&hidden).map_err(failed)?;
-        let lock =
-            Lock::take(&hidden.join("lock"), &format!("pid {}", std::process::id()), None, &mut |_| {})?;
-        fs::rename(&hidden, &path).map_err(failed)?;
-        Ok(ScratchFolder { path, lock: Some(lock) })
+        let holder = format!("pid {}", std::process::id());
+        let made = Lock::take(&hidden.join("lock"), &holder, None, &mut |_| {})
+            .and_then(|lock| fs::rename(&hidden, &path).map(|()| lock).map_err(failed));
+        if made.is_err() {
+            // The error that matters is the first; the next run sweeps what cannot be removed now.
+            let _ = remove(&hidden);
+        }
+        Ok(ScratchFolder { path, lock: Some(made?) })
     }
 
     /// Where it is.
@@ -60,9 +68,17 @@ pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(failed)?,
     };
+    let storage = fs::File::open(storage).map_err(failed)?;
+    let nobody_makes = held(&storage, FlockOperation::NonBlockingLockExclusive).is_ok();
     let mut removed = Vec::new();
     for entry in entries {
         let entry = entry.map_err(failed)?;
+        let half_made =
+            entry.file_name().to_str().and_then(|name| name.strip_prefix('.')).is_some_and(is_stamped);
+        if half_made && nobody_makes {
+            remove(&entry.path())?;
+            removed.push(entry.path());
+        }
         if !entry.file_name().to_str().is_some_and(is_stamped) {
             continue;
         }
@@ -73,6 +89,16 @@ pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
         }
     }
     Ok(removed)
+}
+
+/// Takes a lock of that kind on a folder itself.
+fn held(folder: &fs::File, kind: FlockOperation) -> io::Result<()> {
+    loop {
+        match rustix::fs::flock(folder, kind) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return Ok(other?),
+        }
+    }
 }
 
 /// Whether a name is one that runs get: a stamp of [`crate::sys::clock::stamp`] and the number of a process.
@@ -121,6 +147,18 @@ mod tests {
         let path = living.path().to_owned();
         living.remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_was_killed_while_it_was_made_is_swept_unless_somebody_makes_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let half = dir.path().join(".20260101-000000-000-3");
+        fs::create_dir(&half).unwrap();
+        let somebody = fs::File::open(dir.path()).unwrap();
+        held(&somebody, FlockOperation::LockShared).unwrap();
+        assert_eq!(sweep(dir.path()).unwrap(), [""; 0].map(PathBuf::from));
+        drop(somebody);
+        assert_eq!(sweep(dir.path()).unwrap(), [half]);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigSet, Signal};
+
 use crate::model::step::{Cost, Outcome};
 
 /// A child that has ended.
@@ -42,6 +44,68 @@ pub fn wait(pid: i32) -> io::Result<Option<Waited>> {
             Some(libc::ECHILD) => return Ok(None),
             _ => return Err(error),
         }
+    }
+}
+
+/// What a wait with an end has seen.
+#[derive(Debug)]
+pub enum Seen {
+    /// A child has ended.
+    Ended(Waited),
+    /// The time is up.
+    Nothing,
+    /// There is no child.
+    NoChild,
+}
+
+/// Keeps the signal of a child's end for [`wait_within`] to take; to be called before the first child is made.
+pub fn keep_ends() -> io::Result<()> {
+    let mut ends = SigSet::empty();
+    ends.add(Signal::SIGCHLD);
+    Ok(ends.thread_block()?)
+}
+
+/// Waits for any child, but not longer than that.
+pub fn wait_within(time: Duration) -> io::Result<Seen> {
+    let mut waited = false;
+    loop {
+        let mut status = 0;
+        // SAFETY: `rusage` is a struct of integers, for which all zeros is a value.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: both pointers are to locals that outlive the call; the kernel writes within them.
+        let pid = unsafe { libc::wait4(-1, &mut status, libc::__WALL | libc::WNOHANG, &mut usage) };
+        match pid {
+            0 if waited => return Ok(Seen::Nothing),
+            0 => waited = await_end(time)?,
+            -1 => {
+                let error = io::Error::last_os_error();
+                match error.raw_os_error() {
+                    Some(libc::EINTR) => {}
+                    Some(libc::ECHILD) => return Ok(Seen::NoChild),
+                    _ => return Err(error),
+                }
+            }
+            pid => {
+                let cost = cost_from(&usage, Duration::ZERO);
+                return Ok(Seen::Ended(Waited { pid, outcome: outcome_from(status), cost }));
+            }
+        }
+    }
+}
+
+/// Waits for the signal of a child's end; whether the time is up.
+fn await_end(time: Duration) -> io::Result<bool> {
+    let mut ends = SigSet::empty();
+    ends.add(Signal::SIGCHLD);
+    let time = libc::timespec { tv_sec: time.as_secs() as libc::time_t, tv_nsec: time.subsec_nanos().into() };
+    // SAFETY: both pointers are to locals that outlive the call, and no information is asked for.
+    match unsafe { libc::sigtimedwait(ends.as_ref(), std::ptr::null_mut(), &time) } {
+        -1 => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::EAGAIN) => Ok(true),
+            error if error.raw_os_error() == Some(libc::EINTR) => Ok(false),
+            error => Err(error),
+        },
+        _ => Ok(false),
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the machine with the standard library")]
 
 mod dpkg;
+mod endurance;
 mod example;
 mod failures;
 mod fetch;
@@ -12,6 +13,7 @@ mod fs;
 mod json;
 mod lint;
 mod merge;
+mod moments;
 mod packages;
 mod params;
 mod pretty;
@@ -26,6 +28,7 @@ mod templates;
 mod walls;
 mod world;
 mod world_is_apart;
+mod wrong;
 
 use std::path::Path;
 

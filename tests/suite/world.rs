@@ -207,9 +207,21 @@ impl World {
 
     /// nsenter(1) into the node, with a cleared environment.
     fn entering(&self, argv: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
+        // Whoever starts tests in the background has them ignore the signal of Ctrl-C.
+        let mut command = Command::new("env");
         command
-            .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--target", &self.pid.to_string(), "--"])
+            .args([
+                "--default-signal=INT,QUIT,HUP,TERM",
+                "nsenter",
+                "--mount",
+                "--pid",
+                "--net",
+                "--uts",
+                "--ipc",
+                "--target",
+                &self.pid.to_string(),
+                "--",
+            ])
             .args(argv)
             .env_clear()
             .envs([
@@ -296,6 +308,15 @@ impl Running<'_> {
     /// Its pid, as the node numbers it.
     pub fn pid(&self) -> &str {
         &self.pid
+    }
+
+    /// Its pid, as the machine numbers it: a signal to that one needs no program in between.
+    pub fn machine_pid(&self) -> rustix::process::Pid {
+        let nsenter = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{nsenter}/task/{nsenter}/children"));
+        let children = children.expect("it has not been waited for");
+        let first = children.split(' ').next().and_then(|pid| pid.parse().ok());
+        rustix::process::Pid::from_raw(first.expect("nsenter has started it")).expect("a pid is not 0")
     }
 
     /// Sends it a signal, by name.

@@ -29,6 +29,11 @@ pub struct Server(BackgroundSession);
 impl Server {
     /// Returns when the mount is gone.
     pub fn join(self) -> io::Result<()> {
-        self.0.join()
+        match self.0.join() {
+            // How a thread hears that the mount is gone which has just taken a request of somebody who was killed; the others
+            // hear ENODEV, and `fuser` takes that for the end that it is.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(()),
+            other => other,
+        }
     }
 }

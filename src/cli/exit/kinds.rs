@@ -40,6 +40,9 @@ fn params_kind(error: &ParamsError) -> Kind {
         ParamsError::BadName { .. }
         | ParamsError::NotText { .. }
         | ParamsError::LeadsOut { .. }
+        | ParamsError::Dangling { .. }
+        | ParamsError::NotFolder { .. }
+        | ParamsError::TooLarge { .. }
         | ParamsError::Loop { .. }
         | ParamsError::Special { .. }
         | ParamsError::IsFolder(_)
@@ -56,6 +59,7 @@ fn module_kind(error: &ModuleError) -> Kind {
         ModuleError::Missing { .. }
         | ModuleError::Requirement { .. }
         | ModuleError::NotText { .. }
+        | ModuleError::LeadsOut { .. }
         | ModuleError::WrongType { .. }
         | ModuleError::SameTarget { .. } => Kind::Data,
     }
@@ -105,6 +109,9 @@ impl From<ParamsError> for Failure {
             | ParamsError::BadName { .. }
             | ParamsError::NotText { .. }
             | ParamsError::LeadsOut { .. }
+            | ParamsError::Dangling { .. }
+            | ParamsError::NotFolder { .. }
+            | ParamsError::TooLarge { .. }
             | ParamsError::Loop { .. }
             | ParamsError::Special { .. }
             | ParamsError::IsFolder(_)
@@ -169,7 +176,7 @@ impl From<GatherError> for Failure {
             GatherError::NoMaster | GatherError::Source(_) => Kind::Config,
             GatherError::Fetch(error) => fetch_kind(error),
             GatherError::NoFolder(_) => Kind::Unavailable,
-            GatherError::Selected(_) => Kind::Data,
+            GatherError::Selected(_) | GatherError::SelectedIn => Kind::Data,
             GatherError::NotOurs { .. } => Kind::Usage,
             GatherError::Module(error) => module_kind(error),
             GatherError::Plan(error) => plan_kind(error),
@@ -188,7 +195,13 @@ impl From<DanceError> for Failure {
             DanceError::Prepare(LockError::Io { ref source, .. }) => (io_kind(source), None),
             DanceError::Prepare(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Io, None),
             DanceError::File(ref error) => (file_kind(error), None),
-            DanceError::Record(ref error) => (run_kind(error), None),
+            DanceError::Record(ref error) | DanceError::Unrecorded { source: ref error, .. } => {
+                (run_kind(error), None)
+            }
+            DanceError::Inside => (
+                Kind::Permission,
+                Some("run it on the node itself, not in a step, `try` or `shell`".to_owned()),
+            ),
             DanceError::Sandbox(
                 SandboxError::Open(_) | SandboxError::Cannot { .. } | SandboxError::Overlay(_),
             ) => (Kind::Permission, Some(NEEDS.to_owned())),

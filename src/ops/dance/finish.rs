@@ -28,15 +28,16 @@ pub(in crate::ops) fn finish(
     (run.on_event)(DanceEvent::Doing(Doing::Comparing));
     let changes = run.metered("diff", |_| differences.in_all(sealed))?;
     run.record.changes = changes.0.len();
-    run.record.outcome = match (modules::all_done(&run.record), run.record.mode) {
-        (false, _) => RunOutcome::Failed,
-        (true, Mode::Noop) => RunOutcome::Shown,
+    match (modules::all_done(&run.record), run.record.mode) {
+        (false, _) => run.record.outcome = RunOutcome::Failed,
+        (true, Mode::Noop) => run.record.outcome = RunOutcome::Shown,
         (true, Mode::Live) => {
             unmoved(sealed, &changes, differences)?;
             merge_all(run, &changes, differences)?;
             run.record.outcome = RunOutcome::Merged;
-            run.save()?;
-            act(run, settings)?
+            let (outcome, kept) = act(run, settings);
+            run.record.outcome = outcome;
+            kept?
         }
     };
     Ok(())
@@ -90,8 +91,9 @@ fn merge_all(run: &mut Run<'_>, changes: &ChangeSet, differences: &Differences) 
     Ok(())
 }
 
-/// Runs the recorded actions in their order, up to the first that fails; none on another root than the node's own.
-fn act(run: &mut Run<'_>, settings: &Settings) -> Result<RunOutcome, DanceError> {
+/// Runs the recorded actions in their order, up to the first that fails. They belong to what is merged: that the record
+/// cannot be kept meanwhile is told at the end, and keeps none of them from being run.
+fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result<(), DanceError>) {
     if !run.record.root.is_own() {
         if !run.record.actions.is_empty() {
             (run.on_event)(DanceEvent::NotExecuted {
@@ -99,8 +101,9 @@ fn act(run: &mut Run<'_>, settings: &Settings) -> Result<RunOutcome, DanceError>
                 why: "nothing runs on another root than this node's own",
             });
         }
-        return Ok(RunOutcome::Merged);
+        return (RunOutcome::Merged, run.save());
     }
+    let mut kept = run.save();
     for at in 0..run.record.actions.len() {
         let action = run.record.actions[at].action.clone();
         (run.on_event)(DanceEvent::Doing(Doing::Executing { action: &action }));
@@ -112,10 +115,20 @@ fn act(run: &mut Run<'_>, settings: &Settings) -> Result<RunOutcome, DanceError>
         });
         let failed = !acted.outcome.is_done();
         run.record.actions[at].outcome = Some(acted.outcome);
-        run.save()?;
+        kept = kept.and(run.save());
         if failed {
-            return Ok(RunOutcome::ActionFailed);
+            let kept = told(kept, &RunOutcome::ActionFailed);
+            return (RunOutcome::ActionFailed, kept);
         }
     }
-    Ok(RunOutcome::Merged)
+    let kept = told(kept, &RunOutcome::Merged);
+    (RunOutcome::Merged, kept)
+}
+
+/// What could not be recorded of a merged run that ended so.
+pub(super) fn told(kept: Result<(), DanceError>, outcome: &RunOutcome) -> Result<(), DanceError> {
+    kept.map_err(|error| match error {
+        DanceError::Record(source) => DanceError::Unrecorded { outcome: outcome.clone(), source },
+        other => other,
+    })
 }

@@ -28,7 +28,7 @@ use crate::ops::gather::{self, GatherError};
 use crate::ops::mounted::MountedError;
 use crate::render;
 use crate::runs::{RunError, Runs};
-use crate::sandbox::{Sandbox, SandboxError, Spec};
+use crate::sandbox::{self, Sandbox, SandboxError, Spec};
 use crate::settings::{Network, Settings};
 use crate::step::{self, StepError};
 use crate::sys::clock::{self, Meter};
@@ -78,6 +78,18 @@ pub enum DanceError {
     /// The root that the run is about is none.
     #[error(transparent)]
     Root(#[from] RootError),
+    /// The run is merged, and its record could not be kept.
+    #[error("the run is merged and its actions were run, but its record could not be kept")]
+    Unrecorded {
+        /// How the run ended.
+        outcome: RunOutcome,
+        /// Why its record was not kept.
+        #[source]
+        source: RunError,
+    },
+    /// This is a step of a run.
+    #[error("this is inside one of disco's own sandboxes, and no second one opens in it")]
+    Inside,
     /// disco's home is no plain path.
     #[error("disco's home must be an absolute path without '..'")]
     Home(#[source] PathError),
@@ -151,6 +163,9 @@ pub(super) fn recorded(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
     work: impl FnOnce(&mut Run<'_>, &Settings, &Ground, &ScratchFolder) -> Result<(), DanceError>,
 ) -> Result<RunRecord, DanceError> {
+    if sandbox::is_inside() {
+        return Err(DanceError::Inside);
+    }
     let (said, settings) = (settings, &prepare_home(settings)?);
     let ground = &Ground::look(said, settings)?;
     let id = new_run_id();
@@ -178,16 +193,21 @@ pub(super) fn recorded(
     if let Err(error) = &result {
         run.record.outcome = match error {
             DanceError::Interrupted(signal) => RunOutcome::Interrupted { signal: *signal },
+            DanceError::Unrecorded { outcome, .. } => outcome.clone(),
             DanceError::Merge(_) => RunOutcome::MergeFailed { reason: in_full(error) },
             _ if run.record.modules.is_empty() => RunOutcome::NotStarted { reason: in_full(error) },
             _ => RunOutcome::Failed,
         };
     }
-    run.save()?;
+    let saved = run.save();
+    let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
     let under_way = |run: &RunId| settings.storage.value.join(run.as_str()).exists();
-    run.runs.prune(settings.keep_runs.value, &under_way)?;
-    scratch.remove().map_err(DanceError::Prepare)?;
-    result.map(|()| run.record)
+    let pruned = run.runs.prune(settings.keep_runs.value, &under_way);
+    let removed = scratch.remove().map_err(DanceError::Prepare);
+    // What ended the run is told first: mostly all of these have one cause.
+    result.and(saved)?;
+    pruned?;
+    removed.map(|()| run.record)
 }
 
 /// Everything of a dance between the opening of the record and its closing.
@@ -251,6 +271,7 @@ pub(super) fn open_sandbox(
         make: inside(&ground.made),
         host_name: (!ground.root.is_own()).then(|| settings.node.value.to_string()),
         own_network: settings.network.value == Network::None,
+        processes: settings.step_processes.value,
     };
     Ok(run.metered("sandbox", |_| Sandbox::open(&spec))?)
 }

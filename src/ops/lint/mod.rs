@@ -180,8 +180,10 @@ fn contents(
 /// Where an unusable part of a module is.
 fn place(bad: &ModuleError, folder: &Path) -> PathBuf {
     match bad {
-        ModuleError::NotText { path, .. } | ModuleError::WrongType { path, .. } => folder.join(path),
-        ModuleError::File { source, .. } => source.path.clone(),
+        ModuleError::NotText { path, .. }
+        | ModuleError::LeadsOut { path, .. }
+        | ModuleError::WrongType { path, .. } => folder.join(path),
+        ModuleError::File { source, .. } => folder.join(&source.path),
         ModuleError::SameTarget { second, .. } => folder.join("templates").join(second),
         ModuleError::Requirement { .. } => folder.join("requires"),
         ModuleError::Missing { folder, .. } | ModuleError::Exists { folder, .. } => folder.clone(),

@@ -52,7 +52,8 @@ pub fn main() -> Result<(), InsideError> {
         Err(reason) => return say(&FromInside::Failed(reason), &[]),
     }
     // A first process that cannot be started is tried again, and told, when there is a task.
-    let mut tasks = Tasks { next: Ready::start().ok(), ending: Vec::new() };
+    let most = setup.processes;
+    let mut tasks = Tasks { most, next: Ready::start(most).ok(), ending: Vec::new() };
     while let Some((message, fds)) = channel.receive::<ToInside>().map_err(InsideError::Channel)? {
         match message {
             ToInside::Run(task) => {
@@ -78,6 +79,8 @@ fn chain(error: impl std::error::Error) -> String {
 
 /// The tasks, one after another, with the next one's first process made ready while one runs.
 struct Tasks {
+    /// How many processes a task may have at once.
+    most: u32,
     next: Option<Ready>,
     /// First processes that have reported, and end by themselves.
     ending: Vec<i32>,
@@ -89,11 +92,11 @@ impl Tasks {
             // The sandbox may have been there for days: whoever attends sees the node as it is now.
             mount::forget("/".as_ref()).map_err(io::Error::other)?;
         }
-        let ready = self.next.take().map_or_else(Ready::start, Ok)?;
+        let ready = self.next.take().map_or_else(|| Ready::start(self.most), Ok)?;
         let running = ready.give(task, &fds)?;
         drop(fds);
         self.collect()?;
-        self.next = Some(Ready::start()?);
+        self.next = Some(Ready::start(self.most)?);
         let (answer, ending) = running.finish(supervisor)?;
         self.ending.extend(ending);
         Ok(answer)

@@ -9,12 +9,9 @@ use crate::model::names::ModuleName;
 use crate::model::step::Outcome;
 use crate::render::Renderer;
 use crate::sandbox::inside::init::{exited, told};
-use crate::sandbox::protocol::{TaskEnd, Template};
+use crate::sandbox::protocol::{MOST_MEMORY, TaskEnd, Template};
 use crate::sys::clock::Meter;
 use crate::sys::{files, lay, namespace};
-
-/// The memory that rendering may take, in bytes: a template can double a value in a loop.
-const MOST_MEMORY: u64 = 1 << 30;
 
 /// Renders and writes them up to the first that fails. How each ended goes to `ends` at once, so that it is known even
 /// when this process is killed in the middle of the next.

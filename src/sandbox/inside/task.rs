@@ -22,10 +22,10 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Starts one. Its walls go up while this returns; one that does not is told with the task's end.
-    pub(super) fn start() -> io::Result<Ready> {
+    /// Starts one, for a task of at most so many processes at once. Its walls go up while this returns; one that does not is told with the task's end.
+    pub(super) fn start(most: u32) -> io::Result<Ready> {
         let (channel, theirs) = Channel::pair()?;
-        let (pidfd, pid) = spawn::clone_as_init(|| init::main(theirs))?;
+        let (pidfd, pid) = spawn::clone_as_init(|| init::main(theirs, most))?;
         Ok(Ready { pidfd, pid, channel })
     }
 

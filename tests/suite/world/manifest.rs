@@ -55,10 +55,16 @@ impl Manifest {
     /// What is there, folders, times and logs apart: equal for two nodes that came to the same state on different ways.
     /// What is as on the machine itself does not count: a file that was only opened for writing is in the layer too.
     pub fn objects(&self) -> Vec<String> {
-        let kept = self
-            .0
-            .iter()
-            .filter(|(path, what)| !what.starts_with("directory") && !path.starts_with("/var/log/"));
+        self.kept(|what| !what.starts_with("directory"))
+    }
+
+    /// The same with folders.
+    pub fn objects_and_folders(&self) -> Vec<String> {
+        self.kept(|_| true)
+    }
+
+    fn kept(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let kept = self.0.iter().filter(|(path, what)| wanted(what) && !path.starts_with("/var/log/"));
         kept.map(|(path, what)| (path, timeless(what)))
             .filter(|(path, what)| {
                 fs::symlink_metadata(path).is_err() || timeless(&describe(Path::new(path))) != *what
