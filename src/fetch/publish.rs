@@ -8,7 +8,7 @@ use crate::model::names::{ModuleName, NodeName};
 use crate::sys::files::{self, FileError};
 use crate::sys::folders;
 
-/// Makes these parts of the view the cache in disco's own folder, each in one rename.
+/// Makes these parts of the view the cache in disco's own folder, each in one rename; a part that is the same stays.
 ///
 /// The files are hard links, so call it before anything is added to the view. No lock is needed: readers and other runs see
 /// each folder as one fetch brought it. After a crash a part may still be the old one, and a hidden folder that ends in `~`
@@ -16,6 +16,9 @@ use crate::sys::folders;
 pub fn publish(view: &Path, home: &Path, parts: &[What]) -> Result<(), FileError> {
     for part in parts {
         let (fetched, cached) = (view.join(part.folder()), home.join(part.folder()));
+        if folders::are_links(&fetched, &cached)? {
+            continue;
+        }
         part.create_parent(home)?;
         let new = folders::beside(&cached)?;
         let published =

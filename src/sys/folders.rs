@@ -29,6 +29,40 @@ pub fn hard_link_tree(source: &Path, target: &Path) -> Result<(), FileError> {
     keep_folder_metadata(target, &metadata).map_err(FileError::at("keep the metadata of", target))
 }
 
+/// Whether both are folders that [`hard_link_tree`] could have made of each other: the same names with the same modes,
+/// owners and times, and the same files behind them.
+pub fn are_links(one: &Path, other: &Path) -> Result<bool, FileError> {
+    let look = |path: &Path| match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        looked => looked.map(Some).map_err(FileError::at("look at", path)),
+    };
+    let (Some(here), Some(there)) = (look(one)?, look(other)?) else { return Ok(false) };
+    if here.is_file() || there.is_file() {
+        return Ok((here.dev(), here.ino()) == (there.dev(), there.ino()));
+    }
+    let told = |it: &fs::Metadata| (it.mode(), it.uid(), it.gid());
+    if told(&here) != told(&there) {
+        return Ok(false);
+    }
+    if here.is_symlink() {
+        let target = |path: &Path| fs::read_link(path).map_err(FileError::at("read the link", path));
+        return Ok(target(one)? == target(other)?);
+    }
+    if !here.is_dir() || (here.mtime(), here.mtime_nsec()) != (there.mtime(), there.mtime_nsec()) {
+        return Ok(false);
+    }
+    let names = files::list_dir(one)?;
+    if names != files::list_dir(other)? {
+        return Ok(false);
+    }
+    for name in names {
+        if !are_links(&one.join(&name), &other.join(&name))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Makes `target` the same file or symbolic link as `source`: a hard link where that is possible, else a copy.
 pub fn link_file(source: &Path, target: &Path) -> Result<(), FileError> {
     let metadata = fs::symlink_metadata(source).map_err(FileError::at("look at", source))?;
@@ -159,6 +193,40 @@ mod tests {
         let sub = fs::metadata(b.join("sub")).unwrap();
         assert_eq!((sub.mode() & 0o7777, sub.modified().unwrap()), (0o751, old));
         assert!(hard_link_tree(&a, &b).is_err(), "an existing target is refused");
+    }
+
+    #[test]
+    fn trees_that_differ_in_anything_are_no_links() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        let mode = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        fs::create_dir_all(a.join("sub")).unwrap();
+        fs::write(a.join("sub/file"), "x").unwrap();
+        std::os::unix::fs::symlink("sub/file", a.join("link")).unwrap();
+        for change in 0..6 {
+            assert!(!are_links(&a, &b).unwrap(), "one is not there");
+            hard_link_tree(&a, &b).unwrap();
+            assert!(are_links(&a, &b).unwrap() && are_links(&b, &a).unwrap());
+            match change {
+                0 => fs::write(b.join("sub/more"), "").unwrap(),
+                1 => {
+                    fs::remove_file(b.join("sub/file")).unwrap();
+                    fs::write(b.join("sub/file"), "x").unwrap();
+                }
+                2 => mode(b.join("sub"), 0o700),
+                3 => {
+                    fs::remove_file(b.join("link")).unwrap();
+                    std::os::unix::fs::symlink("sub/other", b.join("link")).unwrap();
+                }
+                4 => fs::remove_file(b.join("link")).unwrap(),
+                _ => {
+                    let old = std::time::SystemTime::UNIX_EPOCH;
+                    fs::File::open(&b).unwrap().set_times(fs::FileTimes::new().set_modified(old)).unwrap();
+                }
+            }
+            assert!(!are_links(&a, &b).unwrap() && !are_links(&b, &a).unwrap(), "change {change}");
+            remove_tree(&b).unwrap();
+        }
     }
 
     #[test]
