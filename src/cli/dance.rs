@@ -7,7 +7,8 @@ use crate::changes::text;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Global, dance_json, dance_pretty};
-use crate::model::names::{ModuleName, NodeName};
+use crate::merge::Recovered;
+use crate::model::names::{ModuleName, NodeName, RunId};
 use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::{ModuleOutcome, Stream};
@@ -191,6 +192,11 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
             terminal
                 .say_at(Level::Warning, &format!("Removed what a killed run had left: {}", path.display()));
         }
+        DanceEvent::Recovered { run, how } => {
+            for line in recovered(run, how) {
+                terminal.say_at(Level::Warning, &line);
+            }
+        }
         DanceEvent::Fetching { from } => terminal.progress(&format!("Fetching from {from}")),
         DanceEvent::Planned { run, modules, root: _ } => {
             terminal.progress(&format!("Run {run}: {}", count(*modules, "module")))
@@ -238,6 +244,21 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
             }
             let level = if outcome.is_done() { Level::Info } else { Level::Error };
             terminal.say_at(level, &format!("Executed : {} : {outcome}", action.command()));
+        }
+    }
+}
+
+/// What is to be said of a merge that was stopped.
+pub(super) fn recovered(run: &RunId, how: &Recovered) -> Vec<String> {
+    match how {
+        Recovered::Before => {
+            vec![format!("Run {run} was stopped before its merge began: what it had staged is removed")]
+        }
+        Recovered::After { changes, kept, left } => {
+            let finished = format!("Run {run} was stopped in its merge of {}", count(*changes, "object"));
+            let kept = kept.iter().map(|path| format!("Not merged : {path} : somebody has changed it since"));
+            let left = left.iter().map(|path| format!("Not removed : {path}"));
+            std::iter::once(finished + ": it is finished now").chain(kept).chain(left).collect()
         }
     }
 }

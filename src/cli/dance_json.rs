@@ -9,6 +9,7 @@ use crate::cli::Global;
 use crate::cli::dance::{self, Args, Prepared};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Level, Terminal};
+use crate::merge::Recovered;
 use crate::model::action::Action;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, RunId};
@@ -33,23 +34,90 @@ struct Line<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 enum Event<'a> {
-    Warning { message: String },
-    Waiting { holder: &'a str },
-    Swept { path: Shown<'a> },
-    Fetching { from: &'a str },
-    Planned { run: &'a RunId, root: &'a LiveRoot, modules: usize },
-    Processing { module: &'a ModuleName, at: usize },
-    Line { module: &'a ModuleName, step: &'a str, stream: Stream, text: &'a str },
+    Warning {
+        message: String,
+    },
+    Waiting {
+        holder: &'a str,
+    },
+    Swept {
+        path: Shown<'a>,
+    },
+    Recovered {
+        run: &'a RunId,
+        #[serde(flatten)]
+        how: How<'a>,
+    },
+    Fetching {
+        from: &'a str,
+    },
+    Planned {
+        run: &'a RunId,
+        root: &'a LiveRoot,
+        modules: usize,
+    },
+    Processing {
+        module: &'a ModuleName,
+        at: usize,
+    },
+    Line {
+        module: &'a ModuleName,
+        step: &'a str,
+        stream: Stream,
+        text: &'a str,
+    },
     Asked(Asked<'a>),
-    StepFailed { module: &'a ModuleName, step: &'a str, outcome: &'a Outcome },
-    Skipped { module: &'a ModuleName, because: &'a ModuleName },
-    Changed { module: &'a ModuleName, changes: &'a ChangeSet },
-    Merged { changes: usize },
-    NotMerged { path: &'a RootedPath, why: &'a str },
-    NotExecuted { actions: usize, why: &'a str },
-    Executed { action: Asked<'a>, outcome: &'a Outcome, output: &'a str },
-    Error { message: &'a str, hint: Option<&'a str> },
+    StepFailed {
+        module: &'a ModuleName,
+        step: &'a str,
+        outcome: &'a Outcome,
+    },
+    Skipped {
+        module: &'a ModuleName,
+        because: &'a ModuleName,
+    },
+    Changed {
+        module: &'a ModuleName,
+        changes: &'a ChangeSet,
+    },
+    Merged {
+        changes: usize,
+    },
+    NotMerged {
+        path: &'a RootedPath,
+        why: &'a str,
+    },
+    NotExecuted {
+        actions: usize,
+        why: &'a str,
+    },
+    Executed {
+        action: Asked<'a>,
+        outcome: &'a Outcome,
+        output: &'a str,
+    },
+    Error {
+        message: &'a str,
+        hint: Option<&'a str>,
+    },
     Summary(Summary<'a>),
+}
+
+/// Where a merge that was stopped has left the node.
+#[derive(Debug, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+enum How<'a> {
+    Before,
+    After { changes: usize, kept: &'a [RootedPath], left: &'a [RootedPath] },
+}
+
+impl<'a> From<&'a Recovered> for How<'a> {
+    fn from(recovered: &'a Recovered) -> How<'a> {
+        match recovered {
+            Recovered::Before => How::Before,
+            Recovered::After { changes, kept, left } => How::After { changes: *changes, kept, left },
+        }
+    }
 }
 
 /// An action, its paths as text or bytes.
@@ -191,6 +259,7 @@ impl Teller<'_> {
             DanceEvent::Doing(_)
             | DanceEvent::Waiting { .. }
             | DanceEvent::Swept { .. }
+            | DanceEvent::Recovered { .. }
             | DanceEvent::Fetching { .. }
             | DanceEvent::Processing { .. }
             | DanceEvent::Line { .. }
@@ -255,6 +324,7 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::Doing(_) => return None,
         DanceEvent::Waiting { holder } => Event::Waiting { holder },
         DanceEvent::Swept { path } => Event::Swept { path: path.into() },
+        DanceEvent::Recovered { run, how } => Event::Recovered { run, how: how.into() },
         DanceEvent::Fetching { from } => Event::Fetching { from },
         DanceEvent::Planned { run, root, modules } => Event::Planned { run, root, modules },
         DanceEvent::Processing { module, at } => Event::Processing { module, at },

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::cli::dance::count;
+use crate::cli::dance::{count, recovered};
 use crate::cli::line::{Ink, Line, Signs};
 use crate::cli::pretty_changes::{self, Detail};
 use crate::cli::report_text::one_line;
@@ -115,6 +115,11 @@ impl<'a> View<'a> {
             DanceEvent::Swept { path } => {
                 let text = format!("! removed what a killed run had left: {}", path.display());
                 self.put(To::Err, Line::new(Ink::Care, text));
+            }
+            DanceEvent::Recovered { run, how } => {
+                for line in recovered(run, how) {
+                    self.put(To::Err, Line::new(Ink::Care, format!("! {line}")));
+                }
             }
             DanceEvent::Fetching { from } => self.status = Some(format!("fetching from {from}")),
             DanceEvent::Planned { run, modules, root } => {

@@ -11,6 +11,7 @@ use crate::merge::{MergeError, Source, Staged};
 use crate::model::attributes::FileKind;
 use crate::model::path::RootedPath;
 use crate::sys::metadata::{self, Metadata, Times};
+use crate::sys::object::Object;
 use crate::sys::tree::{Directory, Rename, Root, TreeError};
 
 /// All changes are made and on the disk; what they replaced is still set aside. [`Applied::finish`] ends the merge;
@@ -38,15 +39,8 @@ impl<'a> Staged<'a> {
     /// are taken back, but for those that the error names.
     pub fn apply(self, source: &Source<'a>) -> Result<Applied<'a>, MergeError> {
         let Staged { plan, mut litter } = self;
-        let (mut done, mut ops): (Vec<Done>, Vec<&Op>) = (Vec::new(), plan.ops.iter().collect());
-        // The sort is stable: paths stay in order within a rank.
-        ops.sort_by_key(|op| match op {
-            Op::Place { over: Over::Nothing, .. } => 0,
-            Op::Place { over: Over::Something, .. } => 1,
-            Op::Attributes { .. } => 2,
-            Op::Delete { .. } => 3,
-        });
-        let made = ops.iter().try_for_each(|op| {
+        let mut done = Vec::new();
+        let made = in_order(&plan).into_iter().try_for_each(|(_, op)| {
             let made = make(source, &plan, op, &mut litter, &mut done);
             made.map_err(|cause| (op.path().clone(), cause))
         });
@@ -60,6 +54,18 @@ impl<'a> Staged<'a> {
                 Err(MergeError::Apply { path, cause, still, left })
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Staged<'_> {
+    /// Leaves everything as a kill after so many changes does.
+    pub(super) fn stop_after(self, changes: usize, source: &Source<'_>) {
+        let Staged { plan, mut litter } = self;
+        for (_, op) in in_order(&plan).into_iter().take(changes) {
+            make(source, &plan, op, &mut litter, &mut Vec::new()).unwrap();
+        }
+        litter.keep_all();
     }
 }
 
@@ -80,7 +86,7 @@ impl Applied<'_> {
 
 /// A change that was made, with what takes it back. Names are beside the path.
 #[derive(Debug)]
-enum Done {
+pub(super) enum Done {
     /// Something stands where nothing was; it was staged under that name.
     Placed { path: RootedPath, stage: OsString },
     /// Two objects changed places: the old one has that name.
@@ -105,6 +111,19 @@ impl Done {
     }
 }
 
+/// The steps in the order in which they are made, each with its number in the plan.
+pub(super) fn in_order(plan: &MergePlan) -> Vec<(usize, &Op)> {
+    let mut ops: Vec<(usize, &Op)> = plan.ops.iter().enumerate().collect();
+    // The sort is stable: paths stay in order within a rank.
+    ops.sort_by_key(|(_, op)| match op {
+        Op::Place { over: Over::Nothing, .. } => 0,
+        Op::Place { over: Over::Something, .. } => 1,
+        Op::Attributes { .. } => 2,
+        Op::Delete { .. } => 3,
+    });
+    ops
+}
+
 fn make(
     source: &Source<'_>,
     plan: &MergePlan,
@@ -113,54 +132,76 @@ fn make(
     done: &mut Vec<Done>,
 ) -> Result<(), TreeError> {
     match op {
-        Op::Place { path, over, stage, .. } => {
-            let (parent, name) = source.live.parent(path)?;
-            let staged = stage.name(&plan.run);
-            match over {
-                Over::Nothing => {
-                    rename_new(&parent, &staged, &name)?;
-                    done.push(Done::Placed { path: path.clone(), stage: staged });
-                }
-                Over::Something => match parent.rename(&staged, &name, Rename::Exchange) {
-                    Ok(()) => done.push(Done::Exchanged { path: path.clone(), stage: staged }),
-                    Err(cause) if unsupported(&cause) => {
-                        // A moment without the object, where the file system cannot exchange two names.
-                        let aside = Stage(plan.ops.len() + stage.0).name(&plan.run);
-                        rename_new(&parent, &name, &aside)?;
-                        litter.add(path, aside.clone());
-                        done.push(Done::Aside { path: path.clone(), aside });
-                        parent.rename(&staged, &name, Rename::Replace)?;
-                    }
-                    Err(cause) => return Err(cause),
-                },
-            }
-            Ok(())
-        }
+        Op::Place { path, over, stage, .. } => place(source.live, plan, path, *over, *stage, litter, done),
         Op::Attributes { path } => attributes(source, path, done),
-        Op::Delete { path, stage } => {
-            let (parent, name) = source.live.parent(path)?;
-            let aside = stage.name(&plan.run);
-            rename_new(&parent, &name, &aside)?;
-            litter.add(path, aside.clone());
-            done.push(Done::Deleted { path: path.clone(), aside });
-            Ok(())
-        }
+        Op::Delete { path, stage } => delete(source.live, plan, path, *stage, litter, done),
     }
+}
+
+/// Renames what is staged into its place.
+pub(super) fn place(
+    live: &Root,
+    plan: &MergePlan,
+    path: &RootedPath,
+    over: Over,
+    stage: Stage,
+    litter: &mut Litter<'_>,
+    done: &mut Vec<Done>,
+) -> Result<(), TreeError> {
+    let (parent, name) = live.parent(path)?;
+    let staged = stage.name(&plan.run);
+    match over {
+        Over::Nothing => {
+            rename_new(&parent, &staged, &name)?;
+            done.push(Done::Placed { path: path.clone(), stage: staged });
+        }
+        Over::Something => match parent.rename(&staged, &name, Rename::Exchange) {
+            Ok(()) => done.push(Done::Exchanged { path: path.clone(), stage: staged }),
+            Err(cause) if unsupported(&cause) => {
+                // A moment without the object, where the file system cannot exchange two names.
+                let aside = stage.aside(plan).name(&plan.run);
+                rename_new(&parent, &name, &aside)?;
+                litter.add(path, aside.clone());
+                done.push(Done::Aside { path: path.clone(), aside });
+                parent.rename(&staged, &name, Rename::Replace)?;
+            }
+            Err(cause) => return Err(cause),
+        },
+    }
+    Ok(())
+}
+
+/// Sets an object aside.
+pub(super) fn delete(
+    live: &Root,
+    plan: &MergePlan,
+    path: &RootedPath,
+    stage: Stage,
+    litter: &mut Litter<'_>,
+    done: &mut Vec<Done>,
+) -> Result<(), TreeError> {
+    let (parent, name) = live.parent(path)?;
+    let aside = stage.name(&plan.run);
+    rename_new(&parent, &name, &aside)?;
+    litter.add(path, aside.clone());
+    done.push(Done::Deleted { path: path.clone(), aside });
+    Ok(())
 }
 
 fn attributes(source: &Source<'_>, path: &RootedPath, done: &mut Vec<Done>) -> Result<(), TreeError> {
     let (live, upper) = (source.live.object(path)?, source.upper.object(path)?);
-    let mut wanted = metadata::metadata(&upper, source.private)?;
-    // What is private to a scratchpad is not for it to take from the live object.
-    let own = metadata::xattrs(&live, &|name| !(source.private)(name))?;
-    wanted.xattrs.extend(own);
+    let wanted = metadata::merged(&live, &upper, source.private)?;
     // Half done is done: taking it back is harmless where nothing was changed.
     done.push(Done::Attributes { path: path.clone(), old: metadata::metadata(&live, &|_| false)? });
-    let times = if live.kind() == FileKind::Directory { Times::Kept } else { Times::Copied };
-    metadata::apply(&live, &wanted, times)
+    metadata::apply(&live, &wanted, times_of(&live))
 }
 
-fn rename_new(parent: &Directory, from: &OsStr, to: &OsStr) -> Result<(), TreeError> {
+/// Which times an object has that is changed in place.
+pub(super) fn times_of(live: &Object) -> Times {
+    if live.kind() == FileKind::Directory { Times::Kept } else { Times::Copied }
+}
+
+pub(super) fn rename_new(parent: &Directory, from: &OsStr, to: &OsStr) -> Result<(), TreeError> {
     match parent.rename(from, to, Rename::New) {
         // This file system cannot tell; then a look just before has to do.
         Err(cause) if unsupported(&cause) && parent.lookup(to)?.is_none() => {

@@ -19,6 +19,13 @@ pub struct Checked {
     pub(super) plan: MergePlan,
 }
 
+impl Checked {
+    /// What will be done.
+    pub fn plan(&self) -> &MergePlan {
+        &self.plan
+    }
+}
+
 impl MergePlan {
     /// The plan as one that may be staged, or the first thing that is in its way. Changes nothing.
     pub fn check(self, source: &Source<'_>) -> Result<Checked, MergeError> {

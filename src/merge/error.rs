@@ -1,8 +1,11 @@
 //! What can keep a merge from happening, or from being whole. Not here: exit codes and hints.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::model::path::RootedPath;
+use crate::sys::files::FileError;
 use crate::sys::tree::{Obstacle, TreeError};
 
 /// A merge that was refused, could not be staged, or could not be finished.
@@ -77,6 +80,33 @@ pub enum MergeError {
         cause: TreeError,
         /// What was staged and could not be removed.
         left: Vec<RootedPath>,
+    },
+    /// The journal could not be written or read; nothing that shows is changed.
+    #[error("cannot keep the journal of the merge")]
+    Journal(#[source] FileError),
+    /// The journal of a merge that was stopped makes no sense.
+    #[error("the journal {} of a merge that was stopped cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The journal of a merge that was stopped is of a newer disco.
+    #[error("the journal {} of a merge that was stopped is of a newer disco", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A merge that was stopped cannot be finished.
+    #[error("a merge that was stopped cannot be finished: could not merge {path}")]
+    Recover {
+        /// The target.
+        path: RootedPath,
+        /// What the system said.
+        #[source]
+        cause: TreeError,
     },
     /// A change could not be made; the ones before it were taken back.
     #[error("could not merge {path}; everything else was taken back{}", remains(.still, ", except"))]

@@ -5,25 +5,33 @@
 //! the live root with what the sandbox saw -> [`Checked::stage`] makes everything new beside its place, where all that
 //! needs space or support fails -> [`Staged::apply`] renames -> [`Applied::finish`] removes what was replaced.
 //!
-//! Not here yet: a journal, so a merge that is killed while it applies is not finished or taken back by a later run.
+//! A [`Journal`] says beforehand what is going to be done; [`recover`](fn@recover::recover) finishes or takes back a merge
+//! that was stopped.
 
 pub mod apply;
 pub mod check;
 pub mod error;
+pub mod journal;
 pub mod plan;
+pub mod recover;
 pub mod stage;
 pub mod survey;
 
 pub use apply::{Applied, MergeReport};
 pub use check::Checked;
 pub use error::MergeError;
+pub use journal::Journal;
 pub use plan::MergePlan;
+pub use recover::Recovered;
 pub use stage::Staged;
+
+use std::path::Path;
 
 use crate::model::change::ChangeSet;
 use crate::model::layer::LayerEntry;
 use crate::model::names::RunId;
 use crate::model::path::RootedPath;
+use crate::model::root::LiveRoot;
 use crate::sys::metadata::IsPrivate;
 use crate::sys::tree::Root;
 
@@ -44,13 +52,30 @@ pub struct Source<'a> {
     pub exclude: &'a [RootedPath],
     /// The run, which names what is staged.
     pub run: &'a RunId,
+    /// Which root it is that is changed.
+    pub root: &'a LiveRoot,
+    /// The folder of the journals of merges under way.
+    pub journals: &'a Path,
 }
 
-/// Merges everything. After an error the live root is as before, or the error names what is not.
-pub fn merge(source: &Source<'_>) -> Result<MergeReport, MergeError> {
+/// Merges everything. The journal is the caller's to close, once what belongs to the merge is done too. After an error the
+/// live root is as before, or the error names what is not.
+pub fn merge(source: &Source<'_>) -> Result<(MergeReport, Journal), MergeError> {
     let facts = survey::survey(source)?;
-    let plan = plan::plan(source.changes, &facts, source.exclude, source.run);
-    Ok(plan.check(source)?.stage(source)?.apply(source)?.finish())
+    let checked = plan::plan(source.changes, &facts, source.exclude, source.run).check(source)?;
+    let mut journal = Journal::open(source.journals, source.root, checked.plan())?;
+    let applied = checked.stage(source).and_then(|staged| {
+        journal.commit(&staged, source)?;
+        staged.apply(source)
+    });
+    match applied {
+        Ok(applied) => Ok((applied.finish(), journal)),
+        Err(error) => {
+            // All is taken back. A journal that stays makes the next run look, and find nothing to do.
+            let _ = journal.close();
+            Err(error)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -85,6 +85,11 @@ impl Stage {
     pub fn name(self, run: &RunId) -> OsString {
         format!(".disco-{run}-{}", self.0).into()
     }
+
+    /// Where what the place held before goes, where two names cannot be exchanged.
+    pub fn aside(self, plan: &MergePlan) -> Stage {
+        Stage(plan.ops.len() + self.0)
+    }
 }
 
 /// One object of what is staged.

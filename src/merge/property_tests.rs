@@ -7,8 +7,8 @@ use std::path::Path;
 use proptest::prelude::*;
 use rustix::fs::Mode;
 
-use super::MergePlan;
 use super::tests::{Merge, clear, fill, part};
+use super::{Journal, MergePlan, Recovered, journal, recover};
 use crate::layered::{World, manifest, rooted};
 use crate::model::path::RootedPath;
 
@@ -174,5 +174,44 @@ proptest! {
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
         drop(merge.plan().check(&merge.source()).unwrap().stage(&merge.source()).unwrap());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
+    }
+
+    #[test]
+    fn a_merge_that_is_stopped_anywhere_is_finished_or_never_was(
+        works in prop::collection::vec(work(), 1..14),
+        stop in any::<prop::sample::Index>(),
+    ) {
+        let world = World::new(fill);
+        for (serial, work) in works.iter().enumerate() {
+            perform(&world.after(), work, serial);
+        }
+        let merge = Merge::new(world, &|_| false);
+        let source = merge.source();
+        let begin = || {
+            let checked = merge.plan().check(&source).unwrap();
+            let journal = Journal::open(source.journals, source.root, checked.plan()).unwrap();
+            (journal, checked.stage(&source).unwrap())
+        };
+        let found = || journal::interrupted(source.journals, source.root).unwrap();
+        // Stopped before the point of no return.
+        let (_, staged) = begin();
+        staged.stop_after(0, &source);
+        let [journal] = &found()[..] else { panic!("one journal") };
+        prop_assert_eq!(recover::recover(journal, source.live).unwrap(), Recovered::Before);
+        prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
+        // Stopped after it.
+        let (mut journal, staged) = begin();
+        journal.commit(&staged, &source).unwrap();
+        let changes = staged.plan().ops.len();
+        staged.stop_after(stop.index(changes + 1), &source);
+        let read = found();
+        prop_assert_eq!(read[0].intent(), journal.intent());
+        for _ in 0..2 {
+            let after = Recovered::After { changes, kept: Vec::new(), left: Vec::new() };
+            prop_assert_eq!(recover::recover(&found()[0], source.live).unwrap(), after);
+            merge.assert_live_is(&merge.world.after());
+        }
+        journal.close().unwrap();
+        prop_assert!(found().is_empty());
     }
 }

@@ -31,7 +31,17 @@ pub(super) struct Litter<'a> {
 /// A name of ours: the directory, and the name there.
 type Ours = (RootedPath, OsString);
 
-impl Litter<'_> {
+impl<'a> Litter<'a> {
+    /// None yet.
+    pub(super) fn new(live: &'a Root) -> Litter<'a> {
+        Litter { live, names: Vec::new() }
+    }
+
+    /// Leaves all of it where it is.
+    pub(super) fn keep_all(&mut self) {
+        self.names.clear();
+    }
+
     /// Remembers a name beside `path` that has to go at the end.
     pub(super) fn add(&mut self, path: &RootedPath, name: OsString) {
         self.names.push((path.parent().unwrap_or_default(), name));
@@ -64,11 +74,7 @@ impl Drop for Litter<'_> {
 impl Checked {
     /// Makes everything new beside its place and brings it to the disk. After an error all of it is removed again.
     pub fn stage<'a>(self, source: &Source<'a>) -> Result<Staged<'a>, MergeError> {
-        let mut work = Work {
-            source,
-            staged_at: BTreeMap::new(),
-            litter: Litter { live: source.live, names: Vec::new() },
-        };
+        let mut work = Work { source, staged_at: BTreeMap::new(), litter: Litter::new(source.live) };
         for op in &self.plan.ops {
             if let Err(cause) = work.op(&self.plan, op) {
                 let left = work.litter.clear();

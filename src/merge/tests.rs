@@ -19,6 +19,7 @@ pub(super) struct Merge {
     changes: ChangeSet,
     run: RunId,
     exclude: Vec<RootedPath>,
+    home: tempfile::TempDir,
 }
 
 impl Merge {
@@ -31,13 +32,24 @@ impl Merge {
         let changes = scratch.changes(exclude);
         let live = Root::open(&world.live(), "").unwrap();
         let run = RunId::new("20120101-1").unwrap();
-        Merge { world, scratch, live, changes, run, exclude: exclude.to_vec() }
+        let home = tempfile::tempdir().unwrap();
+        Merge { world, scratch, live, changes, run, exclude: exclude.to_vec(), home }
     }
 
     pub(super) fn source(&self) -> Source<'_> {
         let (entries, upper) = (&self.scratch.entries, &self.scratch.upper);
         let (changes, live, run) = (&self.changes, &self.live, &self.run);
-        Source { changes, entries, upper, live, private: &|_| false, exclude: &self.exclude, run }
+        Source {
+            changes,
+            entries,
+            upper,
+            live,
+            private: &|_| false,
+            exclude: &self.exclude,
+            run,
+            root: &LiveRoot::Own,
+            journals: self.home.path(),
+        }
     }
 
     pub(super) fn plan(&self) -> MergePlan {
@@ -257,7 +269,7 @@ fn a_socket_is_left_out_and_named() {
     fs::create_dir(world.after().join("run")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(world.after().join("run/s")).unwrap();
     let merge = Merge::new(world, &|_| false);
-    assert_eq!(super::merge(&merge.source()).unwrap().sockets, [rooted("run/s")]);
+    assert_eq!(super::merge(&merge.source()).unwrap().0.sockets, [rooted("run/s")]);
     assert!(merge.world.live().join("run").is_dir() && !merge.world.live().join("run/s").exists());
 }
 
@@ -307,4 +319,63 @@ fn a_name_of_ours_that_somebody_has_is_not_removed() {
     fs::write(&taken, "theirs").unwrap();
     assert!(matches!(super::merge(&merge.source()), Err(MergeError::Stage { .. })));
     assert_eq!(fs::read_to_string(taken).unwrap(), "theirs");
+}
+
+#[test]
+fn what_somebody_has_changed_since_a_merge_was_stopped_stays_and_is_named() {
+    let world = World::new(|lower| {
+        for name in ["edited", "deleted", "gone", "attributes", "plain"] {
+            fs::write(lower.join(name), "old").unwrap();
+        }
+    });
+    let after = world.after();
+    for name in ["edited", "plain", "created"] {
+        fs::write(after.join(name), "by the run").unwrap();
+    }
+    for name in ["deleted", "gone"] {
+        fs::remove_file(after.join(name)).unwrap();
+    }
+    fs::set_permissions(after.join("attributes"), fs::Permissions::from_mode(0o600)).unwrap();
+    let merge = Merge::new(world, &|_| false);
+    let source = merge.source();
+    let checked = merge.plan().check(&source).unwrap();
+    let mut journal = Journal::open(source.journals, source.root, checked.plan()).unwrap();
+    let staged = checked.stage(&source).unwrap();
+    journal.commit(&staged, &source).unwrap();
+    staged.stop_after(0, &source);
+    // An administrator, before the next run.
+    let live = merge.world.live();
+    for name in ["edited", "deleted", "created"] {
+        fs::write(live.join(name), "by somebody else").unwrap();
+    }
+    fs::remove_file(live.join("gone")).unwrap();
+    fs::remove_file(live.join("attributes")).unwrap();
+    let Recovered::After { kept, left, .. } = recover::recover(&journal, source.live).unwrap() else {
+        panic!("it had begun")
+    };
+    let named: Vec<String> = kept.iter().map(RootedPath::to_string).collect();
+    assert_eq!(
+        (named, left),
+        (["/attributes", "/created", "/deleted", "/edited"].map(String::from).to_vec(), vec![])
+    );
+    for name in ["edited", "deleted", "created"] {
+        assert_eq!(fs::read_to_string(live.join(name)).unwrap(), "by somebody else");
+    }
+    assert_eq!(fs::read_to_string(live.join("plain")).unwrap(), "by the run");
+    assert!(!manifest(&live).keys().any(is_litter), "litter: {:?}", manifest(&live).keys());
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_named_and_of_another_root_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    assert!(journal::interrupted(&home.path().join("none"), &LiveRoot::Own).unwrap().is_empty());
+    fs::write(home.path().join("x.json"), "{").unwrap();
+    let error = journal::interrupted(home.path(), &LiveRoot::Own).unwrap_err().to_string();
+    assert!(error.contains("x.json"), "{error}");
+    fs::remove_file(home.path().join("x.json")).unwrap();
+    let plan = MergePlan { run: RunId::new("20120101-1").unwrap(), ops: vec![], sockets: vec![] };
+    let image = LiveRoot::new(Path::new("/srv/image")).unwrap();
+    Journal::open(home.path(), &image, &plan).unwrap();
+    assert!(journal::interrupted(home.path(), &LiveRoot::Own).unwrap().is_empty());
+    assert_eq!(journal::interrupted(home.path(), &image).unwrap().len(), 1);
 }

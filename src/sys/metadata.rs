@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use crate::model::attributes::{Attributes, FileKind};
 use crate::sys::accounts::Accounts;
@@ -40,7 +41,7 @@ pub enum Body {
 }
 
 /// What can be copied from one object to another of its type, content and link target apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// The type that it is of.
     pub kind: FileKind,
@@ -51,11 +52,34 @@ pub struct Metadata {
     /// Permission bits of `st_mode`, without the type.
     pub permissions: u32,
     /// Extended attributes: ACLs, capabilities, labels, users' own.
+    #[serde(with = "pairs")]
     pub xattrs: Xattrs,
     /// Last access.
     pub atime: (i64, i64),
     /// Last change of content.
     pub mtime: (i64, i64),
+}
+
+/// Extended attributes as a list: names of any bytes are no keys of JSON.
+mod pairs {
+    use super::{OsString, Xattrs};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(xattrs: &Xattrs, serializer: S) -> Result<S::Ok, S::Error> {
+        xattrs.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Xattrs, D::Error> {
+        Ok(Vec::<(OsString, Vec<u8>)>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+/// What an object of the live root gets in place of its own: that of the scratchpad's object, but for the attributes that
+/// are private to a scratchpad, which are not for it to take.
+pub fn merged(live: &Object, upper: &Object, private: IsPrivate<'_>) -> Result<Metadata, TreeError> {
+    let mut wanted = metadata(upper, private)?;
+    wanted.xattrs.extend(xattrs(live, &|name| !private(name))?);
+    Ok(wanted)
 }
 
 /// The extended attributes of an object, without the private ones and those bound to the inode. None where its file

@@ -33,6 +33,11 @@ impl TreeError {
     pub fn errno(&self) -> Option<Errno> {
         Errno::from_io_error(&self.cause)
     }
+
+    /// Whether the way to it is gone, or leads elsewhere.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.errno(), Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV))
+    }
 }
 
 /// Where an object is, for messages: the label of its tree and its path there.

@@ -206,6 +206,14 @@ impl From<DanceError> for Failure {
                 SandboxError::Open(_) | SandboxError::Cannot { .. } | SandboxError::Overlay(_),
             ) => (Kind::Permission, Some(NEEDS.to_owned())),
             DanceError::Sandbox(_) | DanceError::Step(_) | DanceError::Scan(_) => (Kind::Io, None),
+            DanceError::Merge(MergeError::Journal(ref error)) => (file_kind(error), None),
+            DanceError::Merge(MergeError::Unreadable { .. } | MergeError::Newer { .. }) => {
+                let look = "no live run starts before it: look at the node, then move that file away";
+                (Kind::Data, Some(look.to_owned()))
+            }
+            DanceError::Merge(MergeError::Recover { .. }) => {
+                (Kind::Failed, Some("make that possible, and dance again: it goes on from there".to_owned()))
+            }
             DanceError::Merge(MergeError::Conflict { .. }) => {
                 let again = "nothing is merged; dance again: it starts from what is there now";
                 (Kind::Failed, Some(again.to_owned()))

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::merge::Recovered;
 use crate::model::action::Action;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, RunId};
@@ -52,6 +53,13 @@ pub enum DanceEvent<'a> {
     Swept {
         /// Where it was.
         path: &'a Path,
+    },
+    /// A merge that was stopped in the middle was finished, or what it had prepared was taken back.
+    Recovered {
+        /// The run that it was of.
+        run: &'a RunId,
+        /// Which of the two.
+        how: &'a Recovered,
     },
     /// It fetches from the master.
     Fetching {

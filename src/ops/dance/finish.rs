@@ -1,18 +1,16 @@
 //! The end of a run: NOOP stops here; live merges if everything succeeded, then runs the recorded actions.
 
 use crate::merge::error::Conflict;
-use crate::merge::{self, MergeError};
+use crate::merge::{self, Journal, MergeError};
 use crate::model::change::ChangeSet;
-use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome};
 use crate::sandbox::{self, Drift, Scratch};
 use crate::settings::Settings;
 use crate::sys::act;
 use crate::sys::interrupt::Interrupt;
-use crate::sys::tree::Root;
 
 use super::differences::Differences;
-use super::{DanceError, DanceEvent, Doing, Run, modules};
+use super::{DanceError, DanceEvent, Doing, Run, modules, recover};
 
 /// Decides how the run ends. Takes the sealed scratchpad: nothing else can be merged.
 pub(in crate::ops) fn finish(
@@ -33,10 +31,14 @@ pub(in crate::ops) fn finish(
         (true, Mode::Noop) => run.record.outcome = RunOutcome::Shown,
         (true, Mode::Live) => {
             unmoved(sealed, &changes, differences)?;
-            merge_all(run, &changes, differences)?;
+            let journal = merge_all(run, settings, &changes, differences)?;
             run.record.outcome = RunOutcome::Merged;
             let (outcome, kept) = act(run, settings);
             run.record.outcome = outcome;
+            if kept.is_ok() {
+                // Where it stays, the next live run looks, and finds that nothing is left to do.
+                let _ = journal.close();
+            }
             kept?
         }
     };
@@ -62,18 +64,27 @@ fn unmoved(sealed: &Scratch, changes: &ChangeSet, differences: &Differences) -> 
 }
 
 /// From here on a signal waits: the merge and its actions belong together.
-fn merge_all(run: &mut Run<'_>, changes: &ChangeSet, differences: &Differences) -> Result<(), DanceError> {
+fn merge_all(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    changes: &ChangeSet,
+    differences: &Differences,
+) -> Result<Journal, DanceError> {
     (run.on_event)(DanceEvent::Doing(Doing::Merging { changes: changes.0.len() }));
     let (upper, entries) = differences.scratchpad();
-    let label = match &run.record.root {
-        LiveRoot::Own => "live root".to_owned(),
-        root @ LiveRoot::Other(_) => root.to_string(),
-    };
-    let live = Root::open(&run.record.root.path(), &label)?;
-    let merged = run.metered("merge", |run| {
-        let (live, private) = (&live, &sandbox::is_private_xattr);
-        let exclude = differences.excluded();
-        merge::merge(&merge::Source { changes, entries, upper, live, private, exclude, run: &run.record.run })
+    let live = recover::open(&run.record.root)?;
+    let (merged, journal) = run.metered("merge", |run| {
+        merge::merge(&merge::Source {
+            changes,
+            entries,
+            upper,
+            live: &live,
+            private: &sandbox::is_private_xattr,
+            exclude: differences.excluded(),
+            run: &run.record.run,
+            root: &run.record.root,
+            journals: &recover::journals(&settings.home.value),
+        })
     })?;
     for path in &merged.sockets {
         (run.on_event)(DanceEvent::NotMerged {
@@ -88,12 +99,12 @@ fn merge_all(run: &mut Run<'_>, changes: &ChangeSet, differences: &Differences) 
         });
     }
     (run.on_event)(DanceEvent::Merged { changes: changes.0.len() });
-    Ok(())
+    Ok(journal)
 }
 
-/// Runs the recorded actions in their order, up to the first that fails. They belong to what is merged: that the record
+/// Runs the recorded actions that were not run yet in their order, up to the first that fails. They belong to what is merged: that the record
 /// cannot be kept meanwhile is told at the end, and keeps none of them from being run.
-fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result<(), DanceError>) {
+pub(super) fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result<(), DanceError>) {
     if !run.record.root.is_own() {
         if !run.record.actions.is_empty() {
             (run.on_event)(DanceEvent::NotExecuted {
@@ -105,6 +116,9 @@ fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result<(), DanceE
     }
     let mut kept = run.save();
     for at in 0..run.record.actions.len() {
+        if run.record.actions[at].outcome.is_some() {
+            continue;
+        }
         let action = run.record.actions[at].action.clone();
         (run.on_event)(DanceEvent::Doing(Doing::Executing { action: &action }));
         let acted = act::run(&action, settings.step_timeout.value);

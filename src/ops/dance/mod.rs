@@ -8,6 +8,7 @@ mod event;
 pub(super) mod finish;
 pub(super) mod ground;
 mod modules;
+mod recover;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -175,6 +176,9 @@ pub(super) fn recorded(
         }
         Mode::Noop => None,
     };
+    if mode == Mode::Live {
+        recover::recover(settings, ground, on_event)?;
+    }
     for path in scratch::sweep(&settings.storage.value).map_err(DanceError::Prepare)? {
         on_event(DanceEvent::Swept { path: &path });
     }

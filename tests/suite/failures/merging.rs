@@ -112,3 +112,41 @@ fn f3_deletions_are_applied_and_no_bookkeeping_reaches_the_root() {
         r"cd / && find etc srv usr var home root -xdev \( -type c -o -name '.wh.*' -o -name '.unionfs*' \)";
     world.sh(odd).succeeds().stdout_is("");
 }
+
+#[test]
+fn f1_the_actions_of_a_merge_that_was_killed_are_run_by_the_next_run() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", "echo new >/etc/x; service postgresql stop");
+    world.master();
+    let action = |record: &serde_json::Value| record["actions"][0]["outcome"]["outcome"].clone();
+    let record = |world: &World, run: &str| -> serde_json::Value {
+        let text = world.read(&format!("/var/disco/runs/{run}/record.json"));
+        serde_json::from_str(&text).expect("a record is JSON")
+    };
+    // What a kill between the merge and its action leaves: everything is merged, the journal is there, and nobody has acted.
+    world.disco(&["dance"]).succeeds();
+    let run = world.sh("ls /var/disco/runs").succeeds().stdout.trim().to_owned();
+    let journal = format!(
+        r#"{{"schema":1,"root":"/","plan":{{"run":"{run}","ops":[],"sockets":[]}},"phase":{{"applying":[]}}}}"#
+    );
+    world.sh("mkdir -p /var/disco/journal").succeeds();
+    world.write(&format!("/var/disco/journal/{run}.json"), &journal);
+    let mut unfinished = record(&world, &run);
+    unfinished["actions"][0]["outcome"] = serde_json::Value::Null;
+    unfinished["outcome"] = serde_json::json!({"ended": "unfinished"});
+    world.write(&format!("/var/disco/runs/{run}/record.json"), &unfinished.to_string());
+    // A NOOP run leaves it alone; the next live one finishes it, also where it cannot do its own part.
+    world.disco(&["dance", "--noop"]).succeeds();
+    assert_eq!(action(&record(&world, &run)), serde_json::Value::Null);
+    world
+        .disco(&["dance", "--server", "/none"])
+        .exits(69)
+        .stderr_has(&format!(
+            "warning: Run {run} was stopped in its merge of 0 objects: it is finished now\n"
+        ))
+        .stderr_has("Executed : service postgresql stop : done");
+    let finished = record(&world, &run);
+    assert_eq!((action(&finished), &finished["outcome"]["ended"]), ("done".into(), &"merged".into()));
+    world.sh("ls -A /var/disco/journal").stdout_is("");
+    world.disco(&["dance", "--server", "/none"]).exits(69).stderr_lacks("was stopped");
+}
