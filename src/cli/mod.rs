@@ -117,7 +117,7 @@ changed stays there, and `disco fs diff` shows it.
 
 Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
     Shell(session::ShellArgs),
-    /// Mount a sandbox that stays, for shells to join; show what differs in it; unmount it
+    /// Keep a sandbox mounted, for shells to join, and show what differs in it
     #[command(
         subcommand,
         after_help = "Examples:\n  disco fs mount\n  disco shell\n  disco fs diff\n  disco fs unmount"
