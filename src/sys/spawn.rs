@@ -47,15 +47,19 @@ pub fn fork(body: impl FnOnce() -> i32) -> io::Result<i32> {
 
 /// Closes every descriptor of this process but its standard streams and `kept`: what a fork brought along would keep the
 /// ends of channels open that others wait for.
-pub fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
-    let kept = kept.as_raw_fd().unsigned_abs();
-    for (first, last) in [(3, kept.saturating_sub(1)), (kept.max(2) + 1, u32::MAX)] {
-        if first > last {
+pub fn close_all_but(kept: [BorrowedFd<'_>; 2]) -> io::Result<()> {
+    let mut kept = kept.map(|fd| fd.as_raw_fd().unsigned_abs());
+    kept.sort_unstable();
+    let [one, other] = kept;
+    for (first, last) in
+        [(3, one.saturating_sub(1)), (one + 1, other.saturating_sub(1)), (other + 1, u32::MAX)]
+    {
+        if first.max(3) > last {
             continue;
         }
         // SAFETY: it takes numbers alone. What owns these descriptors is a copy of the parent's, and never dropped: the
         // child leaves by _exit.
-        if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == -1 {
+        if unsafe { libc::syscall(libc::SYS_close_range, first.max(3), last, 0) } == -1 {
             return Err(io::Error::last_os_error());
         }
     }

@@ -1,7 +1,6 @@
-//! The first process of a task's pid namespace: raises the walls that each task has of its own, starts the payload,
-//! waits for everything, and reports what it all cost. What the payload leaves running ends with it.
+//! The first process of a task's pid namespace: raises the walls that each task has of its own, starts the payload's
+//! process, waits for everything, and reports what it all cost. What the payload leaves running ends with it.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -10,15 +9,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::model::step::{Cost, Outcome};
-use crate::sandbox::inside::{chain, rendered, walls};
-use crate::sandbox::protocol::{Command, Task, TaskEnd};
+use crate::sandbox::inside::payload::{self, Streams, told};
+use crate::sandbox::inside::{chain, walls};
+use crate::sandbox::protocol::{Task, TaskEnd};
 use crate::sys::channel::Channel;
 use crate::sys::clock::Meter;
 use crate::sys::wait::Seen;
-use crate::sys::{crowd, execute, files, lay, namespace, seccomp, spawn, wait};
-
-/// Status of a payload that could not execute its program, as shells have it.
-const CANNOT_EXECUTE: i32 = 127;
+use crate::sys::{crowd, files, lay, namespace, seccomp, spawn, wait};
 
 /// How often a payload's processes are counted.
 const TICK: Duration = Duration::from_millis(200);
@@ -26,13 +23,15 @@ const TICK: Duration = Duration::from_millis(200);
 /// What the first process says of its task: how it ended, or why it could not be started.
 pub type Report = Result<TaskEnd, String>;
 
-/// The body of the first process; its exit status only says whether the report was sent. Walls first: the task may be
-/// long in coming. Without a task it ends. `most` is how many processes the task may have at once.
-pub fn main(channel: Channel, most: u32) -> i32 {
+/// The body of the first process; its exit status only says whether the report was sent. Walls and the payload's process
+/// first: the task may be long in coming, on `channel` to this process and on `worker` to the payload's. Without a task it
+/// ends. `most` is how many processes the task may have at once.
+pub fn main(channel: Channel, worker: Channel, most: u32) -> i32 {
     // First, so that the end of the process that started this one is noticed, should it come before the walls.
-    let walls = spawn::close_all_but(channel.as_fd()).and_then(|()| raise(most)).map_err(chain);
+    let closed = spawn::close_all_but([channel.as_fd(), worker.as_fd()]);
+    let payload = closed.and_then(|()| raise(most)).and_then(|()| spawn::fork(|| payload::main(&worker)));
     let report = match channel.receive::<Task>() {
-        Ok(Some((task, fds))) => walls.and_then(|()| begin(&task, fds, most).map_err(chain)),
+        Ok(Some((task, fds))) => payload.and_then(|child| see_to(&task, fds, child, most)).map_err(chain),
         Ok(None) => return 0,
         Err(error) => Err(chain(error)),
     };
@@ -54,53 +53,23 @@ fn raise(most: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the task's streams this process's own, and does its work.
-fn begin(task: &Task, fds: Vec<OwnedFd>, most: u32) -> io::Result<TaskEnd> {
-    let mut fds = fds.into_iter();
-    let (Some(stdout), Some(stderr)) = (fds.next(), fds.next()) else {
-        return Err(io::Error::other("a task comes with its streams"));
-    };
-    rustix::stdio::dup2_stdout(stdout)?;
-    rustix::stdio::dup2_stderr(stderr)?;
-    let mut next = || fds.next().map(File::from).ok_or_else(|| io::Error::other("this task comes with more"));
-    match task {
-        Task::Execute(command) => payload(most, || execute(command)),
-        Task::Attend { command, own_terminal } => {
-            let stdin = next()?;
-            payload(most, || match attend(stdin, *own_terminal) {
-                Ok(()) => execute(command),
-                Err(error) => told(Err(error)),
-            })
-        }
-        Task::Lay { source } => payload(most, || told(lay::tree(source, "/".as_ref()))),
-        Task::Render { module, folder, templates } => {
-            let (mut values, mut ends) = (next()?, next()?);
-            payload(most, || rendered::all(module, folder, templates, &mut values, &mut ends))
-        }
-        Task::Fill { command, target, mode } => {
-            let mut spool = next()?;
-            let filled = payload(most, || match rustix::stdio::dup2_stdout(&spool) {
-                Ok(()) => execute(command),
-                Err(error) => told(Err(error)),
-            })?;
-            if !filled.outcome.is_done() {
-                return Ok(filled);
-            }
-            // Nothing but this process is left here, so that it can write without a child.
-            let meter = Meter::start();
-            let outcome = exited(told(lay::file(&mut spool, target, *mode)));
-            Ok(TaskEnd { outcome, cost: filled.cost.with(meter.stop()) })
-        }
+/// Waits for the payload, and does what is left to do after it.
+fn see_to(task: &Task, fds: Vec<OwnedFd>, child: i32, most: u32) -> io::Result<TaskEnd> {
+    let end = wait_for(child, most)?;
+    let Task::Fill { target, mode, .. } = task else { return Ok(end) };
+    if !end.outcome.is_done() {
+        return Ok(end);
     }
+    // Nothing but this process is left here, so that it can write without a child.
+    let meter = Meter::start();
+    let mut streams = Streams::take(fds)?;
+    let outcome = exited(told(lay::file(&mut streams.next()?, target, *mode)));
+    Ok(TaskEnd { outcome, cost: end.cost.with(meter.stop()) })
 }
 
-/// Runs `body` in a child, waits for it, ends everything else in this namespace, and adds up what all of them cost. With
-/// more than `most` processes at once it has failed, and is ended too.
-fn payload(most: u32, body: impl FnOnce() -> i32) -> io::Result<TaskEnd> {
-    let child = spawn::fork(|| match spawn::default_signals() {
-        Ok(()) => body(),
-        Err(error) => told(Err(error)),
-    })?;
+/// Waits for the payload, ends everything else in this namespace, and adds up what all of them cost. With more than `most`
+/// processes at once it has failed, and is ended too.
+fn wait_for(child: i32, most: u32) -> io::Result<TaskEnd> {
     let mut cost = Cost::default();
     let mut counted = Instant::now();
     let outcome = loop {
@@ -133,33 +102,6 @@ fn payload(most: u32, body: impl FnOnce() -> i32) -> io::Result<TaskEnd> {
         cost = cost.with(ended.cost);
     }
     Ok(TaskEnd { outcome, cost })
-}
-
-/// Makes `stdin` this process's, and, where it is a terminal of its own, the one that controls its session.
-fn attend(stdin: File, own_terminal: bool) -> io::Result<()> {
-    rustix::stdio::dup2_stdin(&stdin)?;
-    if own_terminal {
-        nix::unistd::setsid()?;
-        rustix::process::ioctl_tiocsctty(io::stdin())?;
-    }
-    Ok(())
-}
-
-fn execute(command: &Command) -> i32 {
-    let Some((program, arguments)) = command.argv.split_first() else { return CANNOT_EXECUTE };
-    let error = execute::program(program, arguments, &command.environment, &command.directory);
-    told(Err(io::Error::new(error.kind(), format!("cannot execute {program}: {error}")))) | CANNOT_EXECUTE
-}
-
-/// The exit status of work done here; a failure is told on the step's own standard error.
-pub(super) fn told<E: std::error::Error>(result: Result<(), E>) -> i32 {
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            eprintln!("disco: {}", chain(error));
-            1
-        }
-    }
 }
 
 /// An exit status as an outcome.

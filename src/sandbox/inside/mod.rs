@@ -5,6 +5,7 @@
 //! them, and the overlay with that.
 
 mod init;
+mod payload;
 mod rendered;
 mod task;
 mod walls;

@@ -19,20 +19,24 @@ pub(super) struct Ready {
     pidfd: OwnedFd,
     pid: i32,
     channel: Channel,
+    /// To the process of the payload.
+    worker: Channel,
 }
 
 impl Ready {
-    /// Starts one, for a task of at most so many processes at once. Its walls go up while this returns; one that does not is told with the task's end.
+    /// Starts one, for a task of at most so many processes at once. Its walls go up while this returns; one that does not is
+    /// told with the task's end.
     pub(super) fn start(most: u32) -> io::Result<Ready> {
-        let (channel, theirs) = Channel::pair()?;
-        let (pidfd, pid) = spawn::clone_as_init(|| init::main(theirs, most))?;
-        Ok(Ready { pidfd, pid, channel })
+        let ((channel, its), (worker, its_workers)) = (Channel::pair()?, Channel::pair()?);
+        let (pidfd, pid) = spawn::clone_as_init(|| init::main(its, its_workers, most))?;
+        Ok(Ready { pidfd, pid, channel, worker })
     }
 
     /// Hands the task over.
     pub(super) fn give(self, task: &Task, fds: &[OwnedFd]) -> io::Result<Running> {
         let started = Instant::now();
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        self.worker.send(task, &fds)?;
         self.channel.send(task, &fds)?;
         Ok(Running { process: self, started })
     }
@@ -54,7 +58,7 @@ impl Running {
     /// Follows it to its end; a `Kill` from the supervisor, or its end, ends it at once. Nothing of it runs any more when
     /// this returns; its first process may be about to end, and is returned to be waited for.
     pub(super) fn finish(self, supervisor: &Channel) -> io::Result<(FromInside, Option<i32>)> {
-        let Ready { pidfd, pid, channel } = &self.process;
+        let Ready { pidfd, pid, channel, worker: _ } = &self.process;
         loop {
             let mut watched = [PollFd::new(channel, PollFlags::IN), PollFd::new(supervisor, PollFlags::IN)];
             match poll(&mut watched, None) {

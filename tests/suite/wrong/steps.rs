@@ -51,9 +51,9 @@ fn a_signal_ends_a_template_too() {
     world.copy_stage_to(MASTER);
     let processes = world.processes();
     let dance = world.spawn(&["disco", "dance", "--server", MASTER]);
-    // The inside, the step's first process with a child that renders, and the next step's first process.
+    // The inside, the step's first process with the one that renders, and the same two of the next step.
     world.wait_until("it renders", || {
-        world.processes().iter().filter(|p| p.ends_with("__enter")).count() == 4
+        world.processes().iter().filter(|p| p.ends_with("__enter")).count() == 5
     });
     dance.signal("TERM");
     let out = dance.wait();
