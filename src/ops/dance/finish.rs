@@ -35,7 +35,7 @@ pub(in crate::ops) fn finish(
             run.record.outcome = RunOutcome::Merged;
             let (outcome, kept) = act(run, settings);
             run.record.outcome = outcome;
-            if kept.is_ok() {
+            if let (Some(journal), true) = (journal, kept.is_ok()) {
                 // Where it stays, the next live run looks, and finds that nothing is left to do.
                 let _ = journal.close();
             }
@@ -63,13 +63,18 @@ fn unmoved(sealed: &Scratch, changes: &ChangeSet, differences: &Differences) -> 
     Ok(())
 }
 
-/// From here on a signal waits: the merge and its actions belong together.
+/// From here on a signal waits: the merge and its actions belong together. Where there is neither, nothing is journaled: that
+/// would take longer than all else.
 fn merge_all(
     run: &mut Run<'_>,
     settings: &Settings,
     changes: &ChangeSet,
     differences: &Differences,
-) -> Result<Journal, DanceError> {
+) -> Result<Option<Journal>, DanceError> {
+    if changes.0.is_empty() && run.record.actions.is_empty() {
+        (run.on_event)(DanceEvent::Merged { changes: 0 });
+        return Ok(None);
+    }
     (run.on_event)(DanceEvent::Doing(Doing::Merging { changes: changes.0.len() }));
     let (upper, entries) = differences.scratchpad();
     let live = recover::open(&run.record.root)?;
@@ -99,7 +104,7 @@ fn merge_all(
         });
     }
     (run.on_event)(DanceEvent::Merged { changes: changes.0.len() });
-    Ok(journal)
+    Ok(Some(journal))
 }
 
 /// Runs the recorded actions that were not run yet in their order, up to the first that fails. They belong to what is merged: that the record
