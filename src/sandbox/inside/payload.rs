@@ -1,5 +1,4 @@
-//! The payload of a task: its process, made before there is a task for it, because forking takes a tenth of what a small
-//! script does.
+//! The payload of a task: its process, made before there is a task for it, so that no step waits for a fork.
 
 use std::fs::File;
 use std::io;
