@@ -81,7 +81,8 @@ pub enum MergeError {
         /// What was staged and could not be removed.
         left: Vec<RootedPath>,
     },
-    /// The journal could not be written or read; nothing that shows is changed.
+    /// The journal could not be written or read, and nothing that shows is changed; or not be removed once all was merged, and
+    /// the next live run does what was left to do.
     #[error("cannot keep the journal of the merge")]
     Journal(#[source] FileError),
     /// The journal of a merge that was stopped makes no sense.

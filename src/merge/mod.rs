@@ -58,8 +58,8 @@ pub struct Source<'a> {
     pub journals: &'a Path,
 }
 
-/// Merges everything. The journal is the caller's to close, once what belongs to the merge is done too. After an error the
-/// live root is as before, or the error names what is not.
+/// Merges everything. The journal is the caller's to close, before it acts on what is merged. After an error the live root is
+/// as before, or the error names what is not.
 pub fn merge(source: &Source<'_>) -> Result<(MergeReport, Journal), MergeError> {
     let facts = survey::survey(source)?;
     let checked = plan::plan(source.changes, &facts, source.exclude, source.run).check(source)?;

@@ -32,13 +32,14 @@ pub(in crate::ops) fn finish(
         (true, Mode::Live) => {
             unmoved(sealed, &changes, differences)?;
             let journal = merge_all(run, settings, &changes, differences)?;
+            // Before the first action: what is journaled still is finished with all its actions by the next run, and a
+            // reboot among them must not be done twice.
+            if let Some(journal) = journal {
+                journal.close().map_err(MergeError::Journal)?;
+            }
             run.record.outcome = RunOutcome::Merged;
             let (outcome, kept) = act(run, settings);
             run.record.outcome = outcome;
-            if let (Some(journal), true) = (journal, kept.is_ok()) {
-                // Where it stays, the next live run looks, and finds that nothing is left to do.
-                let _ = journal.close();
-            }
             kept?
         }
     };
@@ -107,7 +108,7 @@ fn merge_all(
     Ok(Some(journal))
 }
 
-/// Runs the recorded actions that were not run yet in their order, up to the first that fails. They belong to what is merged: that the record
+/// Runs the recorded actions in their order, up to the first that fails. They belong to what is merged: that the record
 /// cannot be kept meanwhile is told at the end, and keeps none of them from being run.
 pub(super) fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result<(), DanceError>) {
     if !run.record.root.is_own() {
@@ -121,9 +122,6 @@ pub(super) fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result
     }
     let mut kept = run.save();
     for at in 0..run.record.actions.len() {
-        if run.record.actions[at].outcome.is_some() {
-            continue;
-        }
         let action = run.record.actions[at].action.clone();
         (run.on_event)(DanceEvent::Doing(Doing::Executing { action: &action }));
         let acted = act::run(&action, settings.step_timeout.value);

@@ -39,6 +39,8 @@ pub(super) fn recover(
         let recovered = merge::recover::recover(&journal, &open(&ground.root)?)?;
         let run = journal.intent().plan.run.clone();
         on_event(DanceEvent::Recovered { run: &run, how: &recovered });
+        // Before its actions, none of which has begun: they are run once, whatever becomes of this run.
+        journal.close().map_err(MergeError::Journal)?;
         let runs = Runs::new(&settings.home.value);
         match runs.load(&run) {
             Ok(record) => {
@@ -50,7 +52,6 @@ pub(super) fn recover(
             Err(RunError::NoSuchRun(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        journal.close().map_err(MergeError::Journal)?;
     }
     Ok(())
 }

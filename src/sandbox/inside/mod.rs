@@ -97,7 +97,8 @@ impl Tasks {
         let running = ready.give(task, &fds)?;
         drop(fds);
         self.collect()?;
-        self.next = Some(Ready::start(self.most)?);
+        // This task is under way: one that cannot be started now is tried again with the next.
+        self.next = Ready::start(self.most).ok();
         let (answer, ending) = running.finish(supervisor)?;
         self.ending.extend(ending);
         Ok(answer)
