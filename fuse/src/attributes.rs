@@ -67,11 +67,15 @@ impl Overlay {
     pub(crate) fn set_attributes(&self, id: u64, change: &Change) -> Result<Stat> {
         let _tree = self.tree.read();
         let asked = self.table.node(id)?;
-        if change.size.is_some() && matches!(asked.layer(), Layer::Shim(_)) {
+        if let Some(stat) = self.as_it_is(&asked, change)? {
+            return Ok(self.shown(&asked, stat));
+        }
+        if let (Some(_), Layer::Shim(index)) = (change.size, asked.layer()) {
             let again = self.reveal(&asked);
             if !change.open {
                 return Err(again);
             }
+            self.shims.truncated(index);
         }
         let node = self.real(self.table.node(id)?)?;
         let content = if change.size == Some(0) { Content::Nothing } else { Content::All };
@@ -102,6 +106,23 @@ impl Overlay {
             stat.size = size;
         }
         Ok(self.shown(&asked, stat))
+    }
+
+    /// Returns the attributes of an object for which a change changes nothing. The kernel, which keeps the times of files with
+    /// writes in its cache, tells them after each removal, link and rename too: that is no reason to copy an object up, and
+    /// nobody sees the times of one that has no name.
+    fn as_it_is(&self, node: &Arc<Node>, change: &Change) -> Result<Option<Stat>> {
+        let Change { mode: None, uid: None, gid: None, size: None, atime: None, mtime: Some(mtime), .. } =
+            *change
+        else {
+            return Ok(None);
+        };
+        if node.kind != FileType::RegularFile || matches!(node.layer(), Layer::Shim(_)) {
+            return Ok(None);
+        }
+        let stat = self.look(node)?;
+        let kept = mtime == Time::At(stat.mtime, stat.mtime_nsec) || node.lock().names.is_empty();
+        Ok(kept.then_some(stat))
     }
 
     fn truncate(&self, node: &Arc<Node>, place: &Place, size: u64) -> Result<()> {

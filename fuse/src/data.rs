@@ -35,14 +35,6 @@ impl Kept {
     }
 }
 
-/// Where a write goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Where {
-    At(u64),
-    /// To the end of the file, which the kernel takes to be there. For a shim it knows the size of the shim alone.
-    AtTheEnd(u64),
-}
-
 impl Overlay {
     /// Returns the node's descriptor for reading.
     fn readable(&self, id: u64) -> Result<Arc<File>> {
@@ -154,13 +146,14 @@ impl Overlay {
     }
 
     /// Writes all of `data`; `drop_ids` when the writer has no right to keep set-id bits.
-    pub(crate) fn write(&self, id: u64, place: Where, data: &[u8], drop_ids: bool) -> Result<usize> {
+    pub(crate) fn write(&self, id: u64, offset: u64, data: &[u8], drop_ids: bool) -> Result<usize> {
+        let asked = self.table.node(id)?.layer();
         let (node, file) = self.writable(id)?;
-        let offset = match place {
-            Where::AtTheEnd(_) if node.id != id => Stat::of(&file)?.size,
-            Where::At(offset) | Where::AtTheEnd(offset) => offset,
+        let (at, new) = match asked {
+            Layer::Shim(index) => self.shims.redirect(index, offset, data, Stat::of(&file)?.size)?,
+            _ => (offset, data),
         };
-        content::write_at(&file, data, offset)?;
+        content::write_at(&file, new, at)?;
         if drop_ids {
             let _tree = self.tree.read();
             drop_set_ids(&self.place(&node)?)?;

@@ -7,6 +7,7 @@
 use crate::node::{Hold, Layer, Node};
 use crate::overlay::Error;
 use crate::{Overlay, Result, Stat};
+use parking_lot::Mutex;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -30,6 +31,9 @@ struct Served {
     program: Arc<File>,
     stat: Stat,
     aside: AtomicBool,
+    /// How an offset in the shim becomes one in the real file: from where on, and how much is added. Set by the first change
+    /// of the content that reaches us under the shim's number.
+    continued: Mutex<Option<(u64, i64)>>,
 }
 
 /// The shims of an overlay.
@@ -52,7 +56,13 @@ impl Shims {
             let stat = Stat { mode: 0o100_755, uid: 0, gid: 0, nlink: 1, ..stat };
             all.by_name.entry(name.to_owned()).or_default().push(all.served.len());
             let (directory, program) = (directory.to_owned(), Arc::new(program));
-            all.served.push(Served { directory, program, stat, aside: AtomicBool::new(false) });
+            all.served.push(Served {
+                directory,
+                program,
+                stat,
+                aside: AtomicBool::new(false),
+                continued: Mutex::default(),
+            });
         }
         Ok(all)
     }
@@ -83,6 +93,32 @@ impl Shims {
     pub(crate) fn step_aside_below(&self, directory: &Path) {
         for served in self.served.iter().filter(|served| served.directory.starts_with(directory)) {
             served.aside.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that whoever has the shim open has truncated the real file: both have the same content from now on.
+    pub(crate) fn truncated(&self, index: usize) {
+        *self.served[index].continued.lock() = Some((0, 0));
+    }
+
+    /// Returns where in the real file, which has `size` bytes, what was written at an offset of the shim goes, and which part
+    /// of it. The kernel believes that it has appended to the shim, and hands over whole pages: the end of the shim, and
+    /// behind it what is new. Who writes into the middle of a program that is not there is refused.
+    pub(crate) fn redirect<'d>(
+        &self,
+        index: usize,
+        offset: u64,
+        data: &'d [u8],
+        size: u64,
+    ) -> Result<(u64, &'d [u8])> {
+        let served = &self.served[index];
+        let end = served.stat.size;
+        let mut continued = served.continued.lock();
+        let (from, shift) = *continued.get_or_insert((end, size as i64 - end as i64));
+        let old = usize::try_from(from.saturating_sub(offset)).unwrap_or(usize::MAX);
+        match data.get(old..) {
+            Some(new) if !new.is_empty() => Ok(((offset + old as u64).saturating_add_signed(shift), new)),
+            _ => Err(Errno::TXTBSY),
         }
     }
 

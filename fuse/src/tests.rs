@@ -1,7 +1,6 @@
 //! The core without a mount: requests in, results out. What the kernel makes of them is tested in `tests/`.
 
 use crate::create::Maker;
-use crate::data::Where;
 use crate::ids::ROOT;
 use crate::rename::Target;
 use crate::{LayerKind, Options, Overlay, read_layer};
@@ -61,7 +60,7 @@ fn requests_about_what_is_not_there_say_so() {
     assert_eq!(overlay.lookup(f, none).unwrap_err(), Errno::NOTDIR);
     assert_eq!(overlay.rename((ROOT, none), (ROOT, OsStr::new("f")), Target::Replace), Err(Errno::NOENT));
     assert_eq!(overlay.get_attributes(12345), Err(Errno::STALE));
-    assert_eq!(overlay.write(99, Where::At(0), b"x", false), Err(Errno::STALE));
+    assert_eq!(overlay.write(99, 0, b"x", false), Err(Errno::STALE));
     assert_eq!(overlay.create(ROOT, OsStr::new("f"), MAKER).map(|_| ()), Err(Errno::EXIST));
 }
 
@@ -112,7 +111,7 @@ fn the_layer_says_what_was_done() {
     overlay.make_directory(ROOT, OsStr::new("b"), directory).unwrap();
     overlay.make_directory(ROOT, OsStr::new("new"), directory).unwrap();
     let (g, _) = overlay.create(a, OsStr::new("g"), MAKER).unwrap();
-    overlay.write(g.id, Where::At(0), b"text", false).unwrap();
+    overlay.write(g.id, 0, b"text", false).unwrap();
     let layer = read_layer(overlay.upper_dir()).unwrap();
     let told: Vec<_> = layer.iter().map(|entry| (entry.path.to_str().unwrap(), entry.kind)).collect();
     let plain = LayerKind::Directory { opaque: false };
@@ -145,7 +144,7 @@ fn everything_is_forgotten_when_the_kernel_forgets() {
         overlay.forget(*id, lookups);
     }
     assert_eq!(overlay.remembered(), 5, "a file that is in use keeps its directories");
-    overlay.write(f, Where::At(0), b"y", false).unwrap();
+    overlay.write(f, 0, b"y", false).unwrap();
     overlay.forget(f, 1);
     assert_eq!(overlay.remembered(), 1);
     assert_eq!(look(&overlay, "a/b/c/f"), Some(f), "the number survives");

