@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         served.push(Shim { path: PathBuf::from(path), program: File::open(program)? });
     }
     let lower = read_only_clone(lower.as_ref())?;
-    let overlay = Overlay::open(Options { lower, scratch: scratch.into(), shims: served })?;
+    let overlay = Overlay::open(Options { shims: served, ..Options::over(lower, scratch.into()) })?;
     let fuse = OwnedFd::from(File::options().read(true).write(true).open("/dev/fuse")?);
     let options = format!(
         "fd={},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other",

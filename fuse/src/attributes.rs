@@ -131,7 +131,7 @@ impl Overlay {
             FileType::Directory => return Err(Errno::ISDIR),
             _ => return Err(Errno::INVAL),
         }
-        let opened = node.lock().opened.as_ref().filter(|o| o.writable).map(|o| o.file.clone());
+        let opened = node.lock().opened().filter(|o| o.writable).map(|o| o.file.clone());
         match opened {
             Some(file) => rustix::fs::ftruncate(&file, size),
             None => rustix::fs::ftruncate(place.open(OFlags::WRONLY)?, size),

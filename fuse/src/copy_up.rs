@@ -1,9 +1,8 @@
 //! Copy-up: brings an object of the lower into the upper before it is changed. It is made whole in the work
 //! directory and moved into place in one step; nothing is synced, because a scratch can be thrown away.
 
-use crate::dirfd::Side;
 use crate::links::Links;
-use crate::node::{Layer, Node};
+use crate::node::{Layer, Node, Opened};
 use crate::place::Place;
 use crate::{Overlay, Result, Stat, content, xattr};
 use rustix::fs::{FileType, Mode, OFlags, RenameFlags};
@@ -88,7 +87,7 @@ impl Overlay {
             return Ok(());
         }
         let (parent, name) = directory.any_name().ok_or(Errno::NOENT)?;
-        let from = Place::new(&self.dir(&parent, Side::Lower)?, &name);
+        let from = self.place(directory)?;
         let stat = from.stat()?;
         if !stat.is_dir() {
             return Err(Errno::STALE);
@@ -110,7 +109,7 @@ impl Overlay {
         if node.lock().names.is_empty() {
             return self.install_orphan(node, copy);
         }
-        let directory = self.dir(parent, Side::Upper)?;
+        let directory = self.upper_of(parent)?;
         let times = Place::Fd(directory.clone());
         let before = times.stat()?;
         let flags = RenameFlags::NOREPLACE;
@@ -193,9 +192,8 @@ impl Overlay {
 fn switch(node: &Node, layer: Layer, file: Option<File>, pin: Option<Arc<OwnedFd>>) {
     let mut inner = node.lock();
     inner.layer = layer;
-    inner.pin = pin;
-    if let (Some(opened), Some(file)) = (inner.opened.as_mut(), file) {
-        opened.file = Arc::new(file);
-        opened.writable = true;
+    inner.set_pin(pin);
+    if let (Some(_), Some(file)) = (inner.opened(), file) {
+        inner.set_opened(Some(Opened { file: Arc::new(file), writable: true }));
     }
 }

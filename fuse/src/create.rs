@@ -83,12 +83,12 @@ impl Overlay {
             let place = Place::new(directory, at);
             self.adopt(&free.directory, &place, maker)?;
             if free.hidden && place.stat()?.is_dir() {
-                xattr::set(&place, xattr::OPAQUE, b"y", 0)?;
+                xattr::set(&place, xattr::UNDER, b"", 0)?;
             }
             place.stat()
         })?;
         let id = self.ids.born(stat.ino, |id| self.table.contains(id));
-        self.dirfds.drop_both(id);
+        self.drop_descriptors(id);
         let node = self.intern(id, Layer::Upper, &stat);
         node.add_name(&parent, name);
         let stat = self.shown(&node, stat);

@@ -30,7 +30,7 @@ impl Kept {
             kept.push_back(Arc::downgrade(node));
             if kept.len() > MOST_KEPT { kept.pop_front() } else { None }
         };
-        let closed = oldest.and_then(|node| node.upgrade()?.lock().opened.take());
+        let closed = oldest.and_then(|node| node.upgrade()?.lock().set_opened(None));
         drop(closed);
     }
 }
@@ -39,7 +39,7 @@ impl Overlay {
     /// Returns the node's descriptor for reading.
     fn readable(&self, id: u64) -> Result<Arc<File>> {
         let node = self.table.node(id)?;
-        let kept = node.lock().opened.as_ref().map(|opened| opened.file.clone());
+        let kept = node.lock().opened().map(|opened| opened.file.clone());
         match kept {
             Some(file) => Ok(file),
             None => {
@@ -53,7 +53,7 @@ impl Overlay {
     /// those of the file that has the name.
     fn writable(&self, id: u64) -> Result<(Hold<'_>, Arc<File>)> {
         let mut node = self.table.node(id)?;
-        let kept = node.lock().opened.as_ref().filter(|o| o.writable).map(|opened| opened.file.clone());
+        let kept = node.lock().opened().filter(|o| o.writable).map(|opened| opened.file.clone());
         if let Some(file) = kept {
             return Ok((node, file));
         }
@@ -78,7 +78,7 @@ impl Overlay {
         loop {
             let layer = {
                 let inner = node.lock();
-                if let Some(opened) = inner.opened.as_ref().filter(|o| o.writable || !write) {
+                if let Some(opened) = inner.opened().filter(|o| o.writable || !write) {
                     return Ok(opened.file.clone());
                 }
                 inner.layer
@@ -101,14 +101,13 @@ impl Overlay {
                 // Copied up meanwhile: what was opened is the old file.
                 continue;
             }
-            match inner.opened.as_mut() {
-                Some(opened) if opened.writable || !write => return Ok(opened.file.clone()),
-                Some(opened) => *opened = Opened { file: file.clone(), writable },
-                None => {
-                    inner.opened = Some(Opened { file: file.clone(), writable });
-                    drop(inner);
-                    self.kept.add(node);
-                }
+            if let Some(opened) = inner.opened().filter(|opened| opened.writable || !write) {
+                return Ok(opened.file.clone());
+            }
+            let before = inner.set_opened(Some(Opened { file: file.clone(), writable }));
+            drop(inner);
+            if before.is_none() {
+                self.kept.add(node);
             }
             return Ok(file);
         }

@@ -80,8 +80,8 @@ impl Ids {
     }
 
     /// Returns the number of the shim at `index`.
-    pub(crate) fn shim(index: usize) -> u64 {
-        SHIM << SHIFT | index as u64
+    pub(crate) fn shim(index: u32) -> u64 {
+        SHIM << SHIFT | u64::from(index)
     }
 }
 

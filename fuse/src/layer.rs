@@ -1,9 +1,10 @@
 //! Decodes the upper layer for whoever compares and merges. It needs the directory alone, neither the mount
 //! nor a running overlay.
 
+use crate::lower::Under;
 use crate::place::Place;
 use crate::readdir::for_each;
-use crate::{Result, Stat, xattr};
+use crate::{Result, Stat, whiteout, xattr};
 use rustix::fs::{FileType, Mode, OFlags};
 use std::ffi::OsString;
 use std::io;
@@ -22,6 +23,9 @@ pub struct LayerEntry {
     pub kind: LayerKind,
     /// What it is.
     pub attributes: Stat,
+    /// For a directory that was moved: the path at which the lower has what is in it. None is left after
+    /// [`Overlay::bring_moved`](crate::Overlay::bring_moved).
+    pub origin: Option<PathBuf>,
 }
 
 /// What an object of the upper layer does to the lower.
@@ -45,7 +49,7 @@ pub fn read_layer(upper: BorrowedFd<'_>) -> io::Result<Vec<LayerEntry>> {
     let mut entries = Vec::new();
     if xattr::has(&Place::Fd(root.clone()), xattr::CHANGED)? {
         let kind = LayerKind::Directory { opaque: false };
-        entries.push(LayerEntry { path: PathBuf::new(), kind, attributes: Stat::of(&root)? });
+        entries.push(LayerEntry { path: PathBuf::new(), kind, attributes: Stat::of(&root)?, origin: None });
     }
     collect(&root, Path::new(""), &mut entries)?;
     entries.sort_unstable_by(|one, other| {
@@ -64,18 +68,18 @@ fn collect(directory: &Arc<OwnedFd>, path: &Path, entries: &mut Vec<LayerEntry>)
         let place = Place::new(directory, &name);
         let attributes = place.stat()?;
         let inside = path.join(&name);
-        let kind = match attributes.kind() {
-            FileType::Directory => LayerKind::Directory { opaque: xattr::has(&place, xattr::OPAQUE)? },
-            FileType::RegularFile
-                if attributes.size == 0
-                    && attributes.permissions() == 0
-                    && xattr::has(&place, xattr::WHITEOUT)? =>
-            {
-                LayerKind::Whiteout
+        let (kind, origin) = match attributes.kind() {
+            FileType::Directory => match Under::of(&place)? {
+                Under::Same => (LayerKind::Directory { opaque: false }, None),
+                Under::Nothing => (LayerKind::Directory { opaque: true }, None),
+                Under::At(path) => (LayerKind::Directory { opaque: true }, Some(path)),
+            },
+            _ if whiteout::may_be(&attributes) && xattr::has(&place, xattr::WHITEOUT)? => {
+                (LayerKind::Whiteout, None)
             }
-            _ => LayerKind::Other,
+            _ => (LayerKind::Other, None),
         };
-        entries.push(LayerEntry { path: inside.clone(), kind, attributes });
+        entries.push(LayerEntry { path: inside.clone(), kind, attributes, origin });
         if matches!(kind, LayerKind::Directory { .. }) {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let below = rustix::fs::openat(directory, &name, flags, Mode::empty())?;

@@ -3,19 +3,20 @@
 //! The map, from the bottom up:
 //!
 //! - `clone` takes the private read-only clone of a tree: the only way this crate ever sees the lower.
-//! - `stat`, `place` say what an object is and how to reach it; `dirfd` keeps directory descriptors.
+//! - `stat`, `place` say what an object is and how to reach it; `dirfd` keeps open directories.
+//! - `lower` shows several lower layers as one tree; `scratch` is where changes go.
 //! - `mounts`, `ids` give every object one number that is unique in the mount and survives copy-up.
 //! - `node` is the table of what the kernel remembers; `links` keeps hard links of the lower together,
 //!   and `siblings` finds those that nobody has looked up.
 //! - `whiteout` hides names; `content` and `copy_up` bring objects of the lower into the upper.
-//! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `tree`, `shim` are
+//! - `moved` lets a directory of the lower have another name, without copying what is in it.
+//! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `shim` are
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
 //! - `serve` is the one place that knows FUSE.
 //! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount.
 //!
 //! What this version does not do:
 //!
-//! - a directory of the lower that is renamed is copied whole, and other requests wait for it;
 //! - data go through this process, not past it (no passthrough);
 //! - the first change of a hard-linked file some of whose names are neither known nor beside it walks its file
 //!   system, and renames wait for that;
@@ -38,7 +39,9 @@ mod ids;
 mod layer;
 mod links;
 mod lookup;
+mod lower;
 mod mounts;
+mod moved;
 mod node;
 mod overlay;
 mod place;
@@ -46,19 +49,20 @@ mod put;
 mod readdir;
 mod remove;
 mod rename;
+mod scratch;
 mod serve;
 mod shim;
 mod siblings;
 mod stat;
 #[cfg(test)]
 mod tests;
-mod tree;
 mod whiteout;
 mod xattr;
 
 pub use clone::read_only_clone;
 pub use layer::{LayerEntry, LayerKind, read_layer};
 pub use overlay::{Error, Options, Overlay};
+pub use scratch::Scratch;
 pub use serve::{Server, serve};
 pub use shim::Shim;
 pub use stat::Stat;

@@ -2,7 +2,6 @@
 //! its names that still shows becomes a link to that. Which names there are is known from lookups, and for the
 //! rest from a search of the lower, so that the layer has them all.
 
-use crate::dirfd::Side;
 use crate::lookup::{Above, Depth};
 use crate::node::Node;
 use crate::place::Place;
@@ -15,7 +14,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Names are paths here: as long as a name shows what the lower has, its path is that of the lower.
+/// Names are paths of the lower here.
 #[derive(Debug, Default)]
 struct Record {
     /// Names of the lower that were hidden before the file was copied up.
@@ -42,7 +41,7 @@ impl Links {
 
     /// Remembers a name of a file of the lower.
     pub(crate) fn seen(&self, id: u64, parent: &Node, name: &OsStr) {
-        if let Some(directory) = parent.path() {
+        if let Some(directory) = parent.lower_path() {
             self.0.lock().entry(id).or_default().paths.insert(directory.join(name));
         }
     }
@@ -51,7 +50,7 @@ impl Links {
     pub(crate) fn removed(&self, id: u64, parent: &Node, name: &OsStr) {
         let mut records = self.0.lock();
         let record = records.entry(id).or_default();
-        if let Some(directory) = parent.path() {
+        if let Some(directory) = parent.lower_path() {
             let path = directory.join(name);
             record.paths.remove(&path);
             record.removed.insert(path);
@@ -126,7 +125,7 @@ impl Overlay {
         if below.id != id || !self.links.is_indexed(id) {
             return Ok(());
         }
-        let directory = self.dir(parent, Side::Upper)?;
+        let directory = self.upper_of(parent)?;
         let times = Place::Fd(directory.clone());
         let before = times.stat()?;
         rustix::fs::linkat(&self.index, Links::name(id), &directory, name, AtFlags::empty())?;
@@ -141,10 +140,11 @@ impl Overlay {
     pub(crate) fn find_names(&self, node: &Node, file: &Stat) -> Result<()> {
         let (known, beside) = self.links.known(node.id);
         let Some(directory) = beside.filter(|_| known < file.nlink) else { return Ok(()) };
-        self.links.found(node.id, Siblings::beside(&self.lower, &directory, file)?);
+        let Some(root) = Siblings::root_of(self.lowers.roots(), &directory, file)? else { return Ok(()) };
+        self.links.found(node.id, Siblings::beside(root, &directory, file)?);
         if self.links.known(node.id).0 < file.nlink {
             let scratch = |stat: &Stat| self.is_scratch(stat);
-            let all = self.siblings.everywhere(&self.lower, &directory, file, scratch)?;
+            let all = self.siblings.everywhere(root, &directory, file, scratch)?;
             self.links.found(node.id, all);
         }
         Ok(())
@@ -160,10 +160,10 @@ impl Overlay {
         Ok(())
     }
 
-    /// Looks up every name of a path, for the sake of what a lookup does.
+    /// Looks up every name of a path of the lower, for the sake of what a lookup does.
     fn walk(&self, path: &Path) -> Result<()> {
-        let mut at = self.table.node(crate::ids::ROOT)?;
-        for name in path {
+        let (mut at, path) = self.start_of(path)?;
+        for name in &path {
             if !at.is_dir() {
                 return Ok(());
             }

@@ -1,13 +1,14 @@
 //! What a name in a directory leads to in the merged view, and the node for it. Changes nothing, except that
 //! a name of a hard-linked file that was copied up through another name is linked into the upper here.
 
-use crate::dirfd::Side;
+use crate::lower::Under;
 use crate::node::{Hold, Layer, Node};
 use crate::place::Place;
-use crate::{Overlay, Result, Stat, xattr};
+use crate::{Overlay, Result, Stat};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the upper has under a name.
@@ -27,22 +28,24 @@ pub(crate) struct Below {
 }
 
 /// What both layers have under one name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Survey {
     pub above: Above,
     pub below: Option<Below>,
-    /// For two directories: whether the upper one hides the lower one.
-    pub opaque: bool,
+    /// What lies below a directory of the upper.
+    pub under: Under,
 }
 
 /// What a name leads to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Seen {
     Nothing,
     Object {
         id: u64,
         layer: Layer,
         stat: Stat,
+        /// For a directory that was moved: where the lower has it.
+        origin: Option<Arc<Path>>,
     },
     /// A file of the lower whose inode was copied up under another name.
     Elsewhere {
@@ -62,10 +65,10 @@ pub(crate) enum Depth {
 impl Overlay {
     /// Looks at a name in both layers; the caller holds the directory's stripe or the tree.
     pub(crate) fn survey(&self, parent: &Arc<Node>, name: &OsStr, depth: Depth) -> Result<Survey> {
-        let mut survey = Survey { above: Above::Nothing, below: None, opaque: false };
+        let mut survey = Survey { above: Above::Nothing, below: None, under: Under::Same };
         let (layer, orphan) = {
             let inner = parent.lock();
-            (inner.layer, inner.pin.is_some() && !parent.is_root())
+            (inner.layer, inner.pin().is_some() && !parent.is_root())
         };
         if orphan {
             return Ok(survey);
@@ -81,13 +84,15 @@ impl Overlay {
             return Err(Errno::NOTDIR);
         }
         if upper {
-            let directory = self.dir(parent, Side::Upper)?;
+            let directory = self.upper_of(parent)?;
             match Stat::at(&directory, name) {
-                Ok(stat) if self.whiteouts.is_whiteout(&stat) => survey.above = Above::Whiteout,
+                Ok(stat) if self.whiteouts.is_whiteout(&directory, name, &stat)? => {
+                    survey.above = Above::Whiteout;
+                }
                 Ok(stat) => {
                     survey.above = Above::Object(stat);
-                    if stat.is_dir() && lower {
-                        survey.opaque = xattr::has(&Place::new(&directory, name), xattr::OPAQUE)?;
+                    if stat.is_dir() && (lower || self.moved.any()) {
+                        survey.under = Under::of(&Place::new(&directory, name))?;
                     }
                 }
                 Err(Errno::NOENT) => {}
@@ -97,7 +102,7 @@ impl Overlay {
         let wanted = match survey.above {
             Above::Nothing => true,
             Above::Whiteout => depth == Depth::Both,
-            Above::Object(stat) => depth == Depth::Both || (stat.is_dir() && !survey.opaque),
+            Above::Object(stat) => depth == Depth::Both || (stat.is_dir() && survey.under == Under::Same),
         };
         if lower && wanted {
             survey.below = self.below(parent, name)?;
@@ -106,13 +111,9 @@ impl Overlay {
     }
 
     fn below(&self, parent: &Arc<Node>, name: &OsStr) -> Result<Option<Below>> {
-        let directory = self.dir(parent, Side::Lower)?;
-        let stat = match Stat::at(&directory, name) {
-            Ok(stat) => stat,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(errno),
-        };
-        let mount = self.mount_of(&directory, name, &stat)?;
+        let directory = self.lower_of(parent)?;
+        let Some((stat, part)) = self.lowers.look(&directory, name)? else { return Ok(None) };
+        let mount = self.mount_of(part, name, &stat)?;
         if mount.pseudo && !stat.is_dir() {
             // A namespace kept alive by a bind mount: nothing that could be copied or read.
             return Ok(None);
@@ -127,20 +128,22 @@ impl Overlay {
             (Above::Whiteout, _) | (Above::Nothing, None) => Seen::Nothing,
             (Above::Object(stat), below) => {
                 let id = self.ids.upper(stat.ino);
-                let merged = stat.is_dir() && !survey.opaque && below.is_some_and(|b| b.stat.is_dir());
-                let layer = match merged {
-                    true => Layer::Merged,
-                    false if !stat.is_dir() && self.links.is_indexed(id) => Layer::Indexed,
-                    false => Layer::Upper,
+                let (layer, origin) = match &survey.under {
+                    Under::At(path) if stat.is_dir() => (Layer::Merged, Some(Arc::from(path.as_path()))),
+                    Under::Same if stat.is_dir() && below.is_some_and(|b| b.stat.is_dir() && !b.sealed) => {
+                        (Layer::Merged, None)
+                    }
+                    _ if !stat.is_dir() && self.links.is_indexed(id) => (Layer::Indexed, None),
+                    _ => (Layer::Upper, None),
                 };
-                Seen::Object { id, layer, stat: *stat }
+                Seen::Object { id, layer, stat: *stat, origin }
             }
             (Above::Nothing, Some(below)) => {
                 if below.stat.nlink > 1 && !below.stat.is_dir() && self.links.is_indexed(below.id) {
                     return Seen::Elsewhere { id: below.id };
                 }
                 let layer = if below.sealed { Layer::Sealed } else { Layer::Lower };
-                Seen::Object { id: below.id, layer, stat: below.stat }
+                Seen::Object { id: below.id, layer, stat: below.stat, origin: None }
             }
         }
     }
@@ -159,8 +162,11 @@ impl Overlay {
                     drop(stripe);
                     self.materialise(parent, name, id)?;
                 }
-                Seen::Object { id, layer, stat } => {
+                Seen::Object { id, layer, stat, origin } => {
                     let node = self.intern(id, layer, &stat);
+                    if let Some(path) = origin {
+                        self.note_origin(&node, &path);
+                    }
                     if node.add_name(parent, name)
                         && layer == Layer::Lower
                         && stat.nlink > 1

@@ -2,14 +2,16 @@
 //! kernel's memory of us, no larger. What an object's attributes are is not kept here.
 
 use crate::Result;
+use crate::readdir::Listing;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rustix::fs::FileType;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,7 +29,7 @@ pub(crate) enum Layer {
     /// A directory of the lower that is shown empty and cannot be changed.
     Sealed,
     /// A program of our own, served in place of the file that has the name.
-    Shim(usize),
+    Shim(u32),
 }
 
 /// One name of a node. It keeps its directory's node in the table.
@@ -44,15 +46,68 @@ pub(crate) struct Opened {
     pub writable: bool,
 }
 
+/// What few nodes have at a time.
+#[derive(Debug, Default)]
+struct Rare {
+    pin: Option<Arc<OwnedFd>>,
+    opened: Option<Opened>,
+    listing: Option<Arc<Listing>>,
+    origin: Option<Arc<Path>>,
+}
+
 /// What changes in a node's life. Held for moments only, never over a wait for another lock.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub layer: Layer,
-    pub names: Vec<Name>,
+    pub names: SmallVec<[Name; 1]>,
+    rare: Option<Box<Rare>>,
+}
+
+impl Inner {
     /// Keeps an object reachable that has lost its last known name.
-    pub pin: Option<Arc<OwnedFd>>,
-    pub opened: Option<Opened>,
-    pub listing: Option<Arc<crate::readdir::Listing>>,
+    pub(crate) fn pin(&self) -> Option<&Arc<OwnedFd>> {
+        self.rare.as_ref()?.pin.as_ref()
+    }
+
+    pub(crate) fn set_pin(&mut self, pin: Option<Arc<OwnedFd>>) {
+        self.set_rare(|rare| rare.pin = pin);
+    }
+
+    pub(crate) fn opened(&self) -> Option<&Opened> {
+        self.rare.as_ref()?.opened.as_ref()
+    }
+
+    /// Replaces the descriptor and returns the one before.
+    pub(crate) fn set_opened(&mut self, opened: Option<Opened>) -> Option<Opened> {
+        self.set_rare(|rare| std::mem::replace(&mut rare.opened, opened))
+    }
+
+    pub(crate) fn listing(&self) -> Option<&Arc<Listing>> {
+        self.rare.as_ref()?.listing.as_ref()
+    }
+
+    pub(crate) fn set_listing(&mut self, listing: Option<Arc<Listing>>) {
+        self.set_rare(|rare| rare.listing = listing);
+    }
+
+    /// For a directory that was moved: the path of the one of the lower that is below it.
+    pub(crate) fn origin(&self) -> Option<&Arc<Path>> {
+        self.rare.as_ref()?.origin.as_ref()
+    }
+
+    pub(crate) fn set_origin(&mut self, origin: Option<Arc<Path>>) {
+        self.set_rare(|rare| rare.origin = origin);
+    }
+
+    /// Changes what is rare, and keeps room for it only while there is some.
+    fn set_rare<T>(&mut self, change: impl FnOnce(&mut Rare) -> T) -> T {
+        let rare = self.rare.get_or_insert_default();
+        let changed = change(rare);
+        if matches!(**rare, Rare { pin: None, opened: None, listing: None, origin: None }) {
+            self.rare = None;
+        }
+        changed
+    }
 }
 
 /// One object of the merged view.
@@ -69,7 +124,7 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(id: u64, kind: FileType, layer: Layer) -> Node {
-        let inner = Inner { layer, names: Vec::new(), pin: None, opened: None, listing: None };
+        let inner = Inner { layer, names: SmallVec::new(), rare: None };
         Node { id, kind, references: AtomicU64::new(1), inner: Mutex::new(inner), copying: Mutex::new(()) }
     }
 
@@ -103,7 +158,7 @@ impl Node {
         }
         parent.references.fetch_add(1, Ordering::Relaxed);
         inner.names.push(Name { parent: parent.clone(), name: name.into() });
-        inner.pin = None;
+        inner.set_pin(None);
         true
     }
 
@@ -117,18 +172,32 @@ impl Node {
 
     /// Returns the path from the root of the mount, without a leading slash; `None` when no name is left.
     pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.path_from(|_| None)
+    }
+
+    /// Returns the path of what the lower has of this directory; `None` when no name is left.
+    pub(crate) fn lower_path(&self) -> Option<PathBuf> {
+        self.path_from(|node| node.lock().origin().cloned())
+    }
+
+    /// Returns the path up to the root, or to the first node on the way up that `start` has a path for.
+    fn path_from(&self, start: impl Fn(&Node) -> Option<Arc<Path>>) -> Option<PathBuf> {
         let mut parts = Vec::new();
-        if !self.is_root() {
+        let mut path = start(self);
+        if path.is_none() && !self.is_root() {
             let mut next = self.any_name()?;
             loop {
                 parts.push(next.1);
-                if next.0.is_root() {
+                path = start(&next.0);
+                if path.is_some() || next.0.is_root() {
                     break;
                 }
                 next = next.0.any_name()?;
             }
         }
-        Some(parts.iter().rev().map(|part| &**part).collect())
+        let mut path = path.map_or_else(PathBuf::new, |path| path.to_path_buf());
+        path.extend(parts.iter().rev().map(|part| &**part));
+        Some(path)
     }
 }
 
@@ -202,6 +271,11 @@ impl Table {
                 Hold { table: self, node }
             }
         }
+    }
+
+    /// Keeps a node that somebody else holds in the table, until it is released once more.
+    pub(crate) fn keep(&self, node: &Node) {
+        node.references.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes a name from a node, and with it the node's hold of the directory.

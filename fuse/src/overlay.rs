@@ -10,18 +10,21 @@
 //! 4. a node's own state and the small tables, for moments.
 
 use crate::data::Kept;
-use crate::dirfd::{DirFds, Side};
+use crate::dirfd::DirFds;
 use crate::ids::{self, Ids};
 use crate::links::Links;
+use crate::lower::{LowerDir, Lowers, open_beneath};
 use crate::mounts::{Mount, Mounts};
+use crate::moved::Moved;
 use crate::node::{Layer, Node, Table};
 use crate::place::Place;
+use crate::scratch::{Folders, Scratch};
 use crate::shim::{Shim, Shims};
 use crate::siblings::Siblings;
 use crate::whiteout::Whiteouts;
 use crate::{Result, Stat, xattr};
 use parking_lot::{Mutex, MutexGuard, RwLock};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -34,12 +37,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// What an overlay is made of.
 #[derive(Debug)]
 pub struct Options {
-    /// The tree to show, from [`read_only_clone`](crate::read_only_clone).
-    pub lower: OwnedFd,
-    /// An existing empty directory on the host; `upper/` and `work/` are made inside.
-    pub scratch: PathBuf,
+    /// The trees to show, topmost first, each from [`read_only_clone`](crate::read_only_clone). One alone, over which a new
+    /// scratch is laid, is a plain tree; otherwise each may be a layer that an overlay of this kind has left.
+    pub lower: Vec<OwnedFd>,
+    /// Where changes go.
+    pub scratch: Scratch,
     /// Programs to serve in place of others.
     pub shims: Vec<Shim>,
+}
+
+impl Options {
+    /// What is needed to lay a new scratch, an existing empty directory, over one plain tree.
+    pub fn over(lower: OwnedFd, scratch: PathBuf) -> Options {
+        Options { lower: vec![lower], scratch: Scratch::New(scratch), shims: Vec::new() }
+    }
 }
 
 /// Why an overlay could not be opened.
@@ -48,6 +59,9 @@ pub enum Error {
     /// The lower could not be looked at.
     #[error("cannot read the lower tree")]
     Lower(#[source] io::Error),
+    /// There is nothing to lay the scratch over.
+    #[error("an overlay needs a lower tree")]
+    NoLower,
     /// The scratch directory could not be prepared.
     #[error("cannot prepare {path}")]
     Scratch {
@@ -82,7 +96,7 @@ const STRIPES: usize = 64;
 /// A copy-on-write view of a read-only tree. Its requests are methods; [`serve`](crate::serve) calls them.
 #[derive(Debug)]
 pub struct Overlay {
-    pub(crate) lower: Arc<OwnedFd>,
+    pub(crate) lowers: Lowers,
     pub(crate) upper: Arc<OwnedFd>,
     pub(crate) work: Arc<OwnedFd>,
     pub(crate) index: Arc<OwnedFd>,
@@ -93,13 +107,15 @@ pub struct Overlay {
     pub(crate) siblings: Siblings,
     pub(crate) whiteouts: Whiteouts,
     pub(crate) shims: Shims,
-    pub(crate) dirfds: DirFds,
+    pub(crate) upper_dirs: DirFds<OwnedFd>,
+    pub(crate) lower_dirs: DirFds<LowerDir>,
+    pub(crate) moved: Moved,
     pub(crate) kept: Kept,
     pub(crate) tree: RwLock<()>,
     stripes: [Mutex<()>; STRIPES],
     temporary: AtomicU64,
-    /// The scratch directory as the lower shows it: it must not show itself.
-    scratch: (u64, u64),
+    /// The directories of the scratch as the lower shows them: they must not show themselves.
+    hidden: Vec<(u64, u64)>,
     /// What objects of the lower were when they were copied up or hidden.
     bases: Mutex<HashMap<PathBuf, Stat>>,
     /// Whether the upper's file system numbers a directory's entries as it numbers the files.
@@ -112,34 +128,22 @@ impl Overlay {
     /// Prepares the scratch directory and returns the overlay, not yet served.
     pub fn open(options: Options) -> std::result::Result<Overlay, Error> {
         let Options { lower, scratch, shims } = options;
-        let fail = |path: &Path| {
-            let path = path.to_owned();
-            move |source: Errno| Error::Scratch { path, source: source.into() }
-        };
-        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let base = rustix::fs::open(&scratch, directory, Mode::empty()).map_err(fail(&scratch))?;
-        let make = |parent: &OwnedFd, name: &str| {
-            let open = || {
-                rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
-                rustix::fs::openat(parent, name, directory | OFlags::NOFOLLOW, Mode::empty())
-            };
-            open().map(Arc::new).map_err(fail(&scratch.join(name)))
-        };
-        let upper = make(&base, "upper")?;
-        let work = make(&base, "work")?;
-        let index = make(&work, "index")?;
-
-        let lower = Arc::new(lower);
-        let root = Stat::of(&lower).map_err(|errno| Error::Lower(errno.into()))?;
-        let hidden = Stat::of(&base).map_err(fail(&scratch))?;
+        let marked = lower.len() > 1 || !scratch.is_new();
+        let lowers = Lowers::new(lower, marked);
+        let bottom = lowers.roots().first().ok_or(Error::NoLower)?.clone();
+        let Folders { upper, work, index, hidden, work_path, upper_path } = scratch.prepare()?;
+        let root = Stat::of(&bottom).map_err(|errno| Error::Lower(errno.into()))?;
         // Without the list of mounts a devtmpfs is taken for a tmpfs: shown, not hidden, and harmless.
         let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").map_err(Error::Lower)?;
         let shims = Shims::new(shims)?;
-        let (whiteouts, listed_inodes) = Whiteouts::prepare(&work)
-            .map_err(|errno| Error::Attributes { path: scratch.join("work"), source: errno.into() })?;
+        let (whiteouts, listed_inodes) = Whiteouts::prepare(&work, !scratch.is_new())
+            .map_err(|errno| Error::Attributes { path: work_path, source: errno.into() })?;
         let overlay = Overlay {
             mounts: Mounts::new(&root, &mountinfo),
-            lower,
+            upper_dirs: DirFds::new(1),
+            lower_dirs: DirFds::new(lowers.roots().len()),
+            lowers,
+            moved: Moved::new(!scratch.is_new()),
             upper,
             work,
             index,
@@ -149,18 +153,21 @@ impl Overlay {
             siblings: Siblings::default(),
             whiteouts,
             shims,
-            dirfds: DirFds::new(),
             kept: Kept::default(),
             tree: RwLock::new(()),
             stripes: [const { Mutex::new(()) }; STRIPES],
             temporary: AtomicU64::new(0),
-            scratch: (hidden.dev, hidden.ino),
+            hidden,
             bases: Mutex::default(),
             listed_inodes,
             filled: AtomicBool::new(false),
         };
-        let roots = (Place::Fd(overlay.lower.clone()), Place::Fd(overlay.upper.clone()));
-        overlay.copy_metadata(&roots.0, &root, &roots.1).map_err(fail(&scratch.join("upper")))?;
+        if scratch.is_new() {
+            let roots = (Place::Fd(bottom), Place::Fd(overlay.upper.clone()));
+            overlay
+                .copy_metadata(&roots.0, &root, &roots.1)
+                .map_err(|errno| Error::Scratch { path: upper_path, source: errno.into() })?;
+        }
         Ok(overlay)
     }
 
@@ -175,9 +182,9 @@ impl Overlay {
         self.upper.as_fd()
     }
 
-    /// The read-only tree below.
+    /// The read-only tree below; the topmost, if there are several.
     pub fn lower_dir(&self) -> BorrowedFd<'_> {
-        self.lower.as_fd()
+        self.lowers.roots()[0].as_fd()
     }
 
     /// What the object of the lower at `path` (relative to the root) was when it was copied up or hidden;
@@ -193,7 +200,7 @@ impl Overlay {
 
     /// Notes what the object of the lower under a name was; the first record stays.
     pub(crate) fn note_base(&self, parent: &Node, name: &OsStr, stat: &Stat) {
-        if let Some(directory) = parent.path() {
+        if let Some(directory) = parent.lower_path() {
             self.bases.lock().entry(directory.join(name)).or_insert(*stat);
         }
     }
@@ -210,50 +217,82 @@ impl Overlay {
         format!("t{}", self.temporary.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Returns a descriptor of a directory in one layer; the caller knows that it is there.
-    pub(crate) fn dir(&self, node: &Arc<Node>, side: Side) -> Result<Arc<OwnedFd>> {
+    /// Returns a descriptor of a directory in the upper; the caller knows that it is there.
+    pub(crate) fn upper_of(&self, node: &Arc<Node>) -> Result<Arc<OwnedFd>> {
         if node.is_root() {
-            return Ok(match side {
-                Side::Lower => self.lower.clone(),
-                Side::Upper => self.upper.clone(),
-            });
+            return Ok(self.upper.clone());
         }
-        if let Some(fd) = self.dirfds.get(node.id, side) {
+        if let Some(fd) = self.upper_dirs.get(node.id) {
             return Ok(fd);
         }
-        let pinned = node.lock().pin.clone();
+        let pinned = node.lock().pin().cloned();
         if let Some(fd) = pinned {
             return Ok(fd);
         }
         let (parent, name) = node.any_name().ok_or(Errno::NOENT)?;
-        let parent = self.dir(&parent, side)?;
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
-        let fd = Arc::new(rustix::fs::openat2(&parent, &*name, flags, Mode::empty(), beneath)?);
-        self.dirfds.put(node.id, side, &fd);
+        let fd = open_beneath(&*self.upper_of(&parent)?, Path::new(&*name))?;
+        self.upper_dirs.put(node.id, &fd);
         Ok(fd)
+    }
+
+    /// Returns what the lower has of a directory; the caller knows that it has something.
+    pub(crate) fn lower_of(&self, node: &Arc<Node>) -> Result<Arc<LowerDir>> {
+        if let Some(directory) = self.lower_dirs.get(node.id) {
+            return Ok(directory);
+        }
+        let (pinned, origin) = {
+            let inner = node.lock();
+            (inner.pin().cloned(), inner.origin().cloned())
+        };
+        let directory = match (pinned, origin) {
+            (Some(fd), _) => return Ok(Arc::new(LowerDir::single(fd))),
+            (None, Some(path)) => self.lowers.at(&path)?.ok_or(Errno::STALE)?,
+            (None, None) if node.is_root() => self.lowers.root(),
+            (None, None) => {
+                let (parent, name) = node.any_name().ok_or(Errno::NOENT)?;
+                self.lowers.enter(&*self.lower_of(&parent)?, &name)?
+            }
+        };
+        let directory = Arc::new(directory);
+        self.lower_dirs.put(node.id, &directory);
+        Ok(directory)
     }
 
     /// Returns where the node's object is. A merged directory is its upper half; a shim has no place.
     pub(crate) fn place(&self, node: &Arc<Node>) -> Result<Place> {
         let (layer, pin) = {
             let inner = node.lock();
-            (inner.layer, inner.pin.clone())
+            (inner.layer, inner.pin().cloned())
         };
         if let Some(pin) = pin {
             return Ok(Place::Fd(pin));
         }
-        let side = match layer {
-            Layer::Lower | Layer::Sealed => Side::Lower,
-            Layer::Upper | Layer::Merged => Side::Upper,
-            Layer::Indexed => return Ok(Place::new(&self.index, OsStr::new(&Links::name(node.id)))),
-            Layer::Shim(_) => return Err(Errno::INVAL),
-        };
-        match node.any_name() {
-            Some((parent, name)) => Ok(Place::new(&self.dir(&parent, side)?, &name)),
-            None if node.is_root() => Ok(Place::Fd(self.dir(node, side)?)),
-            None => Err(Errno::STALE),
+        if layer == Layer::Indexed {
+            return Ok(Place::new(&self.index, OsStr::new(&Links::name(node.id))));
         }
+        let Some((parent, name)) = node.any_name() else {
+            return if node.is_root() { Ok(Place::Fd(self.upper.clone())) } else { Err(Errno::STALE) };
+        };
+        match layer {
+            Layer::Lower | Layer::Sealed => {
+                let directory = self.lower_of(&parent)?;
+                match self.lowers.is_marked() {
+                    false => Ok(Place::new(directory.top(), &name)),
+                    true => {
+                        let (_, part) = self.lowers.look(&directory, &name)?.ok_or(Errno::NOENT)?;
+                        Ok(Place::new(part, &name))
+                    }
+                }
+            }
+            Layer::Upper | Layer::Merged => Ok(Place::new(&self.upper_of(&parent)?, &name)),
+            Layer::Indexed | Layer::Shim(_) => Err(Errno::INVAL),
+        }
+    }
+
+    /// Drops the descriptors of a directory that has gone or has changed its layers.
+    pub(crate) fn drop_descriptors(&self, id: u64) {
+        self.upper_dirs.drop(id);
+        self.lower_dirs.drop(id);
     }
 
     /// Returns the mount of an object that was seen under `name` in a directory of the lower.
@@ -264,9 +303,9 @@ impl Overlay {
         })
     }
 
-    /// Whether the object of the lower is the overlay's own scratch directory.
+    /// Whether the object of the lower is a directory of the overlay's own scratch.
     pub(crate) fn is_scratch(&self, stat: &Stat) -> bool {
-        (stat.dev, stat.ino) == self.scratch
+        self.hidden.contains(&(stat.dev, stat.ino))
     }
 
     /// Marks the root as changed itself, which no entry of the layer would show otherwise.

@@ -1,7 +1,6 @@
 //! How something gets a name that was free: in one step, so that whoever kills the process finds in the layer
 //! either that the name is free, or the new object. Not what the object is: that is `create`.
 
-use crate::dirfd::Side;
 use crate::lookup::{Above, Depth};
 use crate::node::Node;
 use crate::place::Place;
@@ -40,7 +39,7 @@ impl Overlay {
             (Above::Nothing, None) => false,
             (Above::Whiteout, _) => true,
         };
-        Ok(Free { directory: self.dir(parent, Side::Upper)?, hidden, name, _stripe: stripe })
+        Ok(Free { directory: self.upper_of(parent)?, hidden, name, _stripe: stripe })
     }
 
     /// Gives a free name to what `build` makes under the name, and in the directory, that it gets. Over a

@@ -1,7 +1,6 @@
 //! Listings of the merged view. The place of an entry in a listing is a hash of its name, so that a reader
 //! who goes on after others have changed the directory misses nothing that stayed and sees nothing twice.
 
-use crate::dirfd::Side;
 use crate::node::{Layer, Node};
 use crate::{Overlay, Result, Stat};
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
@@ -100,16 +99,16 @@ impl Overlay {
 
     /// Returns the listing that a reader at `offset` goes on with; a new one for whoever begins.
     fn listing(&self, node: &Arc<Node>, offset: u64) -> Result<Arc<Listing>> {
-        let known = node.lock().listing.clone().filter(|_| offset != 0);
+        let known = node.lock().listing().cloned().filter(|_| offset != 0);
         if let Some(listing) = known {
             if listing.after(offset).is_empty() {
                 // The reader is through; nobody needs to keep it.
-                node.lock().listing = None;
+                node.lock().set_listing(None);
             }
             return Ok(listing);
         }
         let listing = Arc::new(self.list(node)?);
-        node.lock().listing = Some(listing.clone());
+        node.lock().set_listing(Some(listing.clone()));
         Ok(listing)
     }
 
@@ -140,7 +139,7 @@ impl Overlay {
         }
         let mut known: HashSet<OsString> = HashSet::new();
         if upper && !orphan {
-            let fd = self.dir(node, Side::Upper)?;
+            let fd = self.upper_of(node)?;
             for_each(&fd, |name, ino, kind| {
                 if lower {
                     known.insert(name.to_owned());
@@ -154,32 +153,51 @@ impl Overlay {
             })?;
         }
         if lower && !orphan {
-            let fd = self.dir(node, Side::Lower)?;
-            let stat = Stat::of(&fd)?;
-            let mount = self.mounts.of(&stat, || Ok(fd.as_ref()))?;
-            for_each(&fd, |name, ino, kind| {
-                if known.contains(name) {
-                    return Ok(());
-                }
-                let id = self.ids.lower(mount.index, ino);
-                entries.push(Entry { cookie: cookie(name), name: name.into(), id, kind });
-                Ok(())
-            })?;
+            let directory = self.lower_of(node)?;
+            let parts = directory.parts().count();
+            for (number, fd) in directory.parts().enumerate() {
+                let mount = self.mounts.of(&Stat::of(fd)?, || Ok(fd.as_ref()))?;
+                for_each(fd, |name, ino, kind| {
+                    if known.contains(name) {
+                        return Ok(());
+                    }
+                    if number + 1 < parts {
+                        known.insert(name.to_owned());
+                    }
+                    if self.lowers.is_marked() && kind == FileType::RegularFile {
+                        match Stat::at(fd, name) {
+                            Ok(stat) if self.lowers.hides(fd, name, &stat)? => return Ok(()),
+                            Ok(_) => {}
+                            Err(Errno::NOENT) => return Ok(()),
+                            Err(errno) => return Err(errno),
+                        }
+                    }
+                    let id = self.ids.lower(mount.index, ino);
+                    entries.push(Entry { cookie: cookie(name), name: name.into(), id, kind });
+                    Ok(())
+                })?;
+            }
         }
         entries.sort_unstable_by_key(|entry| entry.cookie);
         Ok(Listing(entries))
     }
 
     /// Whether an entry of the upper is a whiteout.
-    pub(crate) fn hides(&self, directory: &OwnedFd, name: &OsStr, ino: u64, kind: FileType) -> Result<bool> {
-        if self.listed_inodes {
+    pub(crate) fn hides(
+        &self,
+        directory: &Arc<OwnedFd>,
+        name: &OsStr,
+        ino: u64,
+        kind: FileType,
+    ) -> Result<bool> {
+        if self.listed_inodes && self.whiteouts.are_all_known() {
             return Ok(self.whiteouts.is_inode(ino));
         }
         if kind != FileType::RegularFile {
             return Ok(false);
         }
         match Stat::at(directory, name) {
-            Ok(stat) => Ok(self.whiteouts.is_whiteout(&stat)),
+            Ok(stat) => self.whiteouts.is_whiteout(directory, name, &stat),
             Err(Errno::NOENT) => Ok(true),
             Err(errno) => Err(errno),
         }

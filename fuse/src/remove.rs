@@ -1,11 +1,9 @@
 //! Names that go: unlink and rmdir, and what has to be remembered of what lost a name.
 
-use crate::dirfd::Side;
 use crate::ids::Ids;
 use crate::links::Links;
 use crate::lookup::{Above, Below, Depth, Seen, Survey};
 use crate::node::{Hold, Layer, Node};
-use crate::place::Place;
 use crate::readdir::for_each;
 use crate::{Overlay, Result, Stat};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
@@ -38,7 +36,7 @@ impl Overlay {
                     self.materialise(&parent, name, id)?;
                     continue;
                 }
-                Seen::Object { id, layer, stat } => (id, layer, stat),
+                Seen::Object { id, layer, stat, origin: _ } => (id, layer, stat),
             };
             if stat.is_dir() {
                 return Err(Errno::ISDIR);
@@ -49,7 +47,7 @@ impl Overlay {
                 continue;
             }
             let loss = self.expect_loss(&parent, name, id, layer, stat)?;
-            let directory = self.dir(&parent, Side::Upper)?;
+            let directory = self.upper_of(&parent)?;
             match (survey.above, survey.below) {
                 (Above::Object(_), Some(_)) => {
                     self.whiteouts.replace(&directory, name, &self.temporary_name())?;
@@ -84,7 +82,7 @@ impl Overlay {
 
     /// Takes an empty directory away, and leaves a whiteout where the lower would show through.
     fn clear_name(&self, parent: &Arc<Node>, name: &OsStr, survey: &Survey) -> Result<()> {
-        let directory = self.dir(parent, Side::Upper)?;
+        let directory = self.upper_of(parent)?;
         match (survey.above, survey.below) {
             (Above::Object(_), None) => {
                 match rustix::fs::unlinkat(&directory, name, AtFlags::REMOVEDIR) {
@@ -109,7 +107,7 @@ impl Overlay {
     /// Removes a directory in the work directory that holds nothing but whiteouts.
     pub(crate) fn discard(&self, temporary: &str) -> Result<()> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory = rustix::fs::openat(&self.work, temporary, flags, Mode::empty())?;
+        let directory = Arc::new(rustix::fs::openat(&self.work, temporary, flags, Mode::empty())?);
         let mut names: Vec<OsString> = Vec::new();
         for_each(&directory, |name, _, _| {
             names.push(name.to_owned());
@@ -133,12 +131,7 @@ impl Overlay {
     ) -> Result<Loss<'_>> {
         let node = match self.table.get(id) {
             Some(node) if node.is_last_name(parent, name) => {
-                let place = match node.layer() {
-                    Layer::Lower | Layer::Sealed => Side::Lower,
-                    _ => Side::Upper,
-                };
-                let (directory, name) = node.any_name().ok_or(Errno::NOENT)?;
-                let pin = Place::new(&self.dir(&directory, place)?, &name).pin()?;
+                let pin = self.place(&node)?.pin()?;
                 Some((node, Some(pin)))
             }
             known => known.map(|node| (node, None)),
@@ -164,11 +157,12 @@ impl Overlay {
             self.shims.step_aside(parent, name);
         }
         if loss.stat.is_dir() {
-            self.dirfds.drop_both(loss.id);
+            self.drop_descriptors(loss.id);
         }
         if let Some((node, pin)) = &loss.node {
             if pin.is_some() {
-                node.lock().pin = pin.clone();
+                node.lock().set_pin(pin.clone());
+                self.drop_origin(node);
             }
             self.table.remove_name(node, parent, name);
         }
@@ -195,7 +189,8 @@ impl Overlay {
         if let Some((node, pin)) = &loss.node {
             let mut inner = node.lock();
             inner.layer = Layer::Upper;
-            inner.pin = inner.pin.take().or_else(|| pin.clone());
+            let pin = inner.pin().or(pin.as_ref()).cloned();
+            inner.set_pin(pin);
         }
         rustix::fs::unlinkat(&self.index, &*name, AtFlags::empty())?;
         self.ids.died(stat.ino);

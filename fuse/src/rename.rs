@@ -1,7 +1,6 @@
-//! Names that move. What moves is brought into the upper whole, so there is no `EXDEV`; what it leaves
-//! behind is a whiteout where the lower would show through.
+//! Names that move. A file that moves is brought into the upper, a directory says where the lower has it; so there is no
+//! `EXDEV`. What it leaves behind is a whiteout where the lower would show through.
 
-use crate::dirfd::Side;
 use crate::lookup::{Above, Depth, Survey};
 use crate::node::{Layer, Node};
 use crate::place::Place;
@@ -53,10 +52,10 @@ impl Overlay {
         }
         self.check(&node, new.0, other.as_ref().map(|(other, _)| &**other), target)?;
 
-        self.bring_whole(&node)?;
+        self.free_to_move(&node)?;
         if let (Some((other, _)), Target::Exchange) = (&other, target) {
             self.check(other, old.0, None, target)?;
-            self.bring_whole(other)?;
+            self.free_to_move(other)?;
         }
         self.ensure_upper(new.0)?;
         if let Some(path) = node.path().filter(|_| node.is_dir()) {
@@ -94,7 +93,7 @@ impl Overlay {
     }
 
     fn end<'r>(&self, parent: &'r Arc<Node>, name: &'r OsStr) -> Result<End<'r>> {
-        let directory = self.dir(parent, Side::Upper)?;
+        let directory = self.upper_of(parent)?;
         Ok(End { parent, name, directory, survey: self.survey(parent, name, Depth::Both)? })
     }
 
@@ -126,11 +125,9 @@ impl Overlay {
 
     /// Makes a directory hide what the lower has under its new name.
     fn hide_below(&self, node: &Node, from: &End<'_>, to: &End<'_>) -> Result<()> {
-        if node.is_dir() && to.survey.below.is_some() {
-            let place = Place::new(&from.directory, from.name);
-            let before = place.stat()?;
-            xattr::set(&place, xattr::OPAQUE, b"y", 0)?;
-            place.restore_times(&before)?;
+        // One that was moved before says already what is below it.
+        if node.is_dir() && node.lock().origin().is_none() && to.survey.below.is_some() {
+            xattr::set(&Place::new(&from.directory, from.name), xattr::UNDER, b"", 0)?;
         }
         Ok(())
     }

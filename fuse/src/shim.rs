@@ -40,7 +40,7 @@ struct Served {
 #[derive(Debug, Default)]
 pub(crate) struct Shims {
     served: Vec<Served>,
-    by_name: HashMap<OsString, Vec<usize>>,
+    by_name: HashMap<OsString, Vec<u32>>,
 }
 
 impl Shims {
@@ -54,7 +54,7 @@ impl Shims {
                 return Err(Error::Shim { path, source: Errno::INVAL.into() });
             };
             let stat = Stat { mode: 0o100_755, uid: 0, gid: 0, nlink: 1, ..stat };
-            all.by_name.entry(name.to_owned()).or_default().push(all.served.len());
+            all.by_name.entry(name.to_owned()).or_default().push(all.served.len() as u32);
             let (directory, program) = (directory.to_owned(), Arc::new(program));
             all.served.push(Served {
                 directory,
@@ -68,11 +68,11 @@ impl Shims {
     }
 
     /// Returns the shim that is served at a name.
-    pub(crate) fn at(&self, parent: &Node, name: &OsStr) -> Option<usize> {
+    pub(crate) fn at(&self, parent: &Node, name: &OsStr) -> Option<u32> {
         let candidates = self.by_name.get(name)?;
         let directory = parent.path()?;
-        let here = |index: &usize| {
-            let served = &self.served[*index];
+        let here = |index: &u32| {
+            let served = &self.served[*index as usize];
             served.directory == *directory.as_path() && !served.aside.load(Ordering::Relaxed)
         };
         candidates.iter().copied().find(here)
@@ -82,7 +82,7 @@ impl Shims {
     pub(crate) fn step_aside(&self, parent: &Node, name: &OsStr) -> bool {
         match self.at(parent, name) {
             Some(index) => {
-                self.served[index].aside.store(true, Ordering::Relaxed);
+                self.served[index as usize].aside.store(true, Ordering::Relaxed);
                 true
             }
             None => false,
@@ -97,8 +97,8 @@ impl Shims {
     }
 
     /// Notes that whoever has the shim open has truncated the real file: both have the same content from now on.
-    pub(crate) fn truncated(&self, index: usize) {
-        *self.served[index].continued.lock() = Some((0, 0));
+    pub(crate) fn truncated(&self, index: u32) {
+        *self.served[index as usize].continued.lock() = Some((0, 0));
     }
 
     /// Returns where in the real file, which has `size` bytes, what was written at an offset of the shim goes, and which part
@@ -106,12 +106,12 @@ impl Shims {
     /// behind it what is new. Who writes into the middle of a program that is not there is refused.
     pub(crate) fn redirect<'d>(
         &self,
-        index: usize,
+        index: u32,
         offset: u64,
         data: &'d [u8],
         size: u64,
     ) -> Result<(u64, &'d [u8])> {
-        let served = &self.served[index];
+        let served = &self.served[index as usize];
         let end = served.stat.size;
         let mut continued = served.continued.lock();
         let (from, shift) = *continued.get_or_insert((end, size as i64 - end as i64));
@@ -122,12 +122,12 @@ impl Shims {
         }
     }
 
-    pub(crate) fn stat(&self, index: usize) -> Stat {
-        self.served[index].stat
+    pub(crate) fn stat(&self, index: u32) -> Stat {
+        self.served[index as usize].stat
     }
 
-    pub(crate) fn program(&self, index: usize) -> Arc<File> {
-        self.served[index].program.clone()
+    pub(crate) fn program(&self, index: u32) -> Arc<File> {
+        self.served[index as usize].program.clone()
     }
 }
 

@@ -1,10 +1,10 @@
 //! The names that the lower has for a file with several: first those beside a known name, which is where most
 //! are, then all of the file system. Looks at the lower alone; what the view hides is not known here.
 
+use crate::lower::open_beneath;
 use crate::readdir::for_each;
 use crate::{Result, Stat};
 use parking_lot::Mutex;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -35,6 +35,22 @@ impl Area {
 pub(crate) struct Siblings(Mutex<HashMap<Area, Names>>);
 
 impl Siblings {
+    /// Returns the root of the layer that has a file in a directory; `None` where no layer has that directory by this path.
+    pub(crate) fn root_of<'r>(
+        roots: &'r [Arc<OwnedFd>],
+        directory: &Path,
+        file: &Stat,
+    ) -> Result<Option<&'r Arc<OwnedFd>>> {
+        for root in roots {
+            match open(root, directory).and_then(Stat::of) {
+                Ok(stat) if Area::of(&stat) == Area::of(file) => return Ok(Some(root)),
+                Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns the names that a file has in one directory of the lower.
     pub(crate) fn beside(lower: &Arc<OwnedFd>, directory: &Path, file: &Stat) -> Result<Vec<PathBuf>> {
         let open = open(lower, directory)?;
@@ -87,9 +103,7 @@ fn open(lower: &Arc<OwnedFd>, path: &Path) -> Result<Arc<OwnedFd>> {
     if path.as_os_str().is_empty() {
         return Ok(lower.clone());
     }
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
-    rustix::fs::openat2(lower, path, flags, Mode::empty(), beneath).map(Arc::new)
+    open_beneath(lower, path)
 }
 
 /// Looks at everything below `top` that belongs to `area`.

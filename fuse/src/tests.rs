@@ -24,7 +24,7 @@ fn overlay(fill: impl FnOnce(&Path)) -> (tempfile::TempDir, Overlay) {
     fs::create_dir(&scratch).unwrap();
     fill(&lower);
     let lower = OwnedFd::from(File::open(&lower).unwrap());
-    (directory, Overlay::open(Options { lower, scratch, shims: Vec::new() }).unwrap())
+    (directory, Overlay::open(Options::over(lower, scratch)).unwrap())
 }
 
 /// Looks a path up and lets the kernel's place remember it, as the kernel does.

@@ -4,14 +4,20 @@
 //! Not a 0:0 character device: kernel overlayfs refuses to hold those, and users may make their own.
 
 use crate::place::Place;
+use crate::readdir::for_each;
 use crate::{Result, Stat, xattr};
 use parking_lot::{Mutex, RwLock};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+
+/// Whether an object can be a whiteout, as far as its attributes tell.
+pub(crate) fn may_be(stat: &Stat) -> bool {
+    stat.size == 0 && stat.kind() == FileType::RegularFile && stat.permissions() == 0
+}
 
 /// The whiteout inodes of one overlay.
 #[derive(Debug)]
@@ -20,25 +26,25 @@ pub(crate) struct Whiteouts {
     inodes: RwLock<HashSet<u64>>,
     /// The name in the work directory to link from; replaced when the file system allows no more links.
     current: Mutex<(String, u64)>,
+    /// Whether the upper may hold whiteouts of an earlier mount, which the attribute alone tells.
+    others: bool,
 }
 
 impl Whiteouts {
     /// Makes the first whiteout. Also says whether a listing numbers entries as a look at them does.
-    pub(crate) fn prepare(work: &Arc<OwnedFd>) -> Result<(Whiteouts, bool)> {
+    pub(crate) fn prepare(work: &Arc<OwnedFd>, others: bool) -> Result<(Whiteouts, bool)> {
         let whiteouts = Whiteouts {
             work: work.clone(),
             inodes: RwLock::default(),
             current: Mutex::new((String::new(), 0)),
+            others,
         };
         let inode = whiteouts.rotate(&mut whiteouts.current.lock())?;
-        let directory = rustix::fs::openat(work, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let mut buffer = Vec::with_capacity(4096);
-        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
         let mut same = false;
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            same |= entry.file_name() == c"whiteout-1" && entry.ino() == inode;
-        }
+        for_each(work, |name, ino, _| {
+            same |= name == "whiteout-1" && ino == inode;
+            Ok(())
+        })?;
         Ok((whiteouts, same))
     }
 
@@ -55,16 +61,22 @@ impl Whiteouts {
     }
 
     /// Whether an object of the upper is a whiteout.
-    pub(crate) fn is_whiteout(&self, stat: &Stat) -> bool {
-        stat.size == 0
-            && stat.kind() == FileType::RegularFile
-            && stat.permissions() == 0
-            && self.is_inode(stat.ino)
+    pub(crate) fn is_whiteout(&self, directory: &Arc<OwnedFd>, name: &OsStr, stat: &Stat) -> Result<bool> {
+        if !may_be(stat) {
+            return Ok(false);
+        }
+        Ok(self.is_inode(stat.ino)
+            || self.others && xattr::has(&Place::new(directory, name), xattr::WHITEOUT)?)
     }
 
-    /// Whether an inode of the upper is a whiteout's.
+    /// Whether an inode of the upper is a whiteout's that this mount has made.
     pub(crate) fn is_inode(&self, ino: u64) -> bool {
         self.inodes.read().contains(&ino)
+    }
+
+    /// Whether each whiteout of the upper is one that this mount has made.
+    pub(crate) fn are_all_known(&self) -> bool {
+        !self.others
     }
 
     /// Puts a whiteout at a name that is free.
@@ -98,15 +110,17 @@ mod tests {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = rustix::fs::open(directory.path(), flags, Mode::empty()).unwrap();
         let work = Arc::new(open);
-        let (whiteouts, same) = Whiteouts::prepare(&work).unwrap();
+        let (whiteouts, same) = Whiteouts::prepare(&work, false).unwrap();
         assert!(same, "a plain file system numbers its listings as its files");
         for number in 0..66_000 {
             whiteouts.link(&work, OsStr::new(&format!("w{number}"))).unwrap();
         }
         for name in ["w0", "w65999"] {
-            assert!(whiteouts.is_whiteout(&Stat::at(&work, name).unwrap()), "{name}");
+            let stat = Stat::at(&work, name).unwrap();
+            assert!(whiteouts.is_whiteout(&work, OsStr::new(name), &stat).unwrap(), "{name}");
         }
         std::fs::write(directory.path().join("plain"), "").unwrap();
-        assert!(!whiteouts.is_whiteout(&Stat::at(&work, "plain").unwrap()));
+        let plain = Stat::at(&work, "plain").unwrap();
+        assert!(!whiteouts.is_whiteout(&work, OsStr::new("plain"), &plain).unwrap());
     }
 }

@@ -12,8 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 const PRIVATE: &[u8] = b"trusted.disco.";
 /// On a whiteout.
 pub(crate) const WHITEOUT: &CStr = c"trusted.disco.whiteout";
-/// On a directory of the upper that hides the one below it.
-pub(crate) const OPAQUE: &CStr = c"trusted.disco.opaque";
+/// On a directory of a layer: the path of the one below it, if that is not what has the same name; empty if there is none.
+pub(crate) const UNDER: &CStr = c"trusted.disco.under";
 /// On the upper's root, when its own attributes were changed.
 pub(crate) const CHANGED: &CStr = c"trusted.disco.changed";
 

@@ -142,7 +142,8 @@ impl Sandbox {
             looks: if spec.root.is_own() { Looks::Host } else { Looks::Inside },
         };
         let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(&root))?;
-        let options = disco_fuse::Options { lower, scratch: layer, shims: shims(&live.tree)? };
+        let options =
+            disco_fuse::Options { shims: shims(&live.tree)?, ..disco_fuse::Options::over(lower, layer) };
         let overlay = Arc::new(disco_fuse::Overlay::open(options).map_err(SandboxError::Overlay)?);
         let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
         let (channel, theirs) = cannot("open a channel", Channel::pair())?;
@@ -197,6 +198,7 @@ impl Scratch {
 impl Layers {
     /// What the scratchpad holds, sorted by path.
     pub fn entries(&self) -> Result<Vec<LayerEntry>, SandboxError> {
+        cannot("copy what was moved", self.overlay.bring_moved())?;
         let entries = cannot("read the scratchpad", disco_fuse::read_layer(self.upper()))?;
         entries
             .into_iter()

@@ -66,7 +66,9 @@ fn a_name_in_a_directory_that_was_renamed_is_there() {
     let (_directory, overlay) = overlay(four);
     let d = look(&overlay, "d").unwrap();
     overlay.rename((d, OsStr::new("e")), (ROOT, OsStr::new("moved")), Target::Replace).unwrap();
-    // What moved was copied, and its names with it.
+    assert_eq!(told(&overlay), ["!d/e"], "only the name has moved");
+    overlay.bring_moved().unwrap();
+    // What had moved was copied, and its names with it.
     assert_eq!(told(&overlay), ["d/a", "d/b", "!d/e", "moved/deep", "top"]);
     chmod(&overlay, look(&overlay, "top").unwrap());
     let id = look(&overlay, "moved/deep").unwrap();
@@ -89,4 +91,15 @@ fn a_file_open_without_its_name_changes_under_the_others() {
         overlay.unlink(parent, OsStr::new(name)).unwrap();
     }
     assert_eq!(overlay.get_attributes(id).unwrap().nlink, 0);
+}
+
+#[test]
+fn a_name_in_a_directory_that_was_renamed_follows_a_change_through_another() {
+    let (_directory, overlay) = overlay(four);
+    let d = look(&overlay, "d").unwrap();
+    overlay.rename((d, OsStr::new("e")), (ROOT, OsStr::new("moved")), Target::Replace).unwrap();
+    chmod(&overlay, look(&overlay, "top").unwrap());
+    assert_eq!(told(&overlay), ["d/a", "d/b", "!d/e", "moved/deep", "top"]);
+    let stat = overlay.get_attributes(look(&overlay, "moved/deep").unwrap()).unwrap();
+    assert_eq!((stat.nlink, stat.permissions()), (4, 0o600));
 }

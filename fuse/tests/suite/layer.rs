@@ -47,7 +47,8 @@ pub fn apply(upper: &Path, target: &Path) {
     });
     assert!(sorted, "{entries:?}");
     let mut links: HashMap<u64, PathBuf> = HashMap::new();
-    for LayerEntry { path, kind, attributes } in &entries {
+    for LayerEntry { path, kind, attributes, origin } in &entries {
+        assert_eq!(*origin, None, "{} was moved", path.display());
         let (from, to) = (upper.join(path), target.join(path));
         match kind {
             LayerKind::Whiteout => {

@@ -101,7 +101,7 @@ fn a_mounted_proc_shows_as_an_empty_directory() {
     }
     fs::write(path("lower/run/f"), "x").unwrap();
     let lower = read_only_clone(&path("lower")).unwrap();
-    let options = Options { lower, scratch: path("scratch"), shims: Vec::new() };
+    let options = Options::over(lower, path("scratch"));
     let (server, _overlay) = crate::world::serve_at(options, &path("mount"));
     let names = |name: &str| fs::read_dir(path("mount").join(name)).unwrap().count();
     assert_eq!((names("proc"), names("dev"), names("run")), (0, 0, 1));
@@ -124,7 +124,7 @@ fn the_scratch_inside_the_lower_does_not_show_itself() {
         fs::create_dir(path(name)).unwrap();
     }
     let lower = read_only_clone(directory.path()).unwrap();
-    let options = Options { lower, scratch: path("scratch"), shims: Vec::new() };
+    let options = Options::over(lower, path("scratch"));
     let (server, _overlay) = crate::world::serve_at(options, &path("mount"));
     fs::write(path("mount/f"), "x").unwrap();
     assert!(path("scratch/upper/f").exists());
@@ -167,7 +167,7 @@ fn a_scratch_that_is_not_empty_is_refused_by_name() {
     fs::create_dir(directory.path().join("upper")).unwrap();
     enter();
     let lower = read_only_clone(directory.path()).unwrap();
-    let options = Options { lower, scratch: directory.path().to_owned(), shims: Vec::new() };
+    let options = Options::over(lower, directory.path().to_owned());
     let error = Overlay::open(options).unwrap_err();
     assert!(error.to_string().contains("upper"), "{error}");
 }
@@ -192,7 +192,7 @@ fn a_scratch_on_kernel_overlayfs_works() {
     mount(Some("overlay"), &path("ko/view"), Some("overlay"), MsFlags::empty(), Some(layers.as_str()))
         .unwrap();
     let lower = read_only_clone(&path("lower")).unwrap();
-    let options = Options { lower, scratch: path("ko/view/scratch"), shims: Vec::new() };
+    let options = Options::over(lower, path("ko/view/scratch"));
     let (server, overlay) = crate::world::serve_at(options, &path("mount"));
     let script = "rm gone d/g; echo more >>link; test $(stat -c %h d/f) = 2; grep -q more d/f; : >n
         test \"$(ls -A)\" = $'d\\nlink\\nn'; mv d e; test \"$(ls -A e)\" = f; rm -r e; mkdir d; test -z \"$(ls -A d)\"";

@@ -66,11 +66,9 @@ impl World {
         let (lower, scratch, mountpoint) = (path("lower"), path("scratch"), path("mount"));
         fill(&lower);
         let before = tree(&lower, Times::Exact);
-        let options = Options {
-            lower: read_only_clone(&lower).unwrap(),
-            scratch: scratch.clone(),
-            shims: shims(directory.path()),
-        };
+        let lower_clone = read_only_clone(&lower).unwrap();
+        let options =
+            Options { shims: shims(directory.path()), ..Options::over(lower_clone, scratch.clone()) };
         let (server, overlay) = serve_at(options, &mountpoint);
         let server = Some(server);
         World { lower, scratch, mount: mountpoint, overlay, server, before, directory }
