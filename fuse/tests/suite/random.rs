@@ -289,6 +289,7 @@ fn run(seed: u64, length: usize) {
             assert!(found.is_empty(), "seed {seed}\n{}\nafter\n{}", found.join("\n"), history.join("\n"));
         }
     }
+    world.settle();
     world.overlay.bring_moved().unwrap();
     apply(&world.upper(), &merged);
     let shown = tree(&world.mount, times);

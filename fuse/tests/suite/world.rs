@@ -99,6 +99,11 @@ impl World {
         text
     }
 
+    /// Has the kernel hand over what was written to files that are still open.
+    pub fn settle(&self) {
+        rustix::fs::syncfs(File::open(&self.mount).unwrap()).unwrap();
+    }
+
     /// Says what changed in the lower.
     pub fn damage(&self) -> Vec<String> {
         differences(&self.before, &tree(&self.lower, Times::Exact))
