@@ -133,6 +133,9 @@ impl Overlay {
         if node.is_dir() {
             return Err(Errno::PERM);
         }
+        if let Some((directory, _)) = node.any_name() {
+            self.within_a_mount(&directory, &parent)?;
+        }
         self.copy_up(&node, Content::All)?;
         let free = self.free(&parent, name)?;
         self.put(&free, |directory, at| match self.place(&node)? {

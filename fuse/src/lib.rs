@@ -10,6 +10,7 @@
 //!   and `siblings` finds those that nobody has looked up.
 //! - `whiteout` hides names; `content` and `copy_up` bring objects of the lower into the upper.
 //! - `moved` lets a directory of the lower have another name, without copying what is in it.
+//! - `boundary` keeps the lower's mounts apart.
 //! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `shim` are
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
 //! - `serve` is the one place that knows FUSE.
@@ -24,11 +25,13 @@
 //! - a file that is renamed over another has both names for a moment, an empty directory that is replaced is
 //!   gone for a moment, and what is made under a name that the lower does not have is there before its owner
 //!   and mode are: whoever kills the process just then finds that in the layer;
+//! - a file that several layers know by different names counts the links that its own layer has, until it is changed;
 //! - file flags (`chattr`) are not copied.
 
 #![allow(clippy::disallowed_methods, reason = "the overlay has its own descriptors, and no sys")]
 
 mod attributes;
+mod boundary;
 mod clone;
 mod content;
 mod copy_up;

@@ -58,6 +58,11 @@ impl Mounts {
         Mounts { known: RwLock::new(known), devtmpfs: devtmpfs(mountinfo) }
     }
 
+    /// Whether nothing was seen that is on another mount than the root.
+    pub(crate) fn is_one(&self) -> bool {
+        self.known.read().len() == 1
+    }
+
     /// Returns the mount of an object of the lower; `open` is asked for a descriptor of it the first time.
     pub(crate) fn of<F: AsFd>(&self, stat: &Stat, open: impl FnOnce() -> Result<F>) -> Result<Mount> {
         if let Some(mount) = self.known.read().get(&stat.mount) {

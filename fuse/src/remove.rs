@@ -41,6 +41,7 @@ impl Overlay {
             if stat.is_dir() {
                 return Err(Errno::ISDIR);
             }
+            self.no_mount_point(&parent, name)?;
             if survey.below.is_some() && parent.layer() == Layer::Lower {
                 drop(stripe);
                 self.ensure_upper(&parent)?;
@@ -70,6 +71,7 @@ impl Overlay {
         if node.layer() == Layer::Sealed {
             return Err(Errno::BUSY);
         }
+        self.no_mount_point(&parent, name)?;
         if !self.is_empty(&node)? {
             return Err(Errno::NOTEMPTY);
         }

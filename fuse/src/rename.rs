@@ -42,6 +42,7 @@ impl Overlay {
         if revealed {
             return Err(Errno::STALE);
         }
+        self.within_a_mount(old.0, new.0)?;
         let (node, _) = self.child(old.0, old.1)?.ok_or(Errno::NOENT)?;
         let other = self.child(new.0, new.1)?;
         match (&other, target) {
@@ -49,6 +50,9 @@ impl Overlay {
             (None, Target::Exchange) => return Err(Errno::NOENT),
             (Some((other, _)), _) if other.id == node.id => return Ok(()),
             _ => {}
+        }
+        for (parent, name) in [old, new] {
+            self.no_mount_point(parent, name)?;
         }
         self.check(&node, new.0, other.as_ref().map(|(other, _)| &**other), target)?;
 

@@ -1,12 +1,12 @@
 //! The names that the lower has for a file with several: first those beside a known name, which is where most
 //! are, then all of the file system. Looks at the lower alone; what the view hides is not known here.
 
-use crate::lower::open_beneath;
+use crate::lower::{Lowers, open_beneath};
 use crate::readdir::for_each;
 use crate::{Result, Stat};
 use parking_lot::Mutex;
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -35,22 +35,6 @@ impl Area {
 pub(crate) struct Siblings(Mutex<HashMap<Area, Names>>);
 
 impl Siblings {
-    /// Returns the root of the layer that has a file in a directory; `None` where no layer has that directory by this path.
-    pub(crate) fn root_of<'r>(
-        roots: &'r [Arc<OwnedFd>],
-        directory: &Path,
-        file: &Stat,
-    ) -> Result<Option<&'r Arc<OwnedFd>>> {
-        for root in roots {
-            match open(root, directory).and_then(Stat::of) {
-                Ok(stat) if Area::of(&stat) == Area::of(file) => return Ok(Some(root)),
-                Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(None)
-    }
-
     /// Returns the names that a file has in one directory of the lower.
     pub(crate) fn beside(lower: &Arc<OwnedFd>, directory: &Path, file: &Stat) -> Result<Vec<PathBuf>> {
         let open = open(lower, directory)?;
@@ -96,6 +80,44 @@ impl Siblings {
         };
         Ok(names.get(&file.ino).cloned().unwrap_or_default())
     }
+}
+
+impl Siblings {
+    /// Returns all names that several layers together show for a file. The first call for a mount looks at every object that
+    /// they show.
+    pub(crate) fn in_layers(&self, lowers: &Lowers, file: &Stat) -> Result<Vec<PathBuf>> {
+        let area = Area::of(file);
+        let mut known = self.0.lock();
+        let names = match known.entry(area) {
+            std::collections::hash_map::Entry::Occupied(names) => names.into_mut(),
+            std::collections::hash_map::Entry::Vacant(free) => free.insert(walk_layers(lowers, area)?),
+        };
+        Ok(names.get(&file.ino).cloned().unwrap_or_default())
+    }
+}
+
+/// Looks at everything that several layers show.
+fn walk_layers(lowers: &Lowers, area: Area) -> Result<Names> {
+    let mut found = Names::new();
+    let mut waiting = vec![(lowers.root(), PathBuf::new())];
+    while let Some((directory, path)) = waiting.pop() {
+        let mut names: BTreeSet<OsString> = BTreeSet::new();
+        for part in directory.parts() {
+            for_each(part, |name, _, _| {
+                names.insert(name.to_owned());
+                Ok(())
+            })?;
+        }
+        for name in names {
+            let Some((stat, _)) = lowers.look(&directory, &name)? else { continue };
+            if stat.is_dir() {
+                waiting.push((lowers.enter(&directory, &name)?, path.join(&name)));
+            } else if stat.nlink > 1 && Area::of(&stat) == area {
+                found.entry(stat.ino).or_default().push(path.join(&name));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Opens a directory of the lower by its path.

@@ -171,7 +171,7 @@ impl Filesystem for Front {
 
     fn rename(
         &self,
-        _request: &Request,
+        request: &Request,
         parent: INodeNo,
         name: &OsStr,
         newparent: INodeNo,
@@ -179,13 +179,21 @@ impl Filesystem for Front {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        let target = match flags {
+        let whiteout = flags.contains(RenameFlags::RENAME_WHITEOUT);
+        let target = match flags.difference(RenameFlags::RENAME_WHITEOUT) {
             flags if flags.is_empty() => Target::Replace,
             RenameFlags::RENAME_NOREPLACE => Target::Keep,
-            RenameFlags::RENAME_EXCHANGE => Target::Exchange,
+            RenameFlags::RENAME_EXCHANGE if !whiteout => Target::Exchange,
             _ => return reply.error(Errno::EINVAL),
         };
-        answer_empty(reply, self.noted(self.0.rename((parent.0, name), (newparent.0, newname), target)));
+        let moved = self.0.rename((parent.0, name), (newparent.0, newname), target).and_then(|()| {
+            if whiteout {
+                // What whoever builds layers of other overlays asks for: a device 0:0 at the old name.
+                self.0.make_node(parent.0, name, maker(request, libc::S_IFCHR, 0), 0)?;
+            }
+            Ok(())
+        });
+        answer_empty(reply, self.noted(moved));
     }
 
     fn link(&self, _request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {

@@ -5,6 +5,7 @@
 
 mod copy_up;
 mod layer;
+mod layers;
 mod links;
 mod load;
 mod names;

@@ -81,3 +81,41 @@ fn a_large_directory_can_be_removed_while_it_is_read() {
     fs::remove_dir(world.at("d")).unwrap();
     world.finish();
 }
+
+#[test]
+fn a_directory_of_the_lower_moves_without_being_copied_and_everything_in_it_can_change() {
+    let fill = "mkdir -p a/b/c other; for n in 1 2 3 4; do echo $n >a/b/c/$n; done; ln a/b/c/1 other/one; echo x >a/b/f";
+    let world = World::new(|lower| {
+        let done = std::process::Command::new("/bin/bash").args(["-ec", fill]).current_dir(lower).status();
+        assert!(done.unwrap().success());
+    });
+    world.run("exec 3<a/b/c/2; mv a/b moved; cat <&3; ls moved/c; mv moved/c other/c; mv moved a/b; test ! -e a/b/c");
+    let copied = || {
+        world.overlay.upper_dir().try_clone_to_owned().map(|_| {
+            let entries = disco_fuse::read_layer(world.overlay.upper_dir()).unwrap();
+            let files = entries.iter().filter(|entry| entry.kind == disco_fuse::LayerKind::Other);
+            files.map(|entry| entry.path.display().to_string()).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(copied().unwrap(), Vec::<String>::new(), "nothing was copied");
+    world.run("rm other/c/3; echo more >>other/c/4; echo more >>other/one; mkdir a/b/c; echo new >a/b/c/2; cat other/c/1");
+    assert_eq!(
+        world.run("cat other/c/[124] a/b/c/2; ls other/c a/b/c"),
+        "1\nmore\n2\n4\nmore\nnew\na/b/c:\n2\n\nother/c:\n1\n2\n4\n"
+    );
+    world.settle();
+    world.overlay.bring_moved().unwrap();
+    assert_eq!(world.run("cat other/c/[124] a/b/c/2 a/b/f"), "1\nmore\n2\n4\nmore\nnew\nx\n");
+    let upper = world.upper();
+    assert_eq!(std::fs::read_to_string(upper.join("other/c/1")).unwrap(), "1\nmore\n");
+    assert_eq!(std::fs::read_to_string(upper.join("a/b/f")).unwrap(), "x\n");
+    world.finish();
+}
+
+#[test]
+fn a_rename_can_leave_the_whiteout_of_other_overlays() {
+    let world = World::new(|lower| std::fs::write(lower.join("f"), "x").unwrap());
+    world.run("python3 -c 'import ctypes; libc = ctypes.CDLL(None); assert libc.renameat2(-100, b\"f\", -100, b\"g\", 4) == 0'");
+    assert_eq!(world.run("stat -c '%F %t %T' f; cat g"), "character special file 0 0\nx");
+    world.finish();
+}

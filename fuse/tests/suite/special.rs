@@ -88,6 +88,50 @@ fn submounts_are_crossed_and_pseudo_file_systems_are_empty() {
 }
 
 #[test]
+fn mounts_of_the_lower_are_boundaries_as_on_the_disk() {
+    let none: Option<&str> = None;
+    // In the view and on the tree itself; the latter last, for what works there changes it.
+    let script = "for try in 'mv -n --no-copy tmp/f a/f2' 'ln tmp/f a/f3' 'ln a/f tmp/f4' 'rmdir tmp' 'mv --no-copy tmp away' \
+        'rm bound' 'mv --no-copy a/f bound' 'mv --no-copy -T a tmp' 'ln a/f new/f' 'mv --no-copy tmp/f tmp/g' 'mkdir new/d' \
+        'mv --no-copy new/d tmp/d' 'mkdir tmp/n' 'mv --no-copy tmp/n tmp/sub/n' 'mv --no-copy tmp/sub/n a/n' 'rm -r tmp/sub'; do
+        python3 - $try <<'END'
+import os, sys
+command, *words = [word for word in sys.argv[1:] if not word.startswith('-')]
+try:
+    {'mv': os.rename, 'ln': os.link, 'rmdir': os.rmdir, 'rm': lambda path: os.rmdir(path) if os.path.isdir(path) else os.unlink(path),
+     'mkdir': os.mkdir}[command](*words)
+    print('done')
+except OSError as error:
+    print(error.strerror)
+END
+    done";
+    let world = World::new(|lower| {
+        for name in ["tmp", "a", "new"] {
+            fs::create_dir(lower.join(name)).unwrap();
+        }
+        fs::write(lower.join("a/f"), "").unwrap();
+        fs::write(lower.join("bound"), "").unwrap();
+        mount(none, &lower.join("tmp"), Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        fs::create_dir(lower.join("tmp/sub")).unwrap();
+        fs::write(lower.join("tmp/f"), "").unwrap();
+        mount(Some(&lower.join("a/f")), &lower.join("bound"), none, MsFlags::MS_BIND, none).unwrap();
+    });
+    let seen = world.run(script);
+    assert!(seen.matches("done").count() > 3 && seen.matches("cross-device").count() > 3, "{seen}");
+    assert!(seen.matches("busy").count() > 3, "{seen}");
+    let itself = std::process::Command::new("/bin/bash")
+        .args(["-ec", script])
+        .current_dir(&world.lower)
+        .output()
+        .unwrap();
+    assert_eq!(seen, String::from_utf8_lossy(&itself.stdout));
+    for name in ["tmp", "bound"] {
+        umount(&world.lower.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    drop(world);
+}
+
+#[test]
 fn a_mounted_proc_shows_as_an_empty_directory() {
     let none: Option<&str> = None;
     enter();
