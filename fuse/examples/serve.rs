@@ -3,7 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an example of the overlay alone, which has no sys")]
 
-use disco_fuse::{Options, Overlay, Shim, read_only_clone, serve};
+use disco_fuse::{Options, Overlay, Shim, Writes, read_only_clone, serve};
 use nix::mount::{MsFlags, mount};
 use std::error::Error;
 use std::fs::File;
@@ -30,6 +30,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let (source, kind) = (Some("disco"), Some("fuse"));
     mount(source, mountpoint.as_str(), kind, MsFlags::MS_NODEV, Some(options.as_str()))?;
-    serve(Arc::new(overlay), fuse)?.join()?;
+    serve(Arc::new(overlay), fuse, Writes::Through)?.join()?;
     Ok(())
 }

@@ -149,7 +149,7 @@ impl Overlay {
         let asked = self.table.node(id)?.layer();
         let (node, file) = self.writable(id)?;
         let (at, new) = match asked {
-            Layer::Shim(index) => self.shims.redirect(index, offset, data, Stat::of(&file)?.size)?,
+            Layer::Shim(index) => self.shims.redirect(index, offset, data, Stat::of(&file)?.size),
             _ => (offset, data),
         };
         content::write_at(&file, new, at)?;

@@ -66,7 +66,7 @@ pub use clone::read_only_clone;
 pub use layer::{LayerEntry, LayerKind, read_layer};
 pub use overlay::{Error, Options, Overlay};
 pub use scratch::Scratch;
-pub use serve::{Server, serve};
+pub use serve::{Server, Writes, serve};
 pub use shim::Shim;
 pub use stat::Stat;
 pub use xattr::is_private_xattr;

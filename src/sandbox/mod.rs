@@ -160,7 +160,10 @@ impl Sandbox {
         };
         cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
         expect(&channel, |message| matches!(message, FromInside::Mounted))?;
-        let server = cannot("serve the overlay", disco_fuse::serve(overlay.clone(), fuse))?;
+        let server = cannot(
+            "serve the overlay",
+            disco_fuse::serve(overlay.clone(), fuse, disco_fuse::Writes::Through),
+        )?;
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
         Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, server, inside })

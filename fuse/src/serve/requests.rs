@@ -1,5 +1,6 @@
 //! What the kernel asks, as calls of the overlay.
 
+use super::Writes;
 use super::replies::{
     GENERATION, KEPT, answer_empty, answer_entry, answer_nothing, answer_xattr, attributes, error, kept,
     kind, wanted_time,
@@ -23,9 +24,7 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 /// What is asked of the kernel, each for itself: an older kernel has fewer.
-const WISHES: [InitFlags; 8] = [
-    // Writes go through the page cache, and come in large pieces: at the latest when the file is closed.
-    InitFlags::FUSE_WRITEBACK_CACHE,
+const WISHES: [InitFlags; 7] = [
     InitFlags::FUSE_DONT_MASK,
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_DO_READDIRPLUS,
@@ -40,7 +39,10 @@ const WISHES: [InitFlags; 8] = [
 const NO_HANDLE: FileHandle = FileHandle(0);
 
 #[derive(Debug)]
-pub(super) struct Front(pub Arc<Overlay>);
+pub(super) struct Front {
+    overlay: Arc<Overlay>,
+    writes: Writes,
+}
 
 fn c_string(name: &OsStr) -> crate::Result<CString> {
     CString::new(name.as_bytes()).map_err(|_nul| rustix::io::Errno::INVAL)
@@ -51,11 +53,15 @@ fn maker(request: &Request, mode: u32, umask: u32) -> Maker {
 }
 
 impl Front {
+    pub(super) fn new(overlay: Arc<Overlay>, writes: Writes) -> Front {
+        Front { overlay, writes }
+    }
+
     /// Remembers that there was no space for a change. (Not asked of allocate, which may ask for too much, nor of
     /// attributes, whose limits have the same error.)
     fn noted<T>(&self, done: crate::Result<T>) -> crate::Result<T> {
         if let Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) = done {
-            self.0.filled.store(true, Ordering::Relaxed);
+            self.overlay.filled.store(true, Ordering::Relaxed);
         }
         done
     }
@@ -63,7 +69,11 @@ impl Front {
 
 impl Filesystem for Front {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        for wish in WISHES {
+        let gathered = match self.writes {
+            Writes::Through => InitFlags::empty(),
+            Writes::Gathered => InitFlags::FUSE_WRITEBACK_CACHE,
+        };
+        for wish in WISHES.into_iter().chain([gathered]) {
             // One that is missing costs speed or a nicety, never correctness.
             let _ = config.add_capabilities(wish);
         }
@@ -71,7 +81,7 @@ impl Filesystem for Front {
     }
 
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        match self.0.lookup(parent.0, name) {
+        match self.overlay.lookup(parent.0, name) {
             Ok(Some(found)) => answer_entry(reply, Ok(found)),
             Ok(None) => answer_nothing(reply),
             Err(errno) => reply.error(error(errno)),
@@ -79,11 +89,11 @@ impl Filesystem for Front {
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, nlookup: u64) {
-        self.0.forget(ino.0, nlookup);
+        self.overlay.forget(ino.0, nlookup);
     }
 
     fn getattr(&self, _request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        match self.0.get_attributes(ino.0) {
+        match self.overlay.get_attributes(ino.0) {
             Ok(stat) => reply.attr(&KEPT, &attributes(&stat)),
             Err(errno) => reply.error(error(errno)),
         }
@@ -117,14 +127,14 @@ impl Filesystem for Front {
             mtime: mtime.map(wanted_time),
             privileged: request.uid() == 0,
         };
-        match self.noted(self.0.set_attributes(ino.0, &change)) {
+        match self.noted(self.overlay.set_attributes(ino.0, &change)) {
             Ok(stat) => reply.attr(&KEPT, &attributes(&stat)),
             Err(errno) => reply.error(error(errno)),
         }
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.0.read_link(ino.0) {
+        match self.overlay.read_link(ino.0) {
             Ok(target) => reply.data(&target),
             Err(errno) => reply.error(error(errno)),
         }
@@ -141,7 +151,7 @@ impl Filesystem for Front {
         reply: ReplyEntry,
     ) {
         let maker = maker(request, mode, umask);
-        answer_entry(reply, self.noted(self.0.make_node(parent.0, name, maker, u64::from(rdev))));
+        answer_entry(reply, self.noted(self.overlay.make_node(parent.0, name, maker, u64::from(rdev))));
     }
 
     fn mkdir(
@@ -153,20 +163,23 @@ impl Filesystem for Front {
         umask: u32,
         reply: ReplyEntry,
     ) {
-        answer_entry(reply, self.noted(self.0.make_directory(parent.0, name, maker(request, mode, umask))));
+        answer_entry(
+            reply,
+            self.noted(self.overlay.make_directory(parent.0, name, maker(request, mode, umask))),
+        );
     }
 
     fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        answer_empty(reply, self.noted(self.0.unlink(parent.0, name)));
+        answer_empty(reply, self.noted(self.overlay.unlink(parent.0, name)));
     }
 
     fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        answer_empty(reply, self.noted(self.0.remove_directory(parent.0, name)));
+        answer_empty(reply, self.noted(self.overlay.remove_directory(parent.0, name)));
     }
 
     fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
         let maker = maker(request, 0o777, 0);
-        answer_entry(reply, self.noted(self.0.make_symlink(parent.0, name, target.as_os_str(), maker)));
+        answer_entry(reply, self.noted(self.overlay.make_symlink(parent.0, name, target.as_os_str(), maker)));
     }
 
     fn rename(
@@ -186,10 +199,10 @@ impl Filesystem for Front {
             RenameFlags::RENAME_EXCHANGE if !whiteout => Target::Exchange,
             _ => return reply.error(Errno::EINVAL),
         };
-        let moved = self.0.rename((parent.0, name), (newparent.0, newname), target).and_then(|()| {
+        let moved = self.overlay.rename((parent.0, name), (newparent.0, newname), target).and_then(|()| {
             if whiteout {
                 // What whoever builds layers of other overlays asks for: a device 0:0 at the old name.
-                self.0.make_node(parent.0, name, maker(request, libc::S_IFCHR, 0), 0)?;
+                self.overlay.make_node(parent.0, name, maker(request, libc::S_IFCHR, 0), 0)?;
             }
             Ok(())
         });
@@ -197,7 +210,7 @@ impl Filesystem for Front {
     }
 
     fn link(&self, _request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
-        answer_entry(reply, self.noted(self.0.make_link(ino.0, newparent.0, newname)));
+        answer_entry(reply, self.noted(self.overlay.make_link(ino.0, newparent.0, newname)));
     }
 
     fn open(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
@@ -215,7 +228,7 @@ impl Filesystem for Front {
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        match self.noted(self.0.create(parent.0, name, maker(request, mode, umask))) {
+        match self.noted(self.overlay.create(parent.0, name, maker(request, mode, umask))) {
             Ok((node, stat)) => {
                 node.remembered();
                 let flags = FopenFlags::FOPEN_KEEP_CACHE;
@@ -236,7 +249,7 @@ impl Filesystem for Front {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        self.0.read(ino.0, offset, size as usize, |data| match data {
+        self.overlay.read(ino.0, offset, size as usize, |data| match data {
             Ok(data) => reply.data(data),
             Err(errno) => reply.error(error(errno)),
         });
@@ -255,7 +268,7 @@ impl Filesystem for Front {
         reply: ReplyWrite,
     ) {
         let drop_ids = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        match self.noted(self.0.write(ino.0, offset, data, drop_ids)) {
+        match self.noted(self.overlay.write(ino.0, offset, data, drop_ids)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }
@@ -294,7 +307,7 @@ impl Filesystem for Front {
     }
 
     fn readdir(&self, _: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
-        let done = self.0.read_directory(ino.0, offset, |entry| {
+        let done = self.overlay.read_directory(ino.0, offset, |entry| {
             reply.add(INodeNo(entry.id), entry.cookie, kind(entry.kind), &entry.name)
         });
         match done {
@@ -311,7 +324,7 @@ impl Filesystem for Front {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let done = self.0.read_directory_plus(ino.0, offset, |entry, stat| {
+        let done = self.overlay.read_directory_plus(ino.0, offset, |entry, stat| {
             let attributes = attributes(stat);
             let kept = kept(stat.ino);
             reply.add(attributes.ino, entry.cookie, &entry.name, &kept, &attributes, GENERATION)
@@ -323,7 +336,7 @@ impl Filesystem for Front {
     }
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        match self.0.room() {
+        match self.overlay.room() {
             Ok(room) => reply.statfs(
                 room.f_blocks,
                 room.f_bfree,
@@ -348,20 +361,20 @@ impl Filesystem for Front {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let set = c_string(name).and_then(|name| self.0.set_xattr(ino.0, &name, value, flags as u32));
+        let set = c_string(name).and_then(|name| self.overlay.set_xattr(ino.0, &name, value, flags as u32));
         answer_empty(reply, set);
     }
 
     fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        answer_xattr(reply, size, c_string(name).and_then(|name| self.0.get_xattr(ino.0, &name)));
+        answer_xattr(reply, size, c_string(name).and_then(|name| self.overlay.get_xattr(ino.0, &name)));
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        answer_xattr(reply, size, self.0.list_xattrs(ino.0));
+        answer_xattr(reply, size, self.overlay.list_xattrs(ino.0));
     }
 
     fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        answer_empty(reply, c_string(name).and_then(|name| self.0.remove_xattr(ino.0, &name)));
+        answer_empty(reply, c_string(name).and_then(|name| self.overlay.remove_xattr(ino.0, &name)));
     }
 
     fn fallocate(
@@ -374,12 +387,12 @@ impl Filesystem for Front {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        answer_empty(reply, self.0.allocate(ino.0, mode as u32, offset, length));
+        answer_empty(reply, self.overlay.allocate(ino.0, mode as u32, offset, length));
     }
 
     fn lseek(&self, _: &Request, ino: INodeNo, _fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
         let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
-        match self.0.seek(ino.0, offset, whence) {
+        match self.overlay.seek(ino.0, offset, whence) {
             Ok(offset) => reply.offset(offset as i64),
             Err(errno) => reply.error(error(errno)),
         }
@@ -398,7 +411,7 @@ impl Filesystem for Front {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        match self.noted(self.0.copy_range((ino_in.0, offset_in), (ino_out.0, offset_out), len)) {
+        match self.noted(self.overlay.copy_range((ino_in.0, offset_in), (ino_out.0, offset_out), len)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }

@@ -3,6 +3,7 @@
 use crate::layer::{apply, copy};
 use crate::tree::{Times, differences, tree};
 use crate::world::World;
+use disco_fuse::Writes;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
@@ -268,7 +269,8 @@ fn run(seed: u64, length: usize) {
     for _ in 0..10 {
         random.below(2);
     }
-    let world = World::new(|lower| fill(&mut random, lower));
+    let writes = if seed.is_multiple_of(3) { Writes::Gathered } else { Writes::Through };
+    let world = World::with(|lower| fill(&mut random, lower), |_| Vec::new(), writes);
     let other = world.outside().join("plain");
     copy(&world.lower, &other);
     let merged = world.outside().join("merged");

@@ -1,7 +1,7 @@
 //! The world of one test: a mount namespace of its own, a lower made for it, and an overlay mounted on it.
 
 use crate::tree::{Times, Tree, differences, tree};
-use disco_fuse::{Options, Overlay, Server, Shim, read_only_clone, serve};
+use disco_fuse::{Options, Overlay, Server, Shim, Writes, read_only_clone, serve};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::fs::File;
@@ -28,6 +28,11 @@ pub fn enter() {
 
 /// Mounts an overlay and serves it.
 pub fn serve_at(options: Options, mountpoint: &Path) -> (Server, Arc<Overlay>) {
+    serve_with(options, Writes::Through, mountpoint)
+}
+
+/// The same, with writes as they are to reach it.
+pub fn serve_with(options: Options, writes: Writes, mountpoint: &Path) -> (Server, Arc<Overlay>) {
     let overlay = Arc::new(Overlay::open(options).unwrap());
     let fuse = OwnedFd::from(File::options().read(true).write(true).open("/dev/fuse").unwrap());
     let data = format!(
@@ -35,7 +40,7 @@ pub fn serve_at(options: Options, mountpoint: &Path) -> (Server, Arc<Overlay>) {
         fuse.as_raw_fd()
     );
     mount(Some("disco"), mountpoint, Some("fuse"), MsFlags::MS_NODEV, Some(data.as_str())).unwrap();
-    (serve(overlay.clone(), fuse).unwrap(), overlay)
+    (serve(overlay.clone(), fuse, writes).unwrap(), overlay)
 }
 
 /// Unmounts, and waits a little for the children of other tests: between fork and exec they have our files open.
@@ -56,6 +61,11 @@ impl World {
 
     /// The same, with shims that `shims` makes in the directory that it gets.
     pub fn with_shims(fill: impl FnOnce(&Path), shims: impl FnOnce(&Path) -> Vec<Shim>) -> World {
+        World::with(fill, shims, Writes::Through)
+    }
+
+    /// The same, with all that there is to choose.
+    pub fn with(fill: impl FnOnce(&Path), shims: impl FnOnce(&Path) -> Vec<Shim>, writes: Writes) -> World {
         enter();
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| {
@@ -69,7 +79,7 @@ impl World {
         let lower_clone = read_only_clone(&lower).unwrap();
         let options =
             Options { shims: shims(directory.path()), ..Options::over(lower_clone, scratch.clone()) };
-        let (server, overlay) = serve_at(options, &mountpoint);
+        let (server, overlay) = serve_with(options, writes, &mountpoint);
         let server = Some(server);
         World { lower, scratch, mount: mountpoint, overlay, server, before, directory }
     }
