@@ -38,7 +38,13 @@ Exit codes:
 /// mounts. SIGTERM and SIGINT unmount: new users find nothing there, and the program ends with the
 /// last one that is still inside; a second signal ends it at once.
 #[derive(Debug, Parser)]
-#[command(name = "disco-overlayfs", version, max_term_width = 100, after_help = MORE)]
+#[command(
+    name = "disco-overlayfs",
+    version,
+    max_term_width = 100,
+    override_usage = "disco-overlayfs [-f] -o lowerdir=DIR[,upperdir=DIR,workdir=DIR] [SOURCE] MOUNTPOINT",
+    after_help = MORE
+)]
 pub(crate) struct Arguments {
     /// What to mount and how, separated by commas; can be given several times
     #[arg(short = 'o', value_name = "OPTION[,OPTION...]")]
@@ -46,11 +52,14 @@ pub(crate) struct Arguments {
     /// Stay in the foreground
     #[arg(short = 'f', long)]
     pub foreground: bool,
+    /// Refused, with a reason: see `options`
+    #[arg(short = 'd', hide = true)]
+    pub debug: bool,
     /// Print the manual page
     #[arg(long, exclusive = true)]
     pub man: bool,
-    /// The mountpoint; mount(8) puts a name for the list of mounts before it
-    #[arg(value_name = "[SOURCE] MOUNTPOINT", required_unless_present = "man", num_args = 1..=2)]
+    /// An existing directory; mount(8) puts a name for the list of mounts before it
+    #[arg(value_name = "MOUNTPOINT", required_unless_present = "man", num_args = 1..=2)]
     pub places: Vec<OsString>,
 }
 
@@ -86,7 +95,7 @@ mod tests {
         }
         let both = places(&["none", "/mnt", "-o", "rw,lowerdir=l"]);
         assert_eq!(both, Some(vec!["none".into(), "/mnt".into()]));
-        for line in [&["-o", "ro"][..], &["a", "b", "c"], &["-d", "/mnt"], &["/mnt", "--foregruond"]] {
+        for line in [&["-o", "ro"][..], &["a", "b", "c"], &["/mnt", "--foregruond"]] {
             assert_eq!(places(line), None, "{line:?}");
         }
     }

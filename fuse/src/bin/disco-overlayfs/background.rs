@@ -5,6 +5,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Where the child says how it went; in the foreground there is nobody to tell.
 #[derive(Debug)]
@@ -33,7 +34,9 @@ pub(crate) fn background() -> io::Result<Side> {
     // SAFETY: this process has one thread: the child finds no lock that somebody holds.
     match unsafe { fork() }? {
         ForkResult::Child => {
+            drop(read);
             setsid()?;
+            close_others(&write)?;
             Ok(Side::Server(Waiting(Some(File::from(write)))))
         }
         ForkResult::Parent { child } => {
@@ -49,6 +52,21 @@ pub(crate) fn background() -> io::Result<Side> {
             Ok(Side::Caller(Err(if said.is_empty() { silent() } else { said })))
         }
     }
+}
+
+/// Closes what the caller of this program had open beside the three streams: it may wait for the end of it.
+fn close_others(kept: &OwnedFd) -> io::Result<()> {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    for (first, last) in [(3, kept - 1), (kept + 1, u32::MAX)] {
+        if first <= last {
+            // SAFETY: this process has opened nothing yet besides `kept`, so nobody relies on these numbers.
+            let done = unsafe { libc::close_range(first, last, 0) };
+            if done != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Waiting {

@@ -51,7 +51,11 @@ fn start(arguments: &Arguments) -> Result<(), String> {
         // The parser takes one or two.
         _ => return Err("error: the mountpoint is missing\nhint: disco-overlayfs --help\n".to_owned()),
     };
-    let mut wanted = options::parse(&arguments.options).map_err(|error| told(&error, error.hint()))?;
+    let mut given = arguments.options.clone();
+    if arguments.debug {
+        given.push("debug".into());
+    }
+    let mut wanted = options::parse(&given).map_err(|error| told(&error, error.hint()))?;
     wanted.fsname = wanted.fsname.or(source.cloned());
     let places = places::look(&wanted, Path::new(mountpoint)).map_err(|error| told(&error, &error.hint()))?;
     let side = if arguments.foreground { Ok(background::foreground()) } else { background::background() };
