@@ -15,6 +15,7 @@ Options of -o:
   exec, noexec           whether programs can be started [exec]
   atime, noatime, ...    as mount(8) says
   fsname=NAME            what the list of mounts calls the source
+  remount                give a mount that is there other flags
   volatile               leave it to the kernel when changes reach their disk; without it they are
                          there when the program has ended after an unmount
 Always so, and accepted: allow_other, default_permissions, redirect_dir=on, index=on, xino=on.

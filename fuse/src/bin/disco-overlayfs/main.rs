@@ -15,6 +15,7 @@ mod places;
 use arguments::Arguments;
 use background::Side;
 use clap::Parser;
+use options::Asked;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
@@ -55,7 +56,14 @@ fn start(arguments: &Arguments) -> Result<(), String> {
     if arguments.debug {
         given.push("debug".into());
     }
-    let mut wanted = options::parse(&given).map_err(|error| told(&error, error.hint()))?;
+    let mut wanted = match options::parse(&given).map_err(|error| told(&error, error.hint()))? {
+        Asked::Mount(wanted) => wanted,
+        Asked::Remount(flags) => {
+            let full = places::directory("mountpoint", Path::new(mountpoint))
+                .map_err(|error| told(&error, &error.hint()))?;
+            return mounting::remount(flags, &full).map_err(|error| told(&error, &error.hint()));
+        }
+    };
     wanted.fsname = wanted.fsname.or(source.cloned());
     let places = places::look(&wanted, Path::new(mountpoint)).map_err(|error| told(&error, &error.hint()))?;
     let side = if arguments.foreground { Ok(background::foreground()) } else { background::background() };

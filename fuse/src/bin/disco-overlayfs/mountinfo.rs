@@ -11,6 +11,8 @@ pub(crate) struct Mounted {
     pub id: u64,
     /// Its device number, as `MAJOR:MINOR`.
     pub device: String,
+    /// The type of its file system.
+    pub kind: String,
 }
 
 /// Returns the mount that is on top at a path, from the text of `mountinfo`.
@@ -21,8 +23,10 @@ pub(crate) fn on_top(text: &[u8], mountpoint: &Path) -> Option<Mounted> {
         let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
         let device = fields.nth(1)?;
         let at = unescaped(fields.nth(1)?);
-        let device = String::from_utf8_lossy(device).into_owned();
-        (at.as_bytes() == wanted).then_some(Mounted { id, device })
+        // Optional fields, as many as there are, end with a dash.
+        let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+        let text = |field| String::from_utf8_lossy(field).into_owned();
+        (at.as_bytes() == wanted).then(|| Mounted { id, device: text(device), kind: text(kind) })
     })
 }
 
@@ -51,7 +55,7 @@ mod tests {
     use super::*;
 
     const TEXT: &[u8] = b"\
-22 1 254:0 / / rw,relatime - ext4 /dev/root rw
+22 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/root rw
 90 22 0:45 / /mnt/a\\040b rw,nodev - fuse.disco-overlayfs none rw,user_id=0
 91 22 0:46 / /mnt/x rw,nodev - tmpfs x rw
 92 91 0:47 / /mnt/x rw,nodev - fuse.disco-overlayfs none rw,user_id=0
@@ -61,14 +65,15 @@ mod tests {
     #[test]
     fn the_last_mount_at_a_path_is_on_top() {
         for (path, expected) in [
-            ("/mnt/x", Some((92, "0:47"))),
-            ("/mnt/a b", Some((90, "0:45"))),
-            ("/back\\slash", Some((93, "0:48"))),
-            ("/", Some((22, "254:0"))),
+            ("/mnt/x", Some((92, "0:47", "fuse.disco-overlayfs"))),
+            ("/mnt/a b", Some((90, "0:45", "fuse.disco-overlayfs"))),
+            ("/back\\slash", Some((93, "0:48", "tmpfs"))),
+            ("/", Some((22, "254:0", "ext4"))),
             ("/mnt", None),
         ] {
             let found = on_top(TEXT, Path::new(path));
-            let expected = expected.map(|(id, device)| Mounted { id, device: device.into() });
+            let expected =
+                expected.map(|(id, device, kind)| Mounted { id, device: device.into(), kind: kind.into() });
             assert_eq!(found, expected, "{path}");
         }
     }

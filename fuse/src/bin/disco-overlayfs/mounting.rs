@@ -6,7 +6,7 @@ use crate::mountinfo::{Mounted, on_top};
 use crate::options::{Changes, Kept, Wanted};
 use crate::places::Places;
 use disco_fuse::{Options, Overlay, Scratch, read_only_clone, serve};
-use nix::mount::{MntFlags, mount, umount2};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -48,6 +48,8 @@ pub(crate) enum MountError {
         #[source]
         source: io::Error,
     },
+    #[error("nothing of disco-overlayfs is mounted on {path}")]
+    NotOurs { path: PathBuf },
     #[error("cannot serve {path}")]
     Serve {
         path: PathBuf,
@@ -83,6 +85,7 @@ impl MountError {
             MountError::Device(_) => {
                 "modprobe fuse; a container must be given the device /dev/fuse".to_owned()
             }
+            MountError::NotOurs { .. } => "findmnt -t fuse.disco-overlayfs shows where there is".to_owned(),
             MountError::Mount { .. } | MountError::Serve { .. } => {
                 "the kernel's log (dmesg) may say more".to_owned()
             }
@@ -91,6 +94,8 @@ impl MountError {
     }
 }
 
+/// The type in the list of mounts.
+const KIND: &str = "fuse.disco-overlayfs";
 /// How much the kernel reads ahead of a reader, in KiB: of its own it gives a FUSE mount 128.
 const READ_AHEAD: &str = "1024";
 /// How long a mount that has just been taken away may still be ending.
@@ -159,9 +164,20 @@ fn attach(wanted: &Wanted, mountpoint: &Path) -> Result<OwnedFd, MountError> {
         fuse.as_raw_fd()
     );
     let source = wanted.fsname.as_deref().unwrap_or(OsStr::new("disco-overlayfs"));
-    mount(Some(source), mountpoint, Some("fuse.disco-overlayfs"), wanted.flags, Some(data.as_str()))
+    mount(Some(source), mountpoint, Some(KIND), wanted.flags, Some(data.as_str()))
         .map_err(|errno| MountError::Mount { path: mountpoint.to_owned(), source: errno.into() })?;
     Ok(fuse)
+}
+
+/// Gives the mount on a mountpoint other flags; who serves it need not know.
+pub(crate) fn remount(flags: MsFlags, mountpoint: &Path) -> Result<(), MountError> {
+    let path = mountpoint.to_owned();
+    if listed(mountpoint).is_none_or(|mounted| mounted.kind != KIND) {
+        return Err(MountError::NotOurs { path });
+    }
+    let none: Option<&str> = None;
+    mount(none, mountpoint, none, flags | MsFlags::MS_REMOUNT, none)
+        .map_err(|errno| MountError::Mount { path, source: errno.into() })
 }
 
 /// Keeps others from the same workdir for as long as the file is open.

@@ -8,7 +8,16 @@ use std::path::PathBuf;
 #[cfg(test)]
 mod tests;
 
-/// What the options ask for; paths are as they were written.
+/// What the options ask to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A mount.
+    Mount(Wanted),
+    /// Other flags for a mount that is there.
+    Remount(MsFlags),
+}
+
+/// What is to be mounted; paths are as they were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     /// The trees to show, topmost first; at least one.
@@ -101,9 +110,12 @@ const FLAGS: [(&str, MsFlags, MsFlags); 17] = [
 ];
 
 /// What is so in any case, or is the business of whoever calls mount(8).
-const ACCEPTED: [&str; 12] = [
+const ACCEPTED: [&str; 14] = [
     "allow_other",
     "default_permissions",
+    // mount(8) repeats them from the list of mounts.
+    "user_id=0",
+    "group_id=0",
     "redirect_dir=on",
     "index=on",
     "xino=on",
@@ -137,9 +149,10 @@ const OWNERS: &str =
     "owners are shown as the layers have them; mount the layers with X-mount.idmap to map them";
 
 /// Returns what the options ask for; of an option that is given twice the last one counts.
-pub(crate) fn parse(given: &[OsString]) -> Result<Wanted, OptionError> {
+pub(crate) fn parse(given: &[OsString]) -> Result<Asked, OptionError> {
     let (mut lower, mut upper, mut work) = (None, None, None);
     let (mut flags, mut fsname, mut kept) = (MsFlags::MS_NODEV, None, Kept::Synced);
+    let mut remount = false;
     for option in given.iter().flat_map(|list| split(list.as_bytes(), b',')) {
         let (name, value) = match option.iter().position(|&byte| byte == b'=') {
             Some(at) => (&option[..at], Some(&option[at + 1..])),
@@ -152,6 +165,7 @@ pub(crate) fn parse(given: &[OsString]) -> Result<Wanted, OptionError> {
             ("upperdir", value) => upper = Some(path(needed("upperdir", value)?)),
             ("workdir", value) => work = Some(path(needed("workdir", value)?)),
             ("fsname", value) => fsname = Some(plain(needed("fsname", value)?)),
+            ("remount", None) => remount = true,
             ("volatile", None) => kept = Kept::Volatile,
             _ if ACCEPTED.iter().any(|accepted| accepted.as_bytes() == option) => {}
             // For whoever reads fstab; mount(8) keeps them to itself, others may not.
@@ -163,6 +177,9 @@ pub(crate) fn parse(given: &[OsString]) -> Result<Wanted, OptionError> {
             },
         }
     }
+    if remount {
+        return Ok(Asked::Remount(flags));
+    }
     let changes = match (upper, work) {
         (Some(upper), Some(work)) => Some(Changes { upper, work }),
         (None, None) => None,
@@ -173,7 +190,7 @@ pub(crate) fn parse(given: &[OsString]) -> Result<Wanted, OptionError> {
         flags |= MsFlags::MS_RDONLY;
     }
     let lower = lowers(lower.ok_or(OptionError::NoLower)?)?;
-    Ok(Wanted { lower, changes, flags, fsname, kept })
+    Ok(Asked::Mount(Wanted { lower, changes, flags, fsname, kept }))
 }
 
 fn refusal(name: String) -> OptionError {

@@ -65,7 +65,8 @@ pub(crate) fn look(wanted: &Wanted, mountpoint: &Path) -> Result<Places, PlaceEr
     Ok(Places { lower, changes, mountpoint: directory("mountpoint", mountpoint)? })
 }
 
-fn directory(what: &'static str, path: &Path) -> Result<PathBuf, PlaceError> {
+/// Returns a directory's absolute path without links.
+pub(crate) fn directory(what: &'static str, path: &Path) -> Result<PathBuf, PlaceError> {
     let fail = |source| PlaceError::Unreachable { what, path: path.to_owned(), source };
     let full = std::fs::canonicalize(path).map_err(fail)?;
     let is_directory = std::fs::metadata(&full).map_err(fail)?.is_dir();
@@ -97,7 +98,7 @@ fn apart(changes: &Changes, lower: &[PathBuf]) -> Result<(), PlaceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::parse;
+    use crate::options::{Asked, parse};
 
     #[test]
     fn directories_must_be_there_and_apart() {
@@ -109,7 +110,8 @@ mod tests {
         std::fs::write(at("file"), "").unwrap();
         let looked = |lower: &str, upper: &str, work: &str| {
             let option = format!("lowerdir={},upperdir={},workdir={}", at(lower), at(upper), at(work));
-            let found = look(&parse(&[option.into()]).unwrap(), Path::new(&at("m")));
+            let Ok(Asked::Mount(wanted)) = parse(&[option.into()]) else { panic!("no mount") };
+            let found = look(&wanted, Path::new(&at("m")));
             found.map_err(|error| error.to_string().replace(&at(""), ""))
         };
         assert!(looked("l", "l/u", "l/w").is_ok(), "an upper inside the lower is hidden there");

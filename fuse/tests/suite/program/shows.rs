@@ -75,6 +75,26 @@ fn flags_and_names_reach_the_kernel() {
 }
 
 #[test]
+fn a_remount_changes_the_flags() {
+    let place = Place::new();
+    place.mounted("", "mount");
+    for (options, expected, written) in
+        [("remount,ro", " ro,nodev,", Err(libc::EROFS)), ("remount,rw,noexec", " rw,nodev,noexec,", Ok(()))]
+    {
+        let output = place.program(&["mount", "-o", options]);
+        assert!(output.status.success(), "{}", said(&output));
+        let line = place.line("mount").unwrap();
+        assert!(line.contains(expected), "{line}");
+        let done = fs::write(place.at("mount/new"), "").map_err(|error| error.raw_os_error().unwrap());
+        assert_eq!(done, written, "{options}");
+    }
+    place.unmount("mount");
+    let output = place.program(&["mount", "-o", "remount,ro"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("error: nothing of disco-overlayfs is mounted on "), "{}", said(&output));
+}
+
+#[test]
 fn paths_may_have_commas_colons_and_blanks() {
     let place = Place::new();
     for name in ["a:b,c d", "u:1,2", "w:1,2", "m,: 1"] {

@@ -3,7 +3,20 @@
 use super::*;
 
 fn parsed(options: &[&str]) -> Result<Wanted, OptionError> {
-    parse(&options.iter().map(OsString::from).collect::<Vec<_>>())
+    match parse(&options.iter().map(OsString::from).collect::<Vec<_>>())? {
+        Asked::Mount(wanted) => Ok(wanted),
+        Asked::Remount(flags) => panic!("a remount: {flags:?}"),
+    }
+}
+
+#[test]
+fn a_remount_has_flags_alone() {
+    // As mount(8) passes it on.
+    let option = "ro,nodev,relatime,remount,user_id=0,group_id=0,default_permissions,allow_other,suid";
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NODEV | MsFlags::MS_RELATIME;
+    assert_eq!(parse(&[option.into()]), Ok(Asked::Remount(flags)));
+    assert_eq!(parse(&["remount,rw,dev".into()]), Ok(Asked::Remount(MsFlags::empty())));
+    assert_eq!(parse(&["remount,rdev".into()]), Err(OptionError::Unknown("rdev".into())));
 }
 
 fn lowers_of(options: &str) -> Vec<String> {
@@ -39,7 +52,7 @@ fn several_lists_are_one() {
 #[test]
 fn a_path_need_not_be_text() {
     let option = OsString::from_vec(b"lowerdir=/\xff\xfe".to_vec());
-    let wanted = parse(&[option]).unwrap();
+    let Ok(Asked::Mount(wanted)) = parse(&[option]) else { panic!("no mount") };
     assert_eq!(wanted.lower[0].as_os_str().as_bytes(), b"/\xff\xfe");
 }
 
