@@ -8,7 +8,8 @@ Options of -o:
   lowerdir=DIR[:DIR...]  the trees to show, topmost first; they are never written to
   upperdir=DIR           where changes go, and what an earlier mount has changed; without it the
                          mount is read-only
-  workdir=DIR            where changes are prepared: on upperdir's file system, not inside it
+  workdir=DIR            where changes are prepared, in its directory work, whose content is removed: on
+                         upperdir's file system, not inside it
   ro, rw                 whether the mount can be written to [rw with an upperdir]
   dev, nodev             whether device nodes work [nodev]
   suid, nosuid           whether set-user-id programs work [suid]

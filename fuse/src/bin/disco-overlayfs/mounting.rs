@@ -38,6 +38,12 @@ pub(crate) enum MountError {
         #[source]
         source: io::Error,
     },
+    #[error("cannot make {path}")]
+    Work {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot make a place for changes in memory")]
     Memory(#[source] io::Error),
     #[error("cannot open /dev/fuse")]
@@ -80,7 +86,9 @@ impl MountError {
             MountError::InUse { .. } => {
                 "unmount the other (findmnt -t fuse.disco-overlayfs), or name other directories".to_owned()
             }
-            MountError::Lock { .. } => "name a directory of a file system that can be written to".to_owned(),
+            MountError::Lock { .. } | MountError::Work { .. } => {
+                "name a directory of a file system that can be written to".to_owned()
+            }
             MountError::Memory(_) => "give upperdir and workdir, and the option ro".to_owned(),
             MountError::Device(_) => {
                 "modprobe fuse; a container must be given the device /dev/fuse".to_owned()
@@ -115,7 +123,7 @@ pub(crate) fn run(wanted: &Wanted, places: &Places, waiting: &mut Waiting) -> Re
     let lower = lower.collect::<Result<Vec<_>, _>>()?;
     let lock = places.changes.as_ref().map(locked).transpose()?;
     let (scratch, memory) = match &places.changes {
-        Some(Changes { upper, work }) => (Scratch::Kept { upper: upper.clone(), work: work.clone() }, None),
+        Some(changes) => (Scratch::Kept { upper: changes.upper.clone(), work: work_inside(changes)? }, None),
         None => {
             let memory = in_memory().map_err(MountError::Memory)?;
             (Scratch::New(format!("/proc/self/fd/{}", memory.as_raw_fd()).into()), Some(memory))
@@ -167,6 +175,16 @@ fn attach(wanted: &Wanted, mountpoint: &Path) -> Result<OwnedFd, MountError> {
     mount(Some(source), mountpoint, Some(KIND), wanted.flags, Some(data.as_str()))
         .map_err(|errno| MountError::Mount { path: mountpoint.to_owned(), source: errno.into() })?;
     Ok(fuse)
+}
+
+/// Returns the directory in workdir that is the overlay's alone, and emptied by it: a workdir that was named by mistake loses
+/// nothing. The kernel's overlayfs has its own under the same name.
+fn work_inside(changes: &Changes) -> Result<PathBuf, MountError> {
+    let path = changes.work.join("work");
+    match rustix::fs::mkdir(&path, Mode::RWXU) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(path),
+        Err(errno) => Err(MountError::Work { path, source: errno.into() }),
+    }
 }
 
 /// Gives the mount on a mountpoint other flags; who serves it need not know.

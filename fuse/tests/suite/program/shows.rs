@@ -109,6 +109,31 @@ fn paths_may_have_commas_colons_and_blanks() {
 }
 
 #[test]
+fn a_later_mount_goes_on_where_the_one_before_ended() {
+    let place = Place::new();
+    fs::create_dir(place.at("lower/directory")).unwrap();
+    fs::write(place.at("work/mine"), "kept").unwrap();
+    place.mounted("", "mount");
+    fs::write(place.at("mount/new"), "new").unwrap();
+    fs::remove_file(place.at("mount/file")).unwrap();
+    fs::rename(place.at("mount/directory"), place.at("mount/moved")).unwrap();
+    place.unmount("mount");
+    // What is changed now is shown as it was left: over the same lower, and as a lower itself.
+    let again = "lowerdir=lower,upperdir=upper,workdir=work";
+    for options in [again, "lowerdir=upper:lower", again] {
+        let output = place.program(&["-o", options, "mount"]);
+        assert!(output.status.success(), "{}", said(&output));
+        let mut names: Vec<_> =
+            fs::read_dir(place.at("mount")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["moved", "new"], "{options}");
+        place.unmount("mount");
+    }
+    assert_eq!(fs::read_to_string(place.at("work/mine")).unwrap(), "kept");
+    assert!(place.at("lower/file").exists() && place.at("lower/directory").exists());
+}
+
+#[test]
 fn it_can_be_mounted_over_its_own_lower() {
     let place = Place::new();
     place.mounted("", "lower");
