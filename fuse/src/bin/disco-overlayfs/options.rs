@@ -135,7 +135,7 @@ const REFUSED: [(&str, &str); 14] = [
     ("squash_to_root", OWNERS),
     ("squash_to_uid", OWNERS),
     ("squash_to_gid", OWNERS),
-    ("userxattr", "the layers are marked by trusted.overlay.* attributes alone"),
+    ("userxattr", "the layers are marked by trusted.disco.* attributes alone"),
     ("allow_root", "access is checked by owner and mode, for everybody"),
     ("noacl", "access control lists are always kept and checked"),
     ("plugins", "layers are plain directories"),
