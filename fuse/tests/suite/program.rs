@@ -1,5 +1,6 @@
 //! The program `disco-overlayfs`: what its options do, how it starts and how it ends.
 
+mod durable;
 mod ends;
 mod shows;
 

@@ -18,7 +18,7 @@ Options of -o:
   fsname=NAME            what the list of mounts calls the source
   remount                give a mount that is there other flags
   volatile               leave it to the kernel when changes reach their disk; without it they are
-                         there when the program has ended after an unmount
+                         there after an fsync, and when the program has ended after an unmount
 Always so, and accepted: allow_other, default_permissions, redirect_dir=on, index=on, xino=on.
 Refused: mapped owners (uidmapping, gidmapping, squash_to_*) and whatever is not named here.
 A backslash before a comma or a colon makes it part of a path.

@@ -129,7 +129,11 @@ pub(crate) fn run(wanted: &Wanted, places: &Places, waiting: &mut Waiting) -> Re
             (Scratch::New(format!("/proc/self/fd/{}", memory.as_raw_fd()).into()), Some(memory))
         }
     };
-    let overlay = Arc::new(Overlay::open(Options { lower, scratch, shims: Vec::new() })?);
+    let overlay = Overlay::open(Options { lower, scratch, shims: Vec::new() })?;
+    let overlay = Arc::new(match wanted.kept {
+        Kept::Synced => overlay.durable(),
+        Kept::Volatile => overlay,
+    });
     drop(memory);
     // Before there are threads, which all shall leave signals to the one that waits for them.
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);

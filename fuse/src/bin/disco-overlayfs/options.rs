@@ -28,7 +28,7 @@ pub(crate) struct Wanted {
     pub flags: MsFlags,
     /// What the list of mounts calls the source.
     pub fsname: Option<OsString>,
-    /// Whether the changes are written to their disk when the mount ends.
+    /// When the changes are on their disk.
     pub kept: Kept,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Changes {
 /// What is promised of changes after the machine stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
-    /// They are on their disk once the program has ended.
+    /// They are on their disk after an fsync, and all of them once the program has ended.
     Synced,
     /// Nothing.
     Volatile,
