@@ -37,7 +37,7 @@ impl Kept {
 
 impl Overlay {
     /// Returns the node's descriptor for reading.
-    fn readable(&self, id: u64) -> Result<Arc<File>> {
+    pub(crate) fn readable(&self, id: u64) -> Result<Arc<File>> {
         let node = self.table.node(id)?;
         let kept = node.lock().opened().map(|opened| opened.file.clone());
         match kept {

@@ -11,7 +11,7 @@
 //! - `whiteout` hides names; `content` and `copy_up` bring objects of the lower into the upper.
 //! - `moved` lets a directory of the lower have another name, without copying what is in it.
 //! - `boundary` keeps the lower's mounts apart.
-//! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `shim` are
+//! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `durable`, `shim` are
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
 //! - `serve` is the one place that knows FUSE.
 //! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount.
@@ -38,6 +38,7 @@ mod copy_up;
 mod create;
 mod data;
 mod dirfd;
+mod durable;
 mod ids;
 mod layer;
 mod links;

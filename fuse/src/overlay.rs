@@ -122,6 +122,8 @@ pub struct Overlay {
     pub(crate) listed_inodes: bool,
     /// Whether a change was refused for want of space.
     pub(crate) filled: AtomicBool,
+    /// Whether an `fsync` reaches the disk.
+    pub(crate) durable: bool,
 }
 
 impl Overlay {
@@ -161,6 +163,7 @@ impl Overlay {
             bases: Mutex::default(),
             listed_inodes,
             filled: AtomicBool::new(false),
+            durable: false,
         };
         if scratch.is_new() {
             let roots = (Place::Fd(bottom), Place::Fd(overlay.upper.clone()));

@@ -292,9 +292,8 @@ impl Filesystem for Front {
         reply.ok();
     }
 
-    fn fsync(&self, _: &Request, _ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
-        // A scratch can be thrown away: nothing in it needs to survive the machine.
-        reply.ok();
+    fn fsync(&self, _: &Request, ino: INodeNo, _fh: FileHandle, datasync: bool, reply: ReplyEmpty) {
+        answer_empty(reply, self.noted(self.overlay.sync(ino.0, datasync)));
     }
 
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
@@ -302,8 +301,8 @@ impl Filesystem for Front {
         reply.error(Errno::ENOSYS);
     }
 
-    fn fsyncdir(&self, _: &Request, _ino: INodeNo, _fh: FileHandle, _datasync: bool, reply: ReplyEmpty) {
-        reply.ok();
+    fn fsyncdir(&self, _: &Request, ino: INodeNo, _fh: FileHandle, datasync: bool, reply: ReplyEmpty) {
+        answer_empty(reply, self.overlay.sync(ino.0, datasync));
     }
 
     fn readdir(&self, _: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {

@@ -11,6 +11,7 @@ mod load;
 mod names;
 mod open_files;
 mod owners;
+mod program;
 mod random;
 mod shims;
 mod special;
