@@ -3,7 +3,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![allow(clippy::unwrap_used)]
 
+mod apart;
 mod copy_up;
+mod descriptors;
+mod killed;
 mod layer;
 mod links;
 mod load;
