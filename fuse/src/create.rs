@@ -116,7 +116,8 @@ impl Overlay {
         if stat.permissions() != wanted
             && xattr::has(&Place::Fd(directory.clone()), c"system.posix_acl_default")?
         {
-            wanted = stat.permissions();
+            // It was perhaps made aside, in a directory that passes on the list alone.
+            wanted = stat.permissions() & !SET_GROUP_ID | wanted & SET_GROUP_ID;
         }
         // Changing the owner takes set-id bits away.
         if stat.permissions() != wanted || (!owned && wanted & 0o6000 != 0) {

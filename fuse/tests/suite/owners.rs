@@ -48,6 +48,15 @@ fn a_default_acl_rules_instead_of_the_mask() {
 }
 
 #[test]
+fn a_directory_inherits_group_and_list_whether_the_lower_had_its_name_or_not() {
+    let world = World::new(|lower| fs::create_dir_all(lower.join("d/old")).unwrap());
+    world.run("chgrp 42 d; chmod 2777 d; setfacl -d -m u:7:rwx,g::r,o::- d; rmdir d/old; mkdir d/old d/new");
+    assert_eq!(mode(&world, "d/new"), (0, 42, 0o2770));
+    assert_eq!(mode(&world, "d/old"), mode(&world, "d/new"));
+    world.finish();
+}
+
+#[test]
 fn the_kernel_enforces_permissions_and_lists() {
     let world = World::new(|lower| {
         for name in ["secret", "shared"] {
