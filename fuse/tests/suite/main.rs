@@ -11,6 +11,7 @@ mod layer;
 mod links;
 mod load;
 mod names;
+mod nested;
 mod open_files;
 mod owners;
 mod random;
