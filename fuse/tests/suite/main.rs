@@ -6,6 +6,7 @@
 mod apart;
 mod copy_up;
 mod descriptors;
+mod immutable;
 mod killed;
 mod layer;
 mod links;
