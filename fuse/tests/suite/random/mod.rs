@@ -2,6 +2,7 @@
 //! two at once (`two`). A failure names its seed, and the fewest operations of it that still fail.
 
 mod content;
+mod names;
 mod op;
 mod side;
 mod two;

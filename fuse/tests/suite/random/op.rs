@@ -100,7 +100,7 @@ impl Names {
 
 /// What is written: so many of one byte.
 #[derive(Clone, Copy, Debug)]
-pub struct Bytes(u8, usize);
+pub struct Bytes(pub u8, pub usize);
 
 impl Bytes {
     pub fn all(self) -> Vec<u8> {
