@@ -67,7 +67,7 @@ fn fill(lower: &Path) {
         }
     }
     for program in ["runs", "written"] {
-        fs::copy("/bin/sleep", lower.join(program)).unwrap();
+        fs::copy("/bin/bash", lower.join(program)).unwrap();
     }
 }
 
@@ -162,29 +162,45 @@ fn writers_beside_descriptors_and_mappings_of_the_lower_do_not_reach_it() {
     world.finish();
 }
 
+/// A process that ends with the test, however that ends.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the test has seen.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_program_that_runs_can_be_replaced_and_not_written() {
-    let world = World::new(fill);
+    let world = World::new(|lower| {
+        fill(lower);
+        fs::create_dir(lower.join("many")).unwrap();
+        for number in 0..400 {
+            fs::write(lower.join(format!("many/{number}")), "x").unwrap();
+        }
+    });
     let start = |name: &str| {
-        Command::new(world.at(name))
-            .arg("1000")
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|e| panic!("{name}: {e}"))
+        let mut command = Command::new(world.at(name));
+        // It waits for a line that nobody writes.
+        command.args(["-c", "read line"]).stdin(Stdio::piped());
+        Running(command.spawn().unwrap_or_else(|error| panic!("{name}: {error}")))
     };
     let mut running = [start("runs"), start("written")];
     let busy = File::options().write(true).open(world.at("written")).unwrap_err();
     assert_eq!(busy.raw_os_error(), Some(libc::ETXTBSY));
-    // What the processes do not have in memory yet, they read from now on.
-    world.run("cp /bin/true new; chmod 755 new; mv new runs; rm written; cp /bin/true written; echo 3 >/proc/sys/vm/drop_caches");
-    for (name, child) in ["runs", "written"].iter().zip(&mut running) {
+    world.run("printf '#!/bin/sh\nexit 0\n' >new; chmod 755 new; rm written; cp new written; mv new runs");
+    // What nobody has in memory now must be read again, by a server that has opened a lot since.
+    world.run("cat many/* >/dev/null; echo 3 >/proc/sys/vm/drop_caches");
+    for (name, Running(child)) in ["runs", "written"].iter().zip(&mut running) {
         assert!(child.try_wait().unwrap().is_none(), "{name} ended");
         let program = fs::read(format!("/proc/{}/exe", child.id())).unwrap();
         assert!(program == fs::read(world.lower.join(name)).unwrap(), "{name} runs something else");
         assert!(Command::new(world.at(name)).status().unwrap().success());
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
+    drop(running);
     world.finish();
 }
 
