@@ -10,6 +10,7 @@ mod immutable;
 mod killed;
 mod layer;
 mod links;
+mod listing;
 mod load;
 mod names;
 mod nested;
