@@ -5,7 +5,7 @@ use crate::links::Links;
 use crate::node::{Layer, Node, Opened};
 use crate::place::Place;
 use crate::{Overlay, Result, Stat, content, xattr};
-use rustix::fs::{FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -36,7 +36,8 @@ impl Overlay {
             Layer::Indexed => return self.materialise_all(node),
             Layer::Sealed => return Err(Errno::ROFS),
             Layer::Shim(_) => return Err(Errno::STALE),
-            Layer::Lower if node.is_dir() => return self.ensure_upper(node),
+            // One that was removed while somebody has it open goes the way of a file.
+            Layer::Lower if node.is_dir() && node.any_name().is_some() => return self.ensure_upper(node),
             Layer::Lower => {}
         }
         if let Some((parent, _)) = node.any_name() {
@@ -54,7 +55,8 @@ impl Overlay {
                 return Err(Errno::STALE);
             }
             // A file that is open without a name may have others that nobody has looked up.
-            let elsewhere = stat.nlink > 1 && self.links.count_removed(node.id) < stat.nlink;
+            let several = stat.nlink > 1 && !stat.is_dir();
+            let elsewhere = several && self.links.count_removed(node.id) < stat.nlink;
             if elsewhere {
                 // Before anything changes: this is what can fail, and takes long.
                 self.find_names(node, &stat)?;
@@ -131,10 +133,10 @@ impl Overlay {
         Ok(())
     }
 
-    /// Gives a file without a name, which is still open, a copy without a name.
+    /// Gives an object without a name, which is still open, a copy without a name.
     fn install_orphan(&self, node: &Arc<Node>, copy: Copy) -> Result<()> {
         let pin = Place::new(&self.work, OsStr::new(&copy.name)).pin()?;
-        rustix::fs::unlinkat(&self.work, &copy.name, rustix::fs::AtFlags::empty())?;
+        rustix::fs::unlinkat(&self.work, &copy.name, removal(node.is_dir()))?;
         switch(node, Layer::Upper, copy.file, Some(pin));
         Ok(())
     }
@@ -150,9 +152,7 @@ impl Overlay {
         if made.is_err() {
             // The error that stopped the copy is the one to report; a leftover in the work directory is
             // seen by nobody.
-            let flags =
-                if stat.is_dir() { rustix::fs::AtFlags::REMOVEDIR } else { rustix::fs::AtFlags::empty() };
-            let _ = rustix::fs::unlinkat(&self.work, &name, flags);
+            let _ = rustix::fs::unlinkat(&self.work, &name, removal(stat.is_dir()));
         }
         made
     }
@@ -186,6 +186,11 @@ impl Overlay {
         }
         to.restore_times(stat)
     }
+}
+
+/// Returns how something is removed.
+fn removal(directory: bool) -> AtFlags {
+    if directory { AtFlags::REMOVEDIR } else { AtFlags::empty() }
 }
 
 /// Makes a node use its copy: whoever has it open reads and writes the copy from now on.

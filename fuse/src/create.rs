@@ -91,6 +91,7 @@ impl Overlay {
         self.drop_descriptors(id);
         let node = self.intern(id, Layer::Upper, &stat);
         node.add_name(&parent, name);
+        self.names_changed(&parent);
         let stat = self.shown(&node, stat);
         Ok((node, stat))
     }
@@ -116,7 +117,8 @@ impl Overlay {
         if stat.permissions() != wanted
             && xattr::has(&Place::Fd(directory.clone()), c"system.posix_acl_default")?
         {
-            wanted = stat.permissions();
+            // It was perhaps made aside, in a directory that passes on the list alone.
+            wanted = stat.permissions() & !SET_GROUP_ID | wanted & SET_GROUP_ID;
         }
         // Changing the owner takes set-id bits away.
         if stat.permissions() != wanted || (!owned && wanted & 0o6000 != 0) {
@@ -147,6 +149,7 @@ impl Overlay {
             Place::Fd(_) => Err(Errno::NOENT),
         })?;
         node.add_name(&parent, name);
+        self.names_changed(&parent);
         drop(free);
         let stat = self.look(&node)?;
         let stat = self.shown(&node, stat);

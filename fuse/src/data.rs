@@ -153,17 +153,31 @@ impl Overlay {
             _ => (offset, data),
         };
         content::write_at(&file, new, at)?;
-        if drop_ids {
-            let _tree = self.tree.read();
-            drop_set_ids(&self.place(&node)?)?;
-        }
+        self.written(&node, drop_ids)?;
         Ok(data.len())
     }
 
-    /// Reserves or frees room.
-    pub(crate) fn allocate(&self, id: u64, mode: u32, offset: u64, length: u64) -> Result<()> {
-        let (_, file) = self.writable(id)?;
-        rustix::fs::fallocate(&*file, FallocateFlags::from_bits_retain(mode), offset, length)
+    /// Takes the set-id bits from what somebody without the right to keep them has changed.
+    fn written(&self, node: &Arc<Node>, drop_ids: bool) -> Result<()> {
+        if !drop_ids {
+            return Ok(());
+        }
+        let _tree = self.tree.read();
+        drop_set_ids(&self.place(node)?)
+    }
+
+    /// Reserves or frees room; `drop_ids` as for a write.
+    pub(crate) fn allocate(
+        &self,
+        id: u64,
+        mode: u32,
+        offset: u64,
+        length: u64,
+        drop_ids: bool,
+    ) -> Result<()> {
+        let (node, file) = self.writable(id)?;
+        rustix::fs::fallocate(&*file, FallocateFlags::from_bits_retain(mode), offset, length)?;
+        self.written(&node, drop_ids)
     }
 
     /// Finds the next data or the next hole.
@@ -176,19 +190,22 @@ impl Overlay {
         }
     }
 
-    /// Copies a range between two files.
+    /// Copies a range between two files; `drop_ids` as for a write.
     pub(crate) fn copy_range(
         &self,
         (from, mut source): (u64, u64),
         (to, mut target): (u64, u64),
         length: u64,
+        drop_ids: bool,
     ) -> Result<usize> {
         // The target first: where both are the same, the source is what it was copied up to.
-        let (_, to) = self.writable(to)?;
+        let (node, to) = self.writable(to)?;
         let from = self.readable(from)?;
         // The answer is a 32-bit count.
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(1 << 30);
-        rustix::fs::copy_file_range(&*from, Some(&mut source), &*to, Some(&mut target), length)
+        let copied = rustix::fs::copy_file_range(&*from, Some(&mut source), &*to, Some(&mut target), length)?;
+        self.written(&node, drop_ids)?;
+        Ok(copied)
     }
 }
 

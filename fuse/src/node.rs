@@ -90,6 +90,10 @@ impl Inner {
         self.set_rare(|rare| rare.listing = listing);
     }
 
+    pub(crate) fn take_listing(&mut self) -> Option<Arc<Listing>> {
+        self.listing().is_some().then(|| self.set_rare(|rare| rare.listing.take())).flatten()
+    }
+
     /// For a directory that was moved: the path of the one of the lower that is below it.
     pub(crate) fn origin(&self) -> Option<&Arc<Path>> {
         self.rare.as_ref()?.origin.as_ref()

@@ -28,11 +28,11 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::{fmt, io};
 
 /// What an overlay is made of.
 #[derive(Debug)]
@@ -124,6 +124,17 @@ pub struct Overlay {
     pub(crate) filled: AtomicBool,
     /// Whether an `fsync` reaches the disk.
     pub(crate) durable: bool,
+    /// Whoever caches what was told of directories.
+    pub(crate) listener: OnceLock<Listener>,
+}
+
+/// Is told the number of a directory whose listing nobody must keep.
+pub(crate) struct Listener(pub Box<dyn Fn(u64) + Send + Sync>);
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 impl Overlay {
@@ -163,6 +174,7 @@ impl Overlay {
             bases: Mutex::default(),
             listed_inodes,
             filled: AtomicBool::new(false),
+            listener: OnceLock::new(),
             durable: false,
         };
         if scratch.is_new() {

@@ -107,9 +107,23 @@ impl Overlay {
             }
             return Ok(listing);
         }
+        // Somebody else is under way: what he was told before must not be taken for the end of what this one gets.
+        self.names_changed(node);
         let listing = Arc::new(self.list(node)?);
         node.lock().set_listing(Some(listing.clone()));
         Ok(listing)
+    }
+
+    /// Notes that a directory has other names than somebody may just have been told in part. The kernel keeps what it is told
+    /// when it was told all, and looks for a change only before it begins to read: who begins after a change, while another's
+    /// reading is under way, would go on with what that one got.
+    pub(crate) fn names_changed(&self, directory: &Node) {
+        let under_way = directory.lock().take_listing();
+        if under_way.is_some()
+            && let Some(listener) = self.listener.get()
+        {
+            listener.0(directory.id);
+        }
     }
 
     fn list(&self, node: &Arc<Node>) -> Result<Listing> {

@@ -149,6 +149,7 @@ impl Overlay {
         loss: Loss<'_>,
         below: Option<&Below>,
     ) -> Result<()> {
+        self.names_changed(parent);
         if let Some(below) = below {
             self.note_base(parent, name, &below.stat);
         }

@@ -217,6 +217,8 @@ impl Overlay {
     fn moved(&self, node: &Arc<Node>, from: &End<'_>, to: &End<'_>) {
         node.add_name(to.parent, to.name);
         self.table.remove_name(node, from.parent, from.name);
+        self.names_changed(from.parent);
+        self.names_changed(to.parent);
     }
 }
 

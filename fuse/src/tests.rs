@@ -11,7 +11,9 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 mod links;
+mod model;
 mod races;
+mod requests;
 mod steps;
 
 const MAKER: Maker = Maker { uid: 0, gid: 0, mode: 0o644, umask: 0 };

@@ -7,6 +7,7 @@ mod replies;
 mod requests;
 
 use crate::Overlay;
+use crate::overlay::Listener;
 use fuser::{BackgroundSession, Config, Session, SessionACL};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -30,7 +31,15 @@ pub fn serve(overlay: Arc<Overlay>, fuse: OwnedFd, writes: Writes) -> io::Result
     let mut config = Config::default();
     config.n_threads = Some(threads);
     config.acl = SessionACL::All;
-    let session = Session::from_fd(requests::Front::new(overlay, writes), fuse, SessionACL::All, config)?;
+    let front = requests::Front::new(overlay.clone(), writes);
+    let session = Session::from_fd(front, fuse, SessionACL::All, config)?;
+    let notifier = session.notifier();
+    let forget = move |directory| {
+        // The kernel knows nothing of the directory any more, or of the mount: then it has nothing to forget.
+        let _ = notifier.inval_inode(fuser::INodeNo(directory), 0, 0);
+    };
+    // An overlay is served once.
+    let _ = overlay.listener.set(Listener(Box::new(forget)));
     Ok(Server(session.spawn()?))
 }
 

@@ -378,7 +378,7 @@ impl Filesystem for Front {
 
     fn fallocate(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _fh: FileHandle,
         offset: u64,
@@ -386,7 +386,7 @@ impl Filesystem for Front {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        answer_empty(reply, self.overlay.allocate(ino.0, mode as u32, offset, length));
+        answer_empty(reply, self.overlay.allocate(ino.0, mode as u32, offset, length, request.uid() != 0));
     }
 
     fn lseek(&self, _: &Request, ino: INodeNo, _fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
@@ -399,7 +399,7 @@ impl Filesystem for Front {
 
     fn copy_file_range(
         &self,
-        _request: &Request,
+        request: &Request,
         ino_in: INodeNo,
         _fh_in: FileHandle,
         offset_in: u64,
@@ -410,7 +410,8 @@ impl Filesystem for Front {
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        match self.noted(self.overlay.copy_range((ino_in.0, offset_in), (ino_out.0, offset_out), len)) {
+        let (from, to, drop_ids) = ((ino_in.0, offset_in), (ino_out.0, offset_out), request.uid() != 0);
+        match self.noted(self.overlay.copy_range(from, to, len, drop_ids)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }

@@ -122,8 +122,7 @@ fn is_the_same_everywhere(script: &str) {
     copy(&world.lower, &merged);
     copy(&world.lower, &plain);
     world.run(script);
-    world.overlay.bring_moved().unwrap();
-    apply(&world.upper(), &merged);
+    apply(&world.settled_upper(), &merged);
     let done = std::process::Command::new("/bin/bash").args(["-ec", script]).current_dir(&plain).status();
     assert!(done.unwrap().success(), "{script}");
     let times = Times::Since(1_500_000_000);

@@ -3,12 +3,18 @@
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![allow(clippy::unwrap_used)]
 
+mod apart;
 mod copy_up;
+mod descriptors;
+mod immutable;
+mod killed;
 mod layer;
 mod layers;
 mod links;
+mod listing;
 mod load;
 mod names;
+mod nested;
 mod open_files;
 mod owners;
 mod program;

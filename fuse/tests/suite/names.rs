@@ -103,10 +103,8 @@ fn a_directory_of_the_lower_moves_without_being_copied_and_everything_in_it_can_
         world.run("cat other/c/[124] a/b/c/2; ls other/c a/b/c"),
         "1\nmore\n2\n4\nmore\nnew\na/b/c:\n2\n\nother/c:\n1\n2\n4\n"
     );
-    world.settle();
-    world.overlay.bring_moved().unwrap();
+    let upper = world.settled_upper();
     assert_eq!(world.run("cat other/c/[124] a/b/c/2 a/b/f"), "1\nmore\n2\n4\nmore\nnew\nx\n");
-    let upper = world.upper();
     assert_eq!(std::fs::read_to_string(upper.join("other/c/1")).unwrap(), "1\nmore\n");
     assert_eq!(std::fs::read_to_string(upper.join("a/b/f")).unwrap(), "x\n");
     world.finish();

@@ -130,3 +130,19 @@ fn holes_ranges_and_appends() {
     assert_eq!(fs::read(world.at("f")).unwrap(), b"short");
     world.finish();
 }
+
+#[test]
+fn a_removed_directory_that_is_open_keeps_its_attributes_and_takes_others() {
+    let world = World::new(|lower| fs::create_dir(lower.join("lower")).unwrap());
+    fs::create_dir(world.at("new")).unwrap();
+    for name in ["lower", "new"] {
+        let directory = File::open(world.at(name)).unwrap();
+        let number = directory.metadata().unwrap().ino();
+        fs::remove_dir(world.at(name)).unwrap();
+        directory.set_permissions(fs::Permissions::from_mode(0o711)).unwrap();
+        let stat = directory.metadata().unwrap();
+        assert_eq!((stat.mode() & 0o7777, stat.nlink(), stat.ino()), (0o711, 0, number), "{name}");
+        assert!(!world.at(name).exists());
+    }
+    world.finish();
+}

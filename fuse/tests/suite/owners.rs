@@ -48,6 +48,15 @@ fn a_default_acl_rules_instead_of_the_mask() {
 }
 
 #[test]
+fn a_directory_inherits_group_and_list_whether_the_lower_had_its_name_or_not() {
+    let world = World::new(|lower| fs::create_dir_all(lower.join("d/old")).unwrap());
+    world.run("chgrp 42 d; chmod 2777 d; setfacl -d -m u:7:rwx,g::r,o::- d; rmdir d/old; mkdir d/old d/new");
+    assert_eq!(mode(&world, "d/new"), (0, 42, 0o2770));
+    assert_eq!(mode(&world, "d/old"), mode(&world, "d/new"));
+    world.finish();
+}
+
+#[test]
 fn the_kernel_enforces_permissions_and_lists() {
     let world = World::new(|lower| {
         for name in ["secret", "shared"] {
@@ -64,7 +73,7 @@ fn the_kernel_enforces_permissions_and_lists() {
 #[test]
 fn set_id_bits_and_capabilities_go_when_others_write_or_the_owner_changes() {
     let world = World::new(|lower| {
-        for name in ["write", "truncate", "open", "chown", "root"] {
+        for name in ["write", "truncate", "open", "allocate", "range", "chown", "root"] {
             fs::write(lower.join(name), "xx").unwrap();
             std::os::unix::fs::chown(lower.join(name), Some(1234), Some(5678)).unwrap();
             fs::set_permissions(lower.join(name), fs::Permissions::from_mode(0o6777)).unwrap();
@@ -75,9 +84,16 @@ fn set_id_bits_and_capabilities_go_when_others_write_or_the_owner_changes() {
         assert!(set.unwrap().success());
     });
     world.run(&format!("{AS} sh -c 'echo y >>write; truncate -s 1 truncate; : >open'; chown 1:1 chown; echo y >>root; echo y >>capable"));
-    for (path, left) in
-        [("write", 0o777), ("truncate", 0o777), ("open", 0o777), ("chown", 0o777), ("root", 0o6777)]
-    {
+    world.run(&format!("{AS} fallocate -l 5000 allocate"));
+    let (from, to) =
+        (fs::File::open(world.at("write")), fs::File::options().write(true).open(world.at("range")));
+    // This thread alone.
+    nix::unistd::setfsuid(nix::unistd::Uid::from_raw(1234));
+    let copied = rustix::fs::copy_file_range(from.unwrap(), None, to.unwrap(), None, 1);
+    nix::unistd::setfsuid(nix::unistd::Uid::from_raw(0));
+    assert_eq!(copied, Ok(1));
+    for path in ["write", "truncate", "open", "allocate", "range", "chown", "root"] {
+        let left = if path == "root" { 0o6777 } else { 0o777 };
         assert_eq!(mode(&world, path).2, left, "{path}");
         let upper = fs::metadata(world.upper().join(path)).unwrap();
         assert_eq!(upper.mode() & 0o7777, left, "{path} in the upper");

@@ -5,7 +5,7 @@ use disco_fuse::{Options, Overlay, is_private_xattr, read_only_clone};
 use nix::mount::{MsFlags, mount, umount};
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
 #[test]
 fn a_0_0_device_of_a_user_is_a_device() {
@@ -248,4 +248,66 @@ fn a_scratch_on_kernel_overlayfs_works() {
     assert_eq!(names, ["d", "gone", "link", "n"]);
     unmount(&path("mount"));
     server.join().unwrap();
+}
+
+/// Waits for the other end of a fifo in a thread: whoever opens that, and be it for a moment, lets it go on.
+struct Watch(std::path::PathBuf, fs::OpenOptions, std::thread::JoinHandle<()>);
+
+impl Watch {
+    fn new(fifo: std::path::PathBuf, for_writing: bool) -> Watch {
+        let mut options = fs::OpenOptions::new();
+        options.read(!for_writing).write(for_writing);
+        let (waiting, path) = (options.clone(), fifo.clone());
+        let thread = std::thread::spawn(move || drop(waiting.open(path).unwrap()));
+        let mut other_end = fs::OpenOptions::new();
+        other_end.read(for_writing).write(!for_writing).custom_flags(libc::O_NONBLOCK);
+        Watch(fifo, other_end, thread)
+    }
+
+    /// Whether nobody came until now. Comes itself, to prove that it would have been seen.
+    fn finish(self) -> bool {
+        let nobody = !self.2.is_finished();
+        if nobody {
+            // Fails where the watch was not waiting.
+            drop(self.1.open(&self.0).unwrap());
+            self.2.join().unwrap();
+        }
+        nobody
+    }
+}
+
+#[test]
+fn a_fifo_of_the_lower_is_not_even_opened_for_a_moment() {
+    let world = World::new(|lower| {
+        for directory in ["d", "d/e", "far"] {
+            fs::create_dir(lower.join(directory)).unwrap();
+        }
+        for name in ["r", "w", "d/r", "d/w", "d/e/r", "d/e/w"] {
+            nix::unistd::mkfifo(&lower.join(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        }
+        // Names that only a search finds.
+        fs::hard_link(lower.join("r"), lower.join("far/r")).unwrap();
+        fs::hard_link(lower.join("w"), lower.join("far/w")).unwrap();
+    });
+    let watches: Vec<Watch> = ["r", "w", "d/r", "d/w", "d/e/r", "d/e/w"]
+        .map(|name| Watch::new(world.lower.join(name), name.ends_with('r')))
+        .into();
+    // Until all of them wait.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    world.run(
+        "ls -lR >/dev/null; find . -printf '%i %s %A@\\n' >/dev/null; getfattr -h -d -m - -R . >/dev/null
+         for f in r w; do
+           stat $f >/dev/null; touch -d @1000 $f; chmod 640 $f; chown 5:6 $f; setfattr -n trusted.t -v 1 $f
+           setfacl -m u:7:r $f; mv $f $f.moved; ln $f.moved d/again.$f; rm $f.moved; test $(stat -c %h far/$f) = 2
+           mv far/$f far/other.$f; cp -a far/other.$f d/copied.$f
+         done
+         chmod 600 d/e/r; mv d moved; mv moved/e e; cp -a moved e far/; tar c . | cat >/dev/null; du . >/dev/null
+         mv -T e/r moved/r; rm -r moved e",
+    );
+    world.run("echo 2 >/proc/sys/vm/drop_caches; ls -lR >/dev/null");
+    let layer = disco_fuse::read_layer(world.overlay.upper_dir()).unwrap();
+    assert!(layer.iter().any(|entry| entry.path.ends_with("other.r")), "nothing came up: {layer:?}");
+    let nobody: Vec<bool> = watches.into_iter().map(Watch::finish).collect();
+    assert_eq!(nobody, [true; 6], "somebody opened a fifo");
+    world.finish();
 }

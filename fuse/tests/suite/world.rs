@@ -109,9 +109,11 @@ impl World {
         text
     }
 
-    /// Has the kernel hand over what was written to files that are still open.
-    pub fn settle(&self) {
+    /// The upper as whoever compares and merges reads it: with what is still in the kernel's cache, and able to stand alone.
+    pub fn settled_upper(&self) -> PathBuf {
         rustix::fs::syncfs(File::open(&self.mount).unwrap()).unwrap();
+        self.overlay.bring_moved().unwrap();
+        self.upper()
     }
 
     /// Says what changed in the lower.
