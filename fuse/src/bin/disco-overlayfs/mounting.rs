@@ -30,10 +30,11 @@ pub(crate) enum MountError {
     },
     #[error(transparent)]
     Overlay(#[from] disco_fuse::Error),
-    #[error("workdir {path} is in use by another mount")]
-    InUse { path: PathBuf },
-    #[error("cannot lock workdir {path}")]
+    #[error("{what} {path} is in use by another mount")]
+    InUse { what: &'static str, path: PathBuf },
+    #[error("cannot lock {what} {path}")]
     Lock {
+        what: &'static str,
         path: PathBuf,
         #[source]
         source: io::Error,
@@ -202,20 +203,23 @@ pub(crate) fn remount(flags: MsFlags, mountpoint: &Path) -> Result<(), MountErro
         .map_err(|errno| MountError::Mount { path, source: errno.into() })
 }
 
-/// Keeps others from the same workdir for as long as the file is open.
-fn locked(changes: &Changes) -> Result<OwnedFd, MountError> {
-    let fail =
-        |errno: rustix::io::Errno| MountError::Lock { path: changes.work.clone(), source: errno.into() };
+/// Keeps others from the same directories for as long as the files are open.
+fn locked(changes: &Changes) -> Result<[OwnedFd; 2], MountError> {
+    Ok([lock("upperdir", &changes.upper)?, lock("workdir", &changes.work)?])
+}
+
+fn lock(what: &'static str, path: &Path) -> Result<OwnedFd, MountError> {
+    let fail = |errno: rustix::io::Errno| MountError::Lock { what, path: path.into(), source: errno.into() };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let work = rustix::fs::open(&changes.work, flags, Mode::empty()).map_err(fail)?;
+    let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(fail)?;
     for _ in 0..LOCK_TRIES {
-        match rustix::fs::flock(&work, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(work),
+        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(directory),
             Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
             Err(errno) => return Err(fail(errno)),
         }
     }
-    Err(MountError::InUse { path: changes.work.clone() })
+    Err(MountError::InUse { what, path: path.into() })
 }
 
 /// Returns the root of a file system in memory that nobody else can see.

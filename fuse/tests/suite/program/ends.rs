@@ -108,11 +108,18 @@ fn nothing_hangs_when_it_is_killed() {
 fn nobody_else_gets_its_directories() {
     let place = Place::new();
     place.mounted("", "mount");
-    let output = place.program(&["-o", "lowerdir=lower,upperdir=upper,workdir=work", "lower"]);
-    let text = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("is in use by another mount") && text.contains("\nhint: "), "{text}");
-    assert_eq!(place.line("lower"), None);
+    for name in ["upper2", "work2"] {
+        fs::create_dir(place.at(name)).unwrap();
+    }
+    for (upper, work, taken) in [("upper", "work2", "upperdir"), ("upper2", "work", "workdir")] {
+        let options = format!("lowerdir=lower,upperdir={upper},workdir={work}");
+        let output = place.program(&["-o", &options, "lower"]);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let expected = format!("error: {taken} {} is in use", place.at(&taken.replace("dir", "")).display());
+        assert!(text.contains(&expected) && text.contains("\nhint: "), "{text}");
+        assert_eq!(place.line("lower"), None);
+    }
     place.unmount("mount");
 }
 
