@@ -160,18 +160,23 @@ impl Overlay {
             Where::AtTheEnd(_) if node.id != id => Stat::of(&file)?.size,
             Where::At(offset) | Where::AtTheEnd(offset) => offset,
         };
-        content::write_at(&file, data, offset)?;
-        if drop_ids {
-            let _tree = self.tree.read();
-            drop_set_ids(&self.place(&node)?)?;
-        }
-        Ok(data.len())
+        let written = content::write_at(&file, data, offset).and_then(|_| {
+            if drop_ids {
+                let _tree = self.tree.read();
+                drop_set_ids(&self.place(&node)?)?;
+            }
+            Ok(data.len())
+        });
+        self.touch_written(&node);
+        written
     }
 
     /// Reserves or frees room.
     pub(crate) fn allocate(&self, id: u64, mode: u32, offset: u64, length: u64) -> Result<()> {
-        let (_, file) = self.writable(id)?;
-        rustix::fs::fallocate(&*file, FallocateFlags::from_bits_retain(mode), offset, length)
+        let (node, file) = self.writable(id)?;
+        let done = rustix::fs::fallocate(&*file, FallocateFlags::from_bits_retain(mode), offset, length);
+        self.touch_written(&node);
+        done
     }
 
     /// Finds the next data or the next hole.
@@ -192,11 +197,13 @@ impl Overlay {
         length: u64,
     ) -> Result<usize> {
         // The target first: where both are the same, the source is what it was copied up to.
-        let (_, to) = self.writable(to)?;
+        let (node, to) = self.writable(to)?;
         let from = self.readable(from)?;
         // The answer is a 32-bit count.
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(1 << 30);
-        rustix::fs::copy_file_range(&*from, Some(&mut source), &*to, Some(&mut target), length)
+        let done = rustix::fs::copy_file_range(&*from, Some(&mut source), &*to, Some(&mut target), length);
+        self.touch_written(&node);
+        done
     }
 }
 

@@ -54,29 +54,35 @@ pub fn read_layer(upper: BorrowedFd<'_>) -> io::Result<Vec<LayerEntry>> {
     Ok(entries)
 }
 
-fn collect(directory: &Arc<OwnedFd>, path: &Path, entries: &mut Vec<LayerEntry>) -> Result<()> {
+/// Decodes one object of the upper; `path` is what it is called.
+pub(crate) fn decode(place: &Place, path: PathBuf) -> Result<LayerEntry> {
+    let attributes = place.stat()?;
+    let kind = match attributes.kind() {
+        FileType::Directory => LayerKind::Directory { opaque: xattr::has(place, xattr::OPAQUE)? },
+        FileType::RegularFile
+            if attributes.size == 0
+                && attributes.permissions() == 0
+                && xattr::has(place, xattr::WHITEOUT)? =>
+        {
+            LayerKind::Whiteout
+        }
+        _ => LayerKind::Other,
+    };
+    Ok(LayerEntry { path, kind, attributes })
+}
+
+pub(crate) fn collect(directory: &Arc<OwnedFd>, path: &Path, entries: &mut Vec<LayerEntry>) -> Result<()> {
     let mut names: Vec<OsString> = Vec::new();
     for_each(directory, |name, _, _| {
         names.push(name.to_owned());
         Ok(())
     })?;
     for name in names {
-        let place = Place::new(directory, &name);
-        let attributes = place.stat()?;
         let inside = path.join(&name);
-        let kind = match attributes.kind() {
-            FileType::Directory => LayerKind::Directory { opaque: xattr::has(&place, xattr::OPAQUE)? },
-            FileType::RegularFile
-                if attributes.size == 0
-                    && attributes.permissions() == 0
-                    && xattr::has(&place, xattr::WHITEOUT)? =>
-            {
-                LayerKind::Whiteout
-            }
-            _ => LayerKind::Other,
-        };
-        entries.push(LayerEntry { path: inside.clone(), kind, attributes });
-        if matches!(kind, LayerKind::Directory { .. }) {
+        let entry = decode(&Place::new(directory, &name), inside.clone())?;
+        let below = matches!(entry.kind, LayerKind::Directory { .. });
+        entries.push(entry);
+        if below {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let below = rustix::fs::openat(directory, &name, flags, Mode::empty())?;
             collect(&Arc::new(below), &inside, entries)?;

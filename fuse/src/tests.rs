@@ -11,9 +11,11 @@ use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+mod first_look;
 mod links;
 mod races;
 mod steps;
+mod touched;
 
 const MAKER: Maker = Maker { uid: 0, gid: 0, mode: 0o644, umask: 0 };
 
