@@ -223,3 +223,22 @@ fn the_cost_of_one_more_file_does_not_depend_on_those_before() {
     assert_eq!(known.len(), 300);
     assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
 }
+
+#[test]
+fn a_write_to_a_file_without_a_name_is_told_only_where_another_name_shows_it() {
+    let (_directory, overlay) = overlay(fill);
+    overlay.watch();
+    let alone = look(&overlay, "a").unwrap();
+    let linked = look(&overlay, "d/b").unwrap();
+    overlay.write(linked, Where::At(0), b"x", false).unwrap();
+    overlay.unlink(ROOT, OsStr::new("a")).unwrap();
+    let d = look(&overlay, "d").unwrap();
+    overlay.unlink(d, OsStr::new("b")).unwrap();
+    overlay.take_touched();
+    overlay.write(alone, Where::At(0), b"y", false).unwrap();
+    assert_eq!(overlay.take_touched(), Touched::default());
+    overlay.write(linked, Where::At(0), b"y", false).unwrap();
+    let touched = overlay.take_touched();
+    assert!(!touched.paths.is_empty() || !touched.inodes.is_empty());
+    assert!(!touched.paths.contains_key(Path::new("d/b")), "{touched:?}");
+}
