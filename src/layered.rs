@@ -32,14 +32,14 @@ pub struct Scratch {
 
 impl Scratch {
     pub fn layers<'a>(&'a self, exclude: &'a [RootedPath]) -> Layers<'a> {
-        let (entries, upper, lower) = (&self.entries, &self.upper, &self.lower);
-        Layers { entries, upper, lower, private: &|_| false, exclude }
+        let (upper, lower) = (&self.upper, &self.lower);
+        Layers { upper, lower, private: &|_| false, exclude }
     }
 
     /// All differences that it makes.
     pub fn changes(&self, exclude: &[RootedPath]) -> ChangeSet {
         let mut nothing = Snapshot::default();
-        let all = scan(&self.layers(exclude), &mut nothing).unwrap();
+        let all = scan(&self.layers(exclude), &self.entries, &mut nothing).unwrap();
         compare(&nothing, &all)
     }
 }

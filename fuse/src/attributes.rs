@@ -80,6 +80,7 @@ impl Overlay {
         let node = self.real(self.table.node(id)?)?;
         let content = if change.size == Some(0) { Content::Nothing } else { Content::All };
         self.copy_up(&node, content)?;
+        self.touch(&node);
         let place = self.place(&node)?;
         if let Some(size) = change.size {
             self.truncate(&node, &place, size)?;

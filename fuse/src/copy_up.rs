@@ -4,6 +4,7 @@
 use crate::links::Links;
 use crate::node::{Layer, Node, Opened};
 use crate::place::Place;
+use crate::touched::Extent;
 use crate::{Overlay, Result, Stat, content, xattr};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -119,6 +120,7 @@ impl Overlay {
         times.restore_times(&before)?;
         self.ids.copied(copy.stat.ino, node.id);
         self.note_base(parent, name, stat);
+        self.touch_name(parent, name, Extent::Itself);
         let layer = if node.is_dir() { Layer::Merged } else { Layer::Upper };
         switch(node, layer, copy.file, None);
         Ok(())

@@ -3,6 +3,7 @@
 use crate::copy_up::Content;
 use crate::node::{Hold, Layer};
 use crate::place::Place;
+use crate::touched::Extent;
 use crate::{Overlay, Result, Stat, xattr};
 use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
@@ -78,6 +79,7 @@ impl Overlay {
         let _tree = self.tree.read();
         let parent = self.table.node(parent)?;
         let free = self.free(&parent, name)?;
+        self.touch_name(&parent, name, Extent::Itself);
         let stat = self.put(&free, |directory, at| {
             create(directory, at)?;
             let place = Place::new(directory, at);
@@ -140,6 +142,7 @@ impl Overlay {
         }
         self.copy_up(&node, Content::All)?;
         let free = self.free(&parent, name)?;
+        self.touch_name(&parent, name, Extent::Itself);
         self.put(&free, |directory, at| match self.place(&node)? {
             Place::In(from, old) => {
                 rustix::fs::linkat(from, old.as_os_str(), directory, at, AtFlags::empty())?;

@@ -152,9 +152,9 @@ impl Overlay {
             Layer::Shim(index) => self.shims.redirect(index, offset, data, Stat::of(&file)?.size),
             _ => (offset, data),
         };
-        content::write_at(&file, new, at)?;
-        self.written(&node, drop_ids)?;
-        Ok(data.len())
+        let written = content::write_at(&file, new, at).and_then(|()| self.written(&node, drop_ids));
+        self.touch_written(&node);
+        written.map(|()| data.len())
     }
 
     /// Takes the set-id bits from what somebody without the right to keep them has changed.
@@ -176,8 +176,10 @@ impl Overlay {
         drop_ids: bool,
     ) -> Result<()> {
         let (node, file) = self.writable(id)?;
-        rustix::fs::fallocate(&*file, FallocateFlags::from_bits_retain(mode), offset, length)?;
-        self.written(&node, drop_ids)
+        let done = rustix::fs::fallocate(&*file, FallocateFlags::from_bits_retain(mode), offset, length)
+            .and_then(|()| self.written(&node, drop_ids));
+        self.touch_written(&node);
+        done
     }
 
     /// Finds the next data or the next hole.
@@ -203,9 +205,10 @@ impl Overlay {
         let from = self.readable(from)?;
         // The answer is a 32-bit count.
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(1 << 30);
-        let copied = rustix::fs::copy_file_range(&*from, Some(&mut source), &*to, Some(&mut target), length)?;
-        self.written(&node, drop_ids)?;
-        Ok(copied)
+        let copied = rustix::fs::copy_file_range(&*from, Some(&mut source), &*to, Some(&mut target), length);
+        let done = copied.and_then(|copied| self.written(&node, drop_ids).map(|()| copied));
+        self.touch_written(&node);
+        done
     }
 }
 

@@ -58,29 +58,35 @@ pub fn read_layer(upper: BorrowedFd<'_>) -> io::Result<Vec<LayerEntry>> {
     Ok(entries)
 }
 
-fn collect(directory: &Arc<OwnedFd>, path: &Path, entries: &mut Vec<LayerEntry>) -> Result<()> {
+/// Decodes one object of the upper; `path` is what it is called.
+pub(crate) fn decode(place: &Place, path: PathBuf) -> Result<LayerEntry> {
+    let attributes = place.stat()?;
+    let (kind, origin) = match attributes.kind() {
+        FileType::Directory => match Under::of(place)? {
+            Under::Same => (LayerKind::Directory { opaque: false }, None),
+            Under::Nothing => (LayerKind::Directory { opaque: true }, None),
+            Under::At(path) => (LayerKind::Directory { opaque: true }, Some(path)),
+        },
+        _ if whiteout::may_be(&attributes) && xattr::has(place, xattr::WHITEOUT)? => {
+            (LayerKind::Whiteout, None)
+        }
+        _ => (LayerKind::Other, None),
+    };
+    Ok(LayerEntry { path, kind, attributes, origin })
+}
+
+pub(crate) fn collect(directory: &Arc<OwnedFd>, path: &Path, entries: &mut Vec<LayerEntry>) -> Result<()> {
     let mut names: Vec<OsString> = Vec::new();
     for_each(directory, |name, _, _| {
         names.push(name.to_owned());
         Ok(())
     })?;
     for name in names {
-        let place = Place::new(directory, &name);
-        let attributes = place.stat()?;
         let inside = path.join(&name);
-        let (kind, origin) = match attributes.kind() {
-            FileType::Directory => match Under::of(&place)? {
-                Under::Same => (LayerKind::Directory { opaque: false }, None),
-                Under::Nothing => (LayerKind::Directory { opaque: true }, None),
-                Under::At(path) => (LayerKind::Directory { opaque: true }, Some(path)),
-            },
-            _ if whiteout::may_be(&attributes) && xattr::has(&place, xattr::WHITEOUT)? => {
-                (LayerKind::Whiteout, None)
-            }
-            _ => (LayerKind::Other, None),
-        };
-        entries.push(LayerEntry { path: inside.clone(), kind, attributes, origin });
-        if matches!(kind, LayerKind::Directory { .. }) {
+        let entry = decode(&Place::new(directory, &name), inside.clone())?;
+        let below = matches!(entry.kind, LayerKind::Directory { .. });
+        entries.push(entry);
+        if below {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let below = rustix::fs::openat(directory, &name, flags, Mode::empty())?;
             collect(&Arc::new(below), &inside, entries)?;

@@ -14,14 +14,15 @@
 //! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `durable`, `shim` are
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
 //! - `serve` is the one place that knows FUSE.
-//! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount.
+//! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount, and `layer_at`
+//!   parts of it; `touched` says which parts are worth it, and `seen` what the lower had when it was first shown.
 //!
 //! What this version does not do:
 //!
 //! - data go through this process, not past it (no passthrough);
 //! - the first change of a hard-linked file some of whose names are neither known nor beside it walks its file
 //!   system, and renames wait for that;
-//! - changes that others make to the lower while it is served are seen late or not at all;
+//! - changes that others make to the lower while it is served are shown late or not at all: [`Overlay::base`] tells them;
 //! - a file that is renamed over another has both names for a moment, an empty directory that is replaced is
 //!   gone for a moment, and what is made under a name that the lower does not have is there before its owner
 //!   and mode are: whoever kills the process just then finds that in the layer;
@@ -41,6 +42,7 @@ mod dirfd;
 mod durable;
 mod ids;
 mod layer;
+mod layer_at;
 mod links;
 mod lookup;
 mod lower;
@@ -54,22 +56,27 @@ mod readdir;
 mod remove;
 mod rename;
 mod scratch;
+mod seen;
 mod serve;
 mod shim;
 mod siblings;
 mod stat;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod whiteout;
 mod xattr;
 
 pub use clone::read_only_clone;
 pub use layer::{LayerEntry, LayerKind, read_layer};
+pub use layer_at::{read_layer_at, read_layer_within};
 pub use overlay::{Error, Options, Overlay};
 pub use scratch::Scratch;
+pub use seen::Look;
 pub use serve::{Server, Writes, serve};
 pub use shim::Shim;
 pub use stat::Stat;
+pub use touched::{Extent, Touched};
 pub use xattr::is_private_xattr;
 
 /// What a request ends with: a value, or the error number its caller shall see.

@@ -6,6 +6,7 @@ use crate::lookup::{Above, Depth};
 use crate::node::Node;
 use crate::place::Place;
 use crate::siblings::Siblings;
+use crate::touched::Extent;
 use crate::{Overlay, Result, Stat};
 use parking_lot::Mutex;
 use rustix::fs::AtFlags;
@@ -132,6 +133,7 @@ impl Overlay {
         times.restore_times(&before)?;
         self.links.linked(id);
         self.note_base(parent, name, &below.stat);
+        self.touch_name(parent, name, Extent::Itself);
         Ok(())
     }
 

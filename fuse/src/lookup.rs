@@ -119,6 +119,9 @@ impl Overlay {
             return Ok(None);
         }
         let sealed = stat.is_dir() && (mount.pseudo || self.is_scratch(&stat));
+        if self.touches.are_wanted() {
+            self.seen.note(parent.id, name, &stat);
+        }
         Ok(Some(Below { stat, id: self.ids.lower(mount.index, stat.ino), sealed }))
     }
 

@@ -124,12 +124,15 @@ pub(crate) struct Node {
     inner: Mutex<Inner>,
     /// Held while the object is brought into the upper.
     pub copying: Mutex<()>,
+    /// When its change was noted last; see [`crate::touched`].
+    pub touched: AtomicU64,
 }
 
 impl Node {
     pub(crate) fn new(id: u64, kind: FileType, layer: Layer) -> Node {
         let inner = Inner { layer, names: SmallVec::new(), rare: None };
-        Node { id, kind, references: AtomicU64::new(1), inner: Mutex::new(inner), copying: Mutex::new(()) }
+        let (references, touched) = (AtomicU64::new(1), AtomicU64::new(0));
+        Node { id, kind, references, inner: Mutex::new(inner), copying: Mutex::new(()), touched }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {

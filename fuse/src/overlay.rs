@@ -19,14 +19,15 @@ use crate::moved::Moved;
 use crate::node::{Layer, Node, Table};
 use crate::place::Place;
 use crate::scratch::{Folders, Scratch};
+use crate::seen::{Look, Seen};
 use crate::shim::{Shim, Shims};
 use crate::siblings::Siblings;
+use crate::touched::Touches;
 use crate::whiteout::Whiteouts;
 use crate::{Result, Stat, xattr};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -116,8 +117,9 @@ pub struct Overlay {
     temporary: AtomicU64,
     /// The directories of the scratch as the lower shows them: they must not show themselves.
     hidden: Vec<(u64, u64)>,
-    /// What objects of the lower were when they were copied up or hidden.
-    bases: Mutex<HashMap<PathBuf, Stat>>,
+    /// What objects of the lower were when they were first shown.
+    pub(crate) seen: Seen,
+    pub(crate) touches: Touches,
     /// Whether the upper's file system numbers a directory's entries as it numbers the files.
     pub(crate) listed_inodes: bool,
     /// Whether a change was refused for want of space.
@@ -171,7 +173,8 @@ impl Overlay {
             stripes: [const { Mutex::new(()) }; STRIPES],
             temporary: AtomicU64::new(0),
             hidden,
-            bases: Mutex::default(),
+            seen: Seen::default(),
+            touches: Touches::default(),
             listed_inodes,
             filled: AtomicBool::new(false),
             listener: OnceLock::new(),
@@ -202,10 +205,10 @@ impl Overlay {
         self.lowers.roots()[0].as_fd()
     }
 
-    /// What the object of the lower at `path` (relative to the root) was when it was copied up or hidden;
-    /// `None` for everything that the overlay left alone.
-    pub fn base(&self, path: &Path) -> Option<Stat> {
-        self.bases.lock().get(path).copied()
+    /// What the object of the lower at `path` (relative to the root), which was copied up or hidden since, was when the
+    /// view first showed it; `None` for everything that the overlay left alone.
+    pub fn base(&self, path: &Path) -> Option<Look> {
+        self.seen.base(path)
     }
 
     /// How many objects are remembered at the moment.
@@ -213,10 +216,10 @@ impl Overlay {
         self.table.len()
     }
 
-    /// Notes what the object of the lower under a name was; the first record stays.
+    /// Notes that the object of the lower under a name is copied up or hidden; `stat` says what it is by now.
     pub(crate) fn note_base(&self, parent: &Node, name: &OsStr, stat: &Stat) {
         if let Some(directory) = parent.lower_path() {
-            self.bases.lock().entry(directory.join(name)).or_insert(*stat);
+            self.seen.changed(parent.id, name, directory.join(name), stat);
         }
     }
 

@@ -5,6 +5,7 @@ use crate::links::Links;
 use crate::lookup::{Above, Below, Depth, Seen, Survey};
 use crate::node::{Hold, Layer, Node};
 use crate::readdir::for_each;
+use crate::touched::Extent;
 use crate::{Overlay, Result, Stat};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -153,6 +154,7 @@ impl Overlay {
         if let Some(below) = below {
             self.note_base(parent, name, &below.stat);
         }
+        self.touch_name(parent, name, Extent::Itself);
         if let Some(shim) = self.shims.at(parent, name) {
             if let Some(served) = self.table.get(Ids::shim(shim)) {
                 self.table.remove_name(&served, parent, name);

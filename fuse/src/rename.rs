@@ -56,6 +56,7 @@ impl Overlay {
         }
         self.check(&node, new.0, other.as_ref().map(|(other, _)| &**other), target)?;
 
+        self.touch_ends((old.0, old.1), (new.0, new.1));
         self.free_to_move(&node)?;
         if let (Some((other, _)), Target::Exchange) = (&other, target) {
             self.check(other, old.0, None, target)?;

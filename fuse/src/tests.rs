@@ -10,11 +10,13 @@ use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+mod first_look;
 mod links;
 mod model;
 mod races;
 mod requests;
 mod steps;
+mod touched;
 
 const MAKER: Maker = Maker { uid: 0, gid: 0, mode: 0o644, umask: 0 };
 

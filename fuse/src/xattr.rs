@@ -153,6 +153,7 @@ impl Overlay {
         let node = self.table.node(id)?;
         let node = self.real(node)?;
         self.copy_up(&node, crate::copy_up::Content::All)?;
+        self.touch(&node);
         change(&self.place(&node)?)?;
         self.note_changed(&node)
     }

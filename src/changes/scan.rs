@@ -1,7 +1,7 @@
 //! Reads the state of every path that the scratchpad touches. A file that hasn't changed since the scan before is not
 //! read again, so that a module costs what it changed, not what the modules before it did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,9 +37,7 @@ pub enum ScanError {
 /// A scratchpad at rest (no step is running) and what lies below it.
 #[derive(Clone, Copy)]
 pub struct Layers<'a> {
-    /// What the scratchpad holds, sorted by path.
-    pub entries: &'a [LayerEntry],
-    /// The scratchpad as plain files. Which of them are whiteouts, only `entries` knows.
+    /// The scratchpad as plain files. Which of them are whiteouts, only its decoded entries know.
     pub upper: &'a Root,
     /// The read-only lower layer.
     pub lower: &'a Root,
@@ -49,84 +47,116 @@ pub struct Layers<'a> {
     pub exclude: &'a [RootedPath],
 }
 
+impl Layers<'_> {
+    /// Whether disco never looks there.
+    pub(super) fn excludes(&self, path: &RootedPath) -> bool {
+        self.exclude.iter().any(|excluded| path.is_within(excluded))
+    }
+}
+
 /// A change younger than this, seen from the scan, may be followed by one with the same time stamp: file systems stamp
 /// by the tick of a clock.
 const TICK: Duration = Duration::from_millis(50);
 
-/// The state of every path that the scratchpad touches now; `previous` is the scan before it of the same sandbox, or
-/// `Snapshot::default()`. What is known of the lower layer moves to the new one.
-pub fn scan(layers: &Layers<'_>, previous: &mut Snapshot) -> Result<Snapshot, ScanError> {
-    let now = clock::since_epoch();
-    let (lower, walked) = (take(&mut previous.lower), take(&mut previous.walked));
-    let mut scan = Scan {
-        layers,
-        previous,
-        now,
-        lower_names: Accounts::load(layers.lower)?,
-        view_names: view_accounts(layers)?,
-        snapshot: Snapshot { lower, walked, ..Snapshot::default() },
-    };
-    for entry in layers.entries {
-        if !scan.is_excluded(&entry.path) {
-            scan.entry(entry)?;
-        }
+/// The state of every path that the scratchpad touches now, read from all that it holds (`entries`, sorted by path);
+/// `previous` is the scan before it of the same sandbox, or `Snapshot::default()`. What is known of the lower layer moves to
+/// the new one.
+pub fn scan(
+    layers: &Layers<'_>,
+    entries: &[LayerEntry],
+    previous: &mut Snapshot,
+) -> Result<Snapshot, ScanError> {
+    let mut next = Snapshot::default();
+    for entry in entries.iter().filter(|entry| !layers.excludes(&entry.path)) {
+        next.holds(entry.clone());
     }
-    Ok(scan.snapshot)
+    let names = view_accounts(layers, &|path| next.kind(path))?;
+    let mut scan = Scan::new(layers, names, &previous.view, &mut previous.lower, &mut previous.walked)?;
+    for entry in next.entries.values() {
+        scan.entry(entry)?;
+    }
+    (next.view, next.names) = scan.finish();
+    (next.lower, next.walked) = (take(&mut previous.lower), take(&mut previous.walked));
+    Ok(next)
 }
 
 /// The account names of the view: each file from the layer that shows it.
-fn view_accounts(layers: &Layers<'_>) -> Result<Accounts, ScanError> {
+pub(super) fn view_accounts(
+    layers: &Layers<'_>,
+    kind: &dyn Fn(&RootedPath) -> Option<LayerKind>,
+) -> Result<Accounts, ScanError> {
     let [passwd, group] = accounts::FILES.map(|path| {
-        let Ok(rooted) = RootedPath::new(path) else { return Ok(String::new()) };
-        let hides = |entry: &&LayerEntry| match entry.kind {
-            LayerKind::Whiteout | LayerKind::Object => rooted.is_within(&entry.path),
-            LayerKind::Directory { opaque } => opaque && rooted.is_within(&entry.path),
-        };
-        // Whether or not the scratchpad holds the file itself, its own copy is the one that shows.
-        match layers.entries.iter().rfind(hides) {
-            None => accounts::read_text(layers.lower, path),
-            Some(LayerEntry { kind: LayerKind::Whiteout, .. }) => Ok(String::new()),
-            Some(_) => accounts::read_text(layers.upper, path),
+        let mut at = RootedPath::new(path).ok();
+        while let Some(here) = at {
+            match kind(&here) {
+                Some(LayerKind::Whiteout) => return Ok(String::new()),
+                // Whether or not the scratchpad holds the file itself, its own copy is the one that shows.
+                Some(LayerKind::Object | LayerKind::Directory { opaque: true }) => {
+                    return accounts::read_text(layers.upper, path);
+                }
+                Some(LayerKind::Directory { opaque: false }) | None => at = here.parent(),
+            }
         }
+        accounts::read_text(layers.lower, path)
     });
     Ok(Accounts::parse(&passwd?, &group?))
 }
 
-struct Scan<'a> {
+/// Reads states. What it learns of the lower layer stays, also when it fails.
+pub(super) struct Scan<'a> {
     layers: &'a Layers<'a>,
-    previous: &'a Snapshot,
+    previous: &'a BTreeMap<RootedPath, State>,
     now: Duration,
     lower_names: Accounts,
     view_names: Accounts,
-    snapshot: Snapshot,
+    lower: &'a mut BTreeMap<RootedPath, State>,
+    walked: &'a mut BTreeSet<RootedPath>,
+    view: BTreeMap<RootedPath, State>,
 }
 
-impl Scan<'_> {
-    fn is_excluded(&self, path: &RootedPath) -> bool {
-        self.layers.exclude.iter().any(|excluded| path.is_within(excluded))
+impl<'a> Scan<'a> {
+    /// A scan after one that found `previous` in the view and knows this of the lower layer.
+    pub(super) fn new(
+        layers: &'a Layers<'a>,
+        view_names: Accounts,
+        previous: &'a BTreeMap<RootedPath, State>,
+        lower: &'a mut BTreeMap<RootedPath, State>,
+        walked: &'a mut BTreeSet<RootedPath>,
+    ) -> Result<Scan<'a>, ScanError> {
+        let now = clock::since_epoch();
+        let lower_names = Accounts::load(layers.lower)?;
+        let view = BTreeMap::new();
+        Ok(Scan { layers, previous, now, lower_names, view_names, lower, walked, view })
     }
 
-    fn entry(&mut self, entry: &LayerEntry) -> Result<(), ScanError> {
+    /// What was found, and the account names that it was found with.
+    pub(super) fn finish(self) -> (BTreeMap<RootedPath, State>, Accounts) {
+        (self.view, self.view_names)
+    }
+
+    /// Reads an object, and what it does to all below it; what the scratchpad holds there must follow.
+    pub(super) fn entry(&mut self, entry: &LayerEntry) -> Result<(), ScanError> {
         let path = &entry.path;
         self.lower_state(path)?;
-        let below = self.lower_kind(path);
-        let hides_below = match entry.kind {
-            LayerKind::Whiteout | LayerKind::Object => true,
-            LayerKind::Directory { opaque } => opaque,
-        };
-        if hides_below && below == Some(FileKind::Directory) {
+        if entry.kind.hides_below() && self.lower_kind(path) == Some(FileKind::Directory) {
             self.hide(path)?;
         }
+        self.alone(entry)
+    }
+
+    /// Reads an object alone.
+    pub(super) fn alone(&mut self, entry: &LayerEntry) -> Result<(), ScanError> {
+        self.lower_state(&entry.path)?;
         let state = match entry.kind {
             LayerKind::Whiteout => State::Absent,
             LayerKind::Directory { .. } | LayerKind::Object => self.upper_state(entry)?,
         };
-        self.snapshot.view.insert(path.clone(), state);
+        self.view.insert(entry.path.clone(), state);
         Ok(())
     }
 
     fn lower_kind(&self, path: &RootedPath) -> Option<FileKind> {
-        match self.snapshot.lower.get(path)? {
+        match self.lower.get(path)? {
             State::Absent => None,
             State::Present(present) => Some(present.attributes.kind),
         }
@@ -134,14 +164,14 @@ impl Scan<'_> {
 
     /// Makes the state of the lower layer at a path known.
     fn lower_state(&mut self, path: &RootedPath) -> Result<(), ScanError> {
-        if self.snapshot.lower.contains_key(path) {
+        if self.lower.contains_key(path) {
             return Ok(());
         }
         let state = match self.layers.lower.lookup(path)? {
             None => State::Absent,
             Some(object) => self.lower_object(&object)?,
         };
-        self.snapshot.lower.insert(path.clone(), state);
+        self.lower.insert(path.clone(), state);
         Ok(())
     }
 
@@ -155,19 +185,20 @@ impl Scan<'_> {
     /// Everything that the lower directory holds is gone from the view. What the scratchpad has instead follows: its
     /// entries come after the directory's.
     fn hide(&mut self, directory: &RootedPath) -> Result<(), ScanError> {
-        if !self.snapshot.walked.contains(directory) {
+        if !self.walked.contains(directory) {
             self.walk(directory)?;
-            self.snapshot.walked.insert(directory.clone());
+            self.walked.insert(directory.clone());
         }
-        let known = self.snapshot.lower.range(directory.clone()..);
-        let inside =
-            known.take_while(|(path, _)| path.is_within(directory)).filter(|(path, _)| *path != directory);
-        let hidden: BTreeSet<RootedPath> = inside
-            .filter(|(_, state)| matches!(state, State::Present(_)))
-            .map(|(path, _)| path.clone())
-            .collect();
-        self.snapshot.view.extend(hidden.into_iter().map(|path| (path, State::Absent)));
+        self.hide_known(directory);
+        self.view.remove(directory);
         Ok(())
+    }
+
+    /// What is known of the lower layer at a path and below it is gone from the view.
+    pub(super) fn hide_known(&mut self, path: &RootedPath) {
+        let known = self.lower.range(path.clone()..).take_while(|(inner, _)| inner.is_within(path));
+        let hidden = known.filter(|(_, state)| matches!(state, State::Present(_)));
+        self.view.extend(hidden.map(|(path, _)| (path.clone(), State::Absent)));
     }
 
     fn walk(&mut self, directory: &RootedPath) -> Result<(), ScanError> {
@@ -175,7 +206,7 @@ impl Scan<'_> {
         while let Some(directory) = open.pop() {
             for name in self.layers.lower.directory(&directory)?.names()? {
                 let path = directory.join(&name)?;
-                if self.is_excluded(&path) {
+                if self.layers.excludes(&path) {
                     continue;
                 }
                 self.lower_state(&path)?;
@@ -208,7 +239,7 @@ impl Scan<'_> {
 
     /// The object as the scan before saw it, if it is still the one of that mark.
     fn unchanged(&self, path: &RootedPath, mark: Option<Stamp>) -> Option<Arc<Present>> {
-        match self.previous.view.get(path) {
+        match self.previous.get(path) {
             Some(State::Present(known)) if mark.is_some() && known.mark == mark => Some(self.renamed(known)),
             Some(State::Present(_) | State::Absent) | None => None,
         }
@@ -216,14 +247,7 @@ impl Scan<'_> {
 
     /// The same object with the account names of now: a later module may have named its owner.
     fn renamed(&self, known: &Arc<Present>) -> Arc<Present> {
-        let (uid, gid) = (known.attributes.uid, known.attributes.gid);
-        let (owner, group) = (self.view_names.user(uid), self.view_names.group(gid));
-        if known.attributes.owner == owner && known.attributes.group == group {
-            return known.clone();
-        }
-        let mut renamed = Present::clone(known);
-        (renamed.attributes.owner, renamed.attributes.group) = (owner, group);
-        Arc::new(renamed)
+        known.named(&self.view_names)
     }
 
     /// A stamp by which a later change shows; none while one could follow with the same.
@@ -237,7 +261,7 @@ impl Scan<'_> {
     /// `st_dev` of the file system on which an object of that path will be once merged: that of the lower object there,
     /// or of the nearest directory above it that the lower layer has.
     fn landing_device(&self, path: &RootedPath) -> Result<u64, ScanError> {
-        if let Some(State::Present(below)) = self.snapshot.lower.get(path) {
+        if let Some(State::Present(below)) = self.lower.get(path) {
             return Ok(below.attributes.device);
         }
         let mut above = path.parent();

@@ -29,7 +29,7 @@ fn listed(previous: &Snapshot, current: &Snapshot) -> Vec<String> {
 }
 
 fn scanned(scratch: &Scratch, previous: &Snapshot) -> Snapshot {
-    scan(&scratch.layers(&[]), &mut previous.clone()).unwrap()
+    scan(&scratch.layers(&[]), &scratch.entries, &mut previous.clone()).unwrap()
 }
 
 #[test]
@@ -167,6 +167,6 @@ fn the_home_is_never_looked_at() {
     fs::remove_dir_all(world.after().join("etc/app")).unwrap();
     let scratch = world.scratch(&|_| false);
     let exclude = [rooted("var/disco"), rooted("etc/app/deep")];
-    let snapshot = scan(&scratch.layers(&exclude), &mut Snapshot::default()).unwrap();
+    let snapshot = scan(&scratch.layers(&exclude), &scratch.entries, &mut Snapshot::default()).unwrap();
     assert_eq!(listed(&Snapshot::default(), &snapshot), ["- /etc/app", "- /etc/app/a", "+ /var"]);
 }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::model::attributes::FileKind;
+use crate::model::look::Look;
 use crate::model::path::RootedPath;
+use crate::sys::clock;
 use crate::sys::files::FileError;
 use crate::sys::tree::{Obstacle, TreeError};
 
@@ -21,7 +24,7 @@ pub enum MergeError {
         path: RootedPath,
     },
     /// The live root is no longer what the sandbox saw; nothing is changed.
-    #[error("{path} {conflict} on the live root since the sandbox saw it")]
+    #[error("{path} {conflict} on the live root since the sandbox saw it{}", conflict.then_and_now())]
     Conflict {
         /// Where.
         path: RootedPath,
@@ -125,7 +128,7 @@ pub enum MergeError {
 }
 
 /// How the live root differs from what the sandbox saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conflict {
     /// Something is there that wasn't.
     Appeared,
@@ -133,6 +136,55 @@ pub enum Conflict {
     Vanished,
     /// Its type, mode, owner, content or attributes are others.
     Changed,
+    /// The same, and it is known what it was at the first look and what it is.
+    Drifted(Box<Drifted>),
+}
+
+/// An object as the sandbox saw it first, and as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drifted {
+    /// What the sandbox saw.
+    pub then: Look,
+    /// What is there.
+    pub now: Look,
+}
+
+impl Conflict {
+    /// `: size 2 bytes, now 9; …`, all that tells the two apart; nothing where that is not known.
+    fn then_and_now(&self) -> String {
+        let Conflict::Drifted(drifted) = self else { return String::new() };
+        let Drifted { then, now } = &**drifted;
+        let word = |look: &Look| look.kind().map_or("object", kind_word);
+        let permissions = |look: &Look| format!("{:04o}", look.mode & 0o7777);
+        let owner = |look: &Look| format!("{}:{}", look.owner.0, look.owner.1);
+        let sized = then.kind() != Some(FileKind::Directory) || now.kind() != then.kind();
+        let mut parts = Vec::new();
+        let mut differ = |differs: bool, part: String| parts.extend(differs.then_some(part));
+        differ(word(then) != word(now), format!("a {}, now a {}", word(then), word(now)));
+        let replaced = then.object != now.object && word(then) == word(now);
+        differ(replaced, format!("the {} that it saw, now another object", word(then)));
+        differ(sized && then.size != now.size, format!("size {} bytes, now {}", then.size, now.size));
+        let (before, after) = (clock::told(then.mtime), clock::told(now.mtime));
+        differ(sized && then.mtime != now.mtime, format!("modified at {before}, now at {after}"));
+        let (was, is) = (permissions(then), permissions(now));
+        differ(was != is, format!("mode {was}, now {is}"));
+        differ(then.owner != now.owner, format!("owner {}, now {}", owner(then), owner(now)));
+        if parts.is_empty() {
+            parts.push("its attributes or its links".to_owned());
+        }
+        format!(": {}", parts.join("; "))
+    }
+}
+
+fn kind_word(kind: FileKind) -> &'static str {
+    match kind {
+        FileKind::Regular => "file",
+        FileKind::Directory => "directory",
+        FileKind::Symlink => "symbolic link",
+        FileKind::CharacterDevice | FileKind::BlockDevice => "device",
+        FileKind::Fifo => "named pipe",
+        FileKind::Socket => "socket",
+    }
 }
 
 impl std::fmt::Display for Conflict {
@@ -140,7 +192,7 @@ impl std::fmt::Display for Conflict {
         f.write_str(match self {
             Conflict::Appeared => "has appeared",
             Conflict::Vanished => "has vanished",
-            Conflict::Changed => "has changed",
+            Conflict::Changed | Conflict::Drifted(_) => "has changed",
         })
     }
 }

@@ -228,7 +228,7 @@ fn what_changed_meanwhile_is_refused_by_name() {
         let before = manifest(&merge.world.live());
         let failed = super::merge(&merge.source());
         let Err(MergeError::Conflict { path, conflict }) = failed else { panic!("{name}: {failed:?}") };
-        assert_eq!((path, conflict), (rooted(expected), *how), "{name}");
+        assert_eq!((path, conflict), (rooted(expected), how.clone()), "{name}");
         assert_eq!(manifest(&merge.world.live()), before, "{name}");
     }
 }

@@ -1,5 +1,7 @@
 //! The scratchpad (the upper layer), decoded into plain data.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::model::path::RootedPath;
 
 /// One object that the scratchpad holds; a list of them is sorted by path, parents before what they hold.
@@ -11,6 +13,35 @@ pub struct LayerEntry {
     pub kind: LayerKind,
     /// How it was when the list was made; none where whoever made the list did not look.
     pub stamp: Option<Stamp>,
+}
+
+/// How much of a path was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// The object itself.
+    Itself,
+    /// Perhaps everything below it as well.
+    Whole,
+}
+
+/// What was changed in a sandbox for some time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// The paths.
+    pub paths: BTreeMap<RootedPath, Extent>,
+    /// Objects of the scratchpad, by number, whose other names have changed as well.
+    pub inodes: BTreeSet<u64>,
+}
+
+impl Touched {
+    /// Adds what was changed later.
+    pub fn add(&mut self, later: Touched) {
+        for (path, extent) in later.paths {
+            let known = self.paths.entry(path).or_insert(extent);
+            *known = extent.max(*known);
+        }
+        self.inodes.extend(later.inodes);
+    }
 }
 
 /// What changes in stat(2) with every change of an object.
@@ -40,4 +71,14 @@ pub enum LayerKind {
     },
     /// A file, link or special file in the place of whatever was there.
     Object,
+}
+
+impl LayerKind {
+    /// Whether nothing of what the lower layer holds below that path shows.
+    pub fn hides_below(self) -> bool {
+        match self {
+            LayerKind::Whiteout | LayerKind::Object => true,
+            LayerKind::Directory { opaque } => opaque,
+        }
+    }
 }

@@ -6,6 +6,7 @@ pub mod change;
 pub mod facts;
 pub mod finding;
 pub mod layer;
+pub mod look;
 pub mod module;
 pub mod names;
 pub mod params;

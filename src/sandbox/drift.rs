@@ -1,14 +1,15 @@
 //! What has become of the live root while the sandbox was open: the objects that a run changes must still be those that
-//! it saw. Not the comparison just before the merge, which cannot know what was there before the differences were taken.
+//! it saw first. Not the comparison just before the merge, which cannot know what was there before the differences were taken.
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
+use crate::model::look::Look;
 use crate::model::path::RootedPath;
 use crate::sandbox::{Layers, SandboxError, cannot};
 
-/// What happened to an object of the live root since the sandbox first changed or hid it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What happened to an object of the live root that the sandbox has changed or hidden, since the sandbox first saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Drift {
     /// Nothing.
     None,
@@ -17,12 +18,41 @@ pub enum Drift {
     /// It is gone, or leads somewhere else.
     Vanished,
     /// It is another one, or was changed.
-    Changed,
+    Changed {
+        /// What the sandbox saw.
+        then: Look,
+        /// What is there.
+        now: Look,
+    },
 }
 
 impl Layers {
-    /// Compares an object of the live root with what it was when the sandbox first changed or hid it.
+    /// Compares an object of the live root that the sandbox has changed or hidden with what it was at the first look.
     pub fn drift(&self, path: &RootedPath) -> Result<Drift, SandboxError> {
+        Ok(match (self.overlay.base(path.relative()), self.live(path)?) {
+            (None, None) => Drift::None,
+            (None, Some(_)) => Drift::Appeared,
+            (Some(_), None) => Drift::Vanished,
+            (Some(then), Some(now)) if then.is_unchanged(&now) => Drift::None,
+            (Some(then), Some(now)) => Drift::Changed { then: plain(&then), now: plain(&now) },
+        })
+    }
+
+    /// Compares a directory on the way to a change with what it was at the first look: whether it is another one by now.
+    /// What else has changed of it concerns nobody but itself.
+    pub fn drift_on_the_way(&self, directory: &RootedPath) -> Result<Drift, SandboxError> {
+        let Some(then) = self.overlay.base(directory.relative()).filter(disco_fuse::Look::is_dir) else {
+            return Ok(Drift::None);
+        };
+        Ok(match self.live(directory)? {
+            None => Drift::Vanished,
+            Some(now) if then.is_same_object(&now) => Drift::None,
+            Some(now) => Drift::Changed { then: plain(&then), now: plain(&now) },
+        })
+    }
+
+    /// What the live root has at a path now.
+    fn live(&self, path: &RootedPath) -> Result<Option<disco_fuse::Look>, SandboxError> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         let relative = match path.relative() {
@@ -30,26 +60,20 @@ impl Layers {
             relative => relative,
         };
         let now = match openat2(self.lower(), relative, flags, Mode::empty(), within) {
-            Ok(object) => disco_fuse::Stat::of(&object).map(Some),
+            Ok(object) => disco_fuse::Stat::of(&object).map(|stat| Some((&stat).into())),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(errno) => Err(errno),
         };
-        let now = cannot("look at the live root", now.map_err(Into::into))?;
-        Ok(match (self.overlay.base(path.relative()), now) {
-            (None, None) => Drift::None,
-            (None, Some(_)) => Drift::Appeared,
-            (Some(_), None) => Drift::Vanished,
-            (Some(then), Some(now)) if same(&then, &now) => Drift::None,
-            (Some(_), Some(_)) => Drift::Changed,
-        })
+        cannot("look at the live root", now.map_err(Into::into))
     }
 }
 
-/// Whether both are one object in one state. A directory's times and size are those of its names, which are objects of
-/// their own.
-fn same(then: &disco_fuse::Stat, now: &disco_fuse::Stat) -> bool {
-    let looks = |stat: &disco_fuse::Stat| (stat.dev, stat.ino, stat.mode, stat.uid, stat.gid, stat.rdev);
-    let state =
-        |stat: &disco_fuse::Stat| (stat.size, stat.mtime, stat.mtime_nsec, stat.ctime, stat.ctime_nsec);
-    looks(then) == looks(now) && (then.is_dir() || state(then) == state(now))
+fn plain(look: &disco_fuse::Look) -> Look {
+    Look {
+        object: (look.dev, look.ino),
+        mode: look.mode,
+        owner: (look.uid, look.gid),
+        size: look.size,
+        mtime: look.mtime,
+    }
 }

@@ -6,20 +6,19 @@
 
 mod drift;
 pub mod inside;
+mod layers;
 mod lines;
 pub mod protocol;
 pub mod shims;
 mod watch;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::model::layer::{LayerEntry, LayerKind, Stamp};
-use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sys::channel::Channel;
@@ -145,6 +144,7 @@ impl Sandbox {
         let options =
             disco_fuse::Options { shims: shims(&live.tree)?, ..disco_fuse::Options::over(lower, layer) };
         let overlay = Arc::new(disco_fuse::Overlay::open(options).map_err(SandboxError::Overlay)?);
+        overlay.watch();
         let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
         let (channel, theirs) = cannot("open a channel", Channel::pair())?;
         let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
@@ -195,44 +195,6 @@ impl Scratch {
     /// The layers, which do not change any more.
     pub fn layers(&self) -> &Layers {
         &self.layers
-    }
-}
-
-impl Layers {
-    /// What the scratchpad holds, sorted by path.
-    pub fn entries(&self) -> Result<Vec<LayerEntry>, SandboxError> {
-        cannot("copy what was moved", self.overlay.bring_moved())?;
-        let entries = cannot("read the scratchpad", disco_fuse::read_layer(self.upper()))?;
-        entries
-            .into_iter()
-            .map(|entry| {
-                let kind = match entry.kind {
-                    disco_fuse::LayerKind::Whiteout => LayerKind::Whiteout,
-                    disco_fuse::LayerKind::Directory { opaque } => LayerKind::Directory { opaque },
-                    disco_fuse::LayerKind::Other => LayerKind::Object,
-                };
-                let path = RootedPath::new(entry.path).map_err(io::Error::other);
-                let stat = entry.attributes;
-                let stamp = Some(Stamp {
-                    device: stat.dev,
-                    inode: stat.ino,
-                    size: stat.size,
-                    mtime: (stat.mtime, stat.mtime_nsec.into()),
-                    ctime: (stat.ctime, stat.ctime_nsec.into()),
-                });
-                Ok(LayerEntry { path: cannot("read the scratchpad", path)?, kind, stamp })
-            })
-            .collect()
-    }
-
-    /// The scratchpad's tree.
-    pub fn upper(&self) -> BorrowedFd<'_> {
-        self.overlay.upper_dir()
-    }
-
-    /// The live root, read-only.
-    pub fn lower(&self) -> BorrowedFd<'_> {
-        self.overlay.lower_dir()
     }
 }
 

@@ -95,6 +95,8 @@ impl Sandbox {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<TaskRun, SandboxError> {
         let [stdin, stdout, stderr] = streams;
+        // The inside has the kernel forget before such a task: what is shown now is what counts.
+        self.layers.overlay.look_afresh();
         let task = ToInside::Run(Task::Attend { command, own_terminal });
         cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
         let mut watch = Watch { streams: Vec::new(), stop: interrupt.flag(), shimmed: false, on_event };

@@ -16,6 +16,19 @@ pub fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f").to_string()
 }
 
+/// A time stamp of a file in seconds and nanoseconds since 1970, in words: RFC 3339 to the microsecond.
+pub fn told(stamp: (i64, u32)) -> String {
+    let nanoseconds = i32::try_from(stamp.1).unwrap_or_default();
+    match jiff::Timestamp::new(stamp.0, nanoseconds) {
+        Ok(time) => {
+            let zoned = time.to_zoned(jiff::tz::TimeZone::system());
+            zoned.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
+        }
+        // Beyond the years that have four digits.
+        Err(_) => format!("second {} of 1970", stamp.0),
+    }
+}
+
 /// The time since the start of 1970, as file systems stamp; zero before it.
 pub fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()

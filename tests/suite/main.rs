@@ -9,6 +9,7 @@ mod failures;
 mod fetch;
 mod first_use;
 mod floors;
+mod follows;
 mod fs;
 mod json;
 mod lint;

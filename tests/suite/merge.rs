@@ -132,3 +132,55 @@ fn what_was_changed_on_the_node_meanwhile_is_not_overwritten() {
         assert_eq!(list(), edited, "{script}, {meanwhile}\n{out}");
     }
 }
+
+/// What a script does after its look at /etc/x and /etc/d, what an administrator does between the two, and what is told.
+const BETWEEN: [(&str, &str, &str); 5] = [
+    (
+        "echo mine >>/etc/x",
+        "echo edited >>/etc/x",
+        "/etc/x has changed on the live root since the sandbox saw it: size 2 bytes, now 9; modified at ",
+    ),
+    (
+        "echo mine >>/etc/x",
+        "cp -p /etc/x /etc/y; mv /etc/y /etc/x",
+        "/etc/x has changed on the live root since the sandbox saw it: the file that it saw, now another object",
+    ),
+    (
+        "echo mine >>/etc/x",
+        "chmod 600 /etc/x",
+        "/etc/x has changed on the live root since the sandbox saw it: mode 0644, now 0600",
+    ),
+    (
+        "rm /etc/x",
+        "chown 1:2 /etc/x",
+        "/etc/x has changed on the live root since the sandbox saw it: owner 0:0, now 1:2",
+    ),
+    (
+        "echo mine >/etc/d/new",
+        "mv /etc/d /etc/d2; mkdir /etc/d",
+        "/etc/d has changed on the live root since the sandbox saw it: the directory that it saw, now another object",
+    ),
+];
+
+#[test]
+fn what_was_changed_between_a_scripts_look_and_its_change_is_not_overwritten() {
+    let Some(world) = World::new() else { return };
+    for (change, between, told) in BETWEEN {
+        world.sh("umask 022; rm -rf /etc/x /etc/d /etc/d2; echo a >/etc/x; mkdir /etc/d").succeeds();
+        world.module("m").script("10.sh", &format!("cat /etc/x; ls -ld /etc/d; sleep 8758; {change}"));
+        world.publish();
+        world.setting("disco/server/uri", "/tmp/master");
+        let dance = world.spawn(&["disco", "dance"]);
+        let sleeper = || world.processes().iter().find(|p| p.ends_with("sleep 8758")).cloned();
+        world.wait_until("the script has looked", || sleeper().is_some());
+        world.sh(between).succeeds();
+        let list = || world.sh("ls -Rli --full-time /etc/x /etc/d; cat /etc/x").succeeds().stdout.clone();
+        let edited = list();
+        let pid = sleeper().expect("it sleeps").split(' ').next().unwrap_or_default().to_owned();
+        world.run(&["kill", &pid]).succeeds();
+        let out = dance.wait();
+        assert_ne!(out.status, Some(0), "{between}\n{out}");
+        out.stderr_has(told);
+        assert_eq!(list(), edited, "{between}\n{out}");
+    }
+}

@@ -1,11 +1,13 @@
-//! What each module changed, and what the run changed in all: scans of the sandbox between modules, compared.
+//! What each module changed, and what the run changed in all: scans of what was touched between modules, compared, and one
+//! of everything at the end.
 
 use crate::changes::compare::compare;
+use crate::changes::rescan;
 use crate::changes::scan::{self, ScanError};
 use crate::changes::snapshot::Snapshot;
 use crate::model::attributes::FileKind;
 use crate::model::change::{Change, ChangeKind, ChangeSet};
-use crate::model::layer::LayerEntry;
+use crate::model::layer::{LayerEntry, Touched};
 use crate::model::path::RootedPath;
 use crate::sandbox::{self, Layers, SandboxError, Scratch};
 use crate::sys::tree::{Root, TreeError};
@@ -21,6 +23,8 @@ pub struct Differences {
     exclude: Vec<RootedPath>,
     made: Vec<RootedPath>,
     last: Snapshot,
+    /// What was touched since then: all that a look that failed was told of, too.
+    touched: Touched,
     entries: Vec<LayerEntry>,
 }
 
@@ -36,30 +40,44 @@ impl Differences {
         let (upper, lower) =
             (duplicate(layers.upper(), "scratchpad")?, duplicate(layers.lower(), "live root")?);
         let (exclude, made) = (ground.excluded(), ground.made.clone());
-        Ok(Differences { upper, lower, exclude, made, last: Snapshot::default(), entries: Vec::new() })
+        let (last, touched, entries) = (Snapshot::default(), Touched::default(), Vec::new());
+        Ok(Differences { upper, lower, exclude, made, last, touched, entries })
     }
 
-    /// What has changed since the last call (since the start, for the first).
+    /// What has changed since the last call (since the start, for the first): read is what was touched. One only may ask so
+    /// of a sandbox, for it is told once what was touched; and nothing may be running in it.
     pub fn since_last(&mut self, layers: &Layers) -> Result<ChangeSet, DanceError> {
-        self.entries = layers.entries()?;
-        let now = self.scan()?;
-        let changes = compare(&self.last, &now);
-        self.last = now;
-        Ok(without_made(changes, &self.made))
+        self.touched.add(layers.take_touched()?);
+        let sources = sources(&self.upper, &self.lower, &self.exclude);
+        let read = |path: &RootedPath, extent| Ok::<_, DanceError>(layers.entries_at(path, extent)?);
+        let changed = rescan::rescan(&sources, &self.touched, &mut self.last, &read)?;
+        self.touched = Touched::default();
+        Ok(without_made(compare(&changed.before, &changed.after), &self.made))
     }
 
-    /// What the whole run has changed, now that nothing can change it any more.
+    /// What the whole run has changed, now that nothing can change it any more: all of the scratchpad is read.
     pub fn in_all(&mut self, sealed: &Scratch) -> Result<ChangeSet, DanceError> {
+        if cfg!(debug_assertions) {
+            self.since_last(sealed.layers())?;
+            let followed = self.last.clone();
+            let changes = self.so_far(sealed.layers())?;
+            let missed = self.last.first_difference(&followed);
+            assert_eq!(missed, None, "what the modules changed was not followed");
+            return Ok(changes);
+        }
         self.so_far(sealed.layers())
     }
 
-    /// What has changed since the start.
+    /// What has changed since the start: all of the scratchpad is read. Somebody may be at work in it, and somebody else may
+    /// follow what is touched.
     pub fn so_far(&mut self, layers: &Layers) -> Result<ChangeSet, DanceError> {
-        self.since_last(layers)?;
+        self.entries = layers.entries()?;
+        let sources = sources(&self.upper, &self.lower, &self.exclude);
+        self.last = scan::scan(&sources, &self.entries, &mut self.last)?;
         Ok(without_made(compare(&Snapshot::default(), &self.last), &self.made))
     }
 
-    /// The scratchpad, as of the last call.
+    /// The scratchpad, as of the last call that read all of it.
     pub fn scratchpad(&self) -> (&Root, &[LayerEntry]) {
         (&self.upper, &self.entries)
     }
@@ -68,17 +86,10 @@ impl Differences {
     pub fn excluded(&self) -> &[RootedPath] {
         &self.exclude
     }
+}
 
-    fn scan(&mut self) -> Result<Snapshot, ScanError> {
-        let layers = scan::Layers {
-            entries: &self.entries,
-            upper: &self.upper,
-            lower: &self.lower,
-            private: &sandbox::is_private_xattr,
-            exclude: &self.exclude,
-        };
-        scan::scan(&layers, &mut self.last)
-    }
+fn sources<'a>(upper: &'a Root, lower: &'a Root, exclude: &'a [RootedPath]) -> scan::Layers<'a> {
+    scan::Layers { upper, lower, private: &sandbox::is_private_xattr, exclude }
 }
 
 /// The changes without the folders that only the sandbox made, and in which nothing is.

@@ -1,8 +1,11 @@
 //! The end of a run: NOOP stops here; live merges if everything succeeded, then runs the recorded actions.
 
-use crate::merge::error::Conflict;
+use std::collections::BTreeSet;
+
+use crate::merge::error::{Conflict, Drifted};
 use crate::merge::{self, Journal, MergeError};
 use crate::model::change::ChangeSet;
+use crate::model::path::RootedPath;
 use crate::model::run::{Mode, RunOutcome};
 use crate::sandbox::{self, Drift, Scratch};
 use crate::settings::Settings;
@@ -49,17 +52,26 @@ pub(in crate::ops) fn finish(
 /// Everything that the run changes is on the live root as the sandbox saw it. Otherwise whoever changed it meanwhile would
 /// lose that: the differences were taken after it.
 fn unmoved(sealed: &Scratch, changes: &ChangeSet, differences: &Differences) -> Result<(), DanceError> {
+    let refuse = |path: &RootedPath, drift| {
+        let conflict = match drift {
+            Drift::None => return Ok(()),
+            Drift::Appeared => Conflict::Appeared,
+            Drift::Vanished => Conflict::Vanished,
+            Drift::Changed { then, now } => Conflict::Drifted(Box::new(Drifted { then, now })),
+        };
+        Err(DanceError::from(MergeError::Conflict { path: path.clone(), conflict }))
+    };
+    let mut ways = BTreeSet::new();
     for path in changes.0.iter().map(|change| &change.path) {
         if differences.excluded().iter().any(|home| path.is_within(home)) {
             continue;
         }
-        let conflict = match sealed.layers().drift(path)? {
-            Drift::None => continue,
-            Drift::Appeared => Conflict::Appeared,
-            Drift::Vanished => Conflict::Vanished,
-            Drift::Changed => Conflict::Changed,
-        };
-        return Err(MergeError::Conflict { path: path.clone(), conflict }.into());
+        refuse(path, sealed.layers().drift(path)?)?;
+        let mut above = path.parent();
+        while let Some(directory) = above.filter(|directory| ways.insert(directory.clone())) {
+            refuse(&directory, sealed.layers().drift_on_the_way(&directory)?)?;
+            above = directory.parent();
+        }
     }
     Ok(())
 }
