@@ -1,6 +1,7 @@
 //! New names: files, directories, nodes, symlinks, and further links of what is there.
 
 use crate::copy_up::Content;
+use crate::links::Links;
 use crate::node::{Hold, Layer};
 use crate::place::Place;
 use crate::touched::Extent;
@@ -143,7 +144,12 @@ impl Overlay {
         self.copy_up(&node, Content::All)?;
         let free = self.free(&parent, name)?;
         self.touch_name(&parent, name, Extent::Itself);
-        self.put(&free, |directory, at| match self.place(&node)? {
+        // One that has lost the names that are known may have others.
+        let from = match node.layer() {
+            Layer::Indexed => Place::new(&self.index, OsStr::new(&Links::name(node.id))),
+            _ => self.place(&node)?,
+        };
+        self.put(&free, |directory, at| match &from {
             Place::In(from, old) => {
                 rustix::fs::linkat(from, old.as_os_str(), directory, at, AtFlags::empty())?;
                 Place::new(directory, at).stat()

@@ -88,6 +88,21 @@ fn an_open_file_that_lost_every_name_counts_none() {
 }
 
 #[test]
+fn an_open_file_that_lost_its_name_gets_another_one_while_it_has_more() {
+    let world = World::new(three);
+    // Of its names only this one is known again.
+    world.run("echo -n z >>a; echo 2 >/proc/sys/vm/drop_caches");
+    let file = fs::File::options().read(true).write(true).open(world.at("a")).unwrap();
+    fs::remove_file(world.at("a")).unwrap();
+    let flags = rustix::fs::AtFlags::EMPTY_PATH;
+    rustix::fs::linkat(&file, "", rustix::fs::CWD, world.at("e"), flags).unwrap();
+    world.run("echo -n y >>e");
+    assert_eq!(state(&world, "d/b"), (state(&world, "e").0, 3, "xzy".into()));
+    drop(file);
+    world.finish();
+}
+
+#[test]
 fn an_open_file_sees_what_is_written_through_another_name() {
     use std::os::unix::fs::FileExt;
     let world = World::new(three);
