@@ -13,9 +13,9 @@ from workloads import CLIENT
 FILES, QUICK_FILES = [10_000, 100_000, 1_000_000], [1000, 10_000]
 LAYERS, QUICK_LAYERS = [1, 10, 100], [1, 10]
 LIMIT = 120
-# Of one layer, and of the merged directory for each layer.
-OWN_FOLDERS, OWN_FILES, MERGED_FILES = 5, 20, 50
-ASKED = 10_000
+# Of all layers together, so that only their number differs: folders of one layer each, with 100 files; files of the
+# directory that all layers have. And how many of these are asked for.
+OWN_FOLDERS, MERGED_FILES, ASKED = 100, 5000, 5000
 
 
 def tree_of(pool):
@@ -72,12 +72,11 @@ def layers(systems, pool, quick, repeat):
     found = []
     for count in QUICK_LAYERS if quick else LAYERS:
         place = tree_of(pool)
-        lowers = [layer(place.path / "l" / str(number), number) for number in range(count)]
-        wanted = count * (OWN_FOLDERS * OWN_FILES + MERGED_FILES)
+        lowers = [layer(place.path / "l" / str(number), number, count) for number in range(count)]
+        wanted = OWN_FOLDERS * 100 + MERGED_FILES
         names = {kind: pool.top / kind for kind in ["present", "absent"]}
-        there = [f"of{number}-{one}" for number in range(count) for one in range(MERGED_FILES)]
-        names["present"].write_text("\n".join(there[::max(1, len(there) // ASKED)]))
-        names["absent"].write_text("\n".join(f"absent{number}" for number in range(ASKED if not quick else 1000)))
+        for kind, prefix in [("present", "file"), ("absent", "absent")]:
+            names[kind].write_text("\n".join(f"{prefix}{number}" for number in range(ASKED)))
         print(f"growth, {count} layers: ", end="", file=sys.stderr, flush=True)
         for system in systems:
             # No folder shows several layers by itself.
@@ -88,15 +87,13 @@ def layers(systems, pool, quick, repeat):
     return found
 
 
-def layer(path, number):
-    for folder in range(OWN_FOLDERS):
-        below = path / "tree" / f"own{number}" / str(folder)
-        below.mkdir(parents=True)
-        for one in range(OWN_FILES):
-            (below / f"file{one}").touch()
-    (path / "tree/merged").mkdir()
-    for one in range(MERGED_FILES):
-        (path / f"tree/merged/of{number}-{one}").touch()
+def layer(path, number, count):
+    """One layer of so many: every count-th folder, and every count-th file of the merged directory."""
+    small_files(path / "tree" / f"own{number}", OWN_FOLDERS // count * 100, 0)
+    merged = path / "tree/merged"
+    merged.mkdir(parents=True)
+    for one in range(number, MERGED_FILES, count):
+        (merged / f"file{one}").touch()
     return path
 
 

@@ -1,5 +1,6 @@
 """One command, run to its end, and what it took; and the way in which everything here fails."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -68,6 +69,18 @@ def files_below(folder):
         count += len(names)
         size += sum(os.lstat(os.path.join(path, name)).st_size for name in names)
     return count, size
+
+
+def fingerprint(folder):
+    """A sum over everything that a change of a tree would change: also the times that nobody can set."""
+    total = hashlib.sha256()
+    for path, folders, names in os.walk(folder, onerror=raise_it):
+        folders.sort()
+        for name in sorted([".", *folders, *names]):
+            found = os.lstat(os.path.join(path, name))
+            total.update(repr((path, name, found.st_ino, found.st_mode, found.st_uid, found.st_nlink, found.st_size,
+                               found.st_mtime_ns, found.st_ctime_ns)).encode())
+    return total.hexdigest()
 
 
 def raise_it(error):

@@ -38,7 +38,7 @@ def shown(cell, native):
         return {"over": "**too long**", "failed": "**FAILED**"}.get(cell.get("end"), "")
     middle = statistics.median(cell["values"])
     text = short(middle)
-    if cell["row"] in DATA:
+    if cell["row"] in DATA and len(cell["values"]) > 1:
         text += f" [{short(min(cell['values']))}..{short(max(cell['values']))}]"
     if native and native["values"] and cell["system"] != "native":
         times = middle / statistics.median(native["values"])
@@ -120,8 +120,8 @@ def page(found):
     if "growth" in found:
         text += "\n## With more files\n\nEmpty files on a tmpfs, 100 in a folder, on a fresh mount; once each.\n\n" + growth(found["growth"])
     if "layers" in found:
-        text += ("\n## With more lower layers\n\nEach has five folders of its own with 20 files each, and 50 files in one directory that "
-                 "all layers have.\nFresh mounts.\n\n" + layers(found["layers"]))
+        text += ("\n## With more lower layers\n\n15,000 files, always the same: in folders of 100, each of one layer, and 5,000 of them in one "
+                 "directory\nthat every layer has a part of. Fresh mounts.\n\n" + layers(found["layers"]))
     failed = [cell for part in ("cells", "growth", "layers") for cell in found.get(part, []) if cell.get("end") in ("failed", "over")]
     if failed:
         text += "\n## What failed\n\n" + "\n".join(f"- {what(cell)}: {cell['why']}" for cell in failed) + "\n"

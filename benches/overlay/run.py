@@ -7,7 +7,7 @@ import statistics
 import sys
 from contextlib import nullcontext
 
-from measure import Over, Wrong, plain, seconds
+from measure import Over, Wrong, fingerprint, plain, seconds
 from systems import Mounted
 
 # The most that one command may take, in seconds.
@@ -56,7 +56,7 @@ def group(one, systems, pool, wanted, pinned, cells):
         expected = (one.fill(place.lower) if one.fill else None)
         place.settle()
         # Brings everything into memory; and what the native tree shows is what all must show.
-        seen = native_look(one, systems[0], pool, place)
+        seen = native_look(one, pool, place)
         expected = seen if expected is None else {**seen, **{key: value for key, value in expected.items() if value}}
     spent = dict.fromkeys(systems, 0.0)
     print(f"{one.name}{', one CPU' if pinned else ''}: ", end="", file=sys.stderr, flush=True)
@@ -77,11 +77,9 @@ def summary(cells, one, system, pinned):
     return " ".join(f"{statistics.median(value):.3f}" if value else "-" for value in values)
 
 
-def native_look(one, native, pool, place):
+def native_look(one, pool, place):
     tree = pool.root if one.root else place.lower
     output = pool.top / "output"
-    for row in one.rows:
-        seconds(row.argv(tree), "/dev/null" if row.discards else output, f"{output}.err", LIMIT, lambda: None)
     seen = {}
     for row in one.rows:
         seconds(row.argv(tree), "/dev/null" if row.discards else output, f"{output}.err", LIMIT, lambda: None)
@@ -96,6 +94,7 @@ def once(one, system, pool, shared, expected, pinned, cells):
     try:
         if one.writes:
             expected = one.fill(place.lower)
+            before = fingerprint(place.lower)
             place.settle()
         lower = pool.root if one.root else place.lower
         mounted = Mounted(system, [lower], place.scratch(), place.mountpoint)
@@ -104,8 +103,8 @@ def once(one, system, pool, shared, expected, pinned, cells):
                 wall, value = timed(row, mounted, pool.top / "output", expected[row.name])
                 cells.add(row, system, pinned, value, mounted.peak() if row.memory else None)
                 spent += wall
-        if system.name != "native" and (harm := one.harmed(lower)):
-            raise Wrong(f"the lower tree was changed: {harm}")
+        if one.writes and system.name != "native" and fingerprint(place.lower) != before:
+            raise Wrong("the lower tree was changed")
     except Over as error:
         cells.end(row, system, pinned, "over", str(error))
     except (Wrong, OSError) as error:

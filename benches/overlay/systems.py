@@ -103,14 +103,23 @@ class Mounted:
             self.daemon = started
         elif started.wait():
             raise Wrong(f"{system.name} does not mount: {self.said()}")
+        try:
+            self.wait()
+        except (Wrong, OSError) as error:
+            self.end()
+            self.close()
+            raise Wrong(f"{system.name} does not mount: {error}: {self.said()}") from error
+
+    def wait(self):
+        """Waits for the mount, and for its first answer."""
         until = time.monotonic() + 30
-        while not is_mounted(mountpoint):
-            if self.daemon and self.daemon.poll() is not None or time.monotonic() > until:
-                self.end()
-                raise Wrong(f"{system.name} does not mount: {self.said()}")
+        while not is_mounted(self.path):
+            if self.daemon and self.daemon.poll() is not None:
+                raise Wrong(f"exit status {self.daemon.returncode}")
+            if time.monotonic() > until:
+                raise Wrong("not within 30 seconds")
             time.sleep(0.005)
-        # The first answer comes when the daemon has begun.
-        mountpoint.stat()
+        self.path.stat()
 
     def said(self):
         return self.log.read_text(errors="replace")[-1000:].strip()
@@ -130,7 +139,7 @@ class Mounted:
 
     def close(self):
         """Unmounts, and waits for the daemon's end."""
-        if self.path is None or not self.system_is_mounted():
+        if self.system.command is native or not is_mounted(self.path):
             return
         unmount(self.path)
         if self.daemon:
@@ -139,9 +148,6 @@ class Mounted:
             except subprocess.TimeoutExpired:
                 self.end()
                 raise Wrong(f"{self.system.name} does not end when it is unmounted: {self.said()}") from None
-
-    def system_is_mounted(self):
-        return self.system.command is not native and is_mounted(self.path)
 
 
 def is_mounted(path):
