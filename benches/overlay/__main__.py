@@ -33,6 +33,8 @@ def main():
     size = GIB // 2 if wanted.quick else 3 * GIB
     if machine.free() < 4 * size:
         raise SystemExit(f"error: {4 * size / GIB:.0f} GiB of free memory are needed: the file systems are made in memory")
+    if wanted.on == "ext4" and not Path("/dev/loop-control").exists():
+        raise SystemExit("error: this machine has no loop devices; use --on tmpfs")
     pool = Pool(wanted.top, wanted.on, size)
     systems = [system for system in SYSTEMS if not wanted.fs or system.name in wanted.fs or system.name == "native"]
     found = {"facts": machine.facts(wanted, pool)}

@@ -17,7 +17,8 @@ MEANING = {
     "untar": "10,000 files of 1 to 4 KiB in 100 folders", "copyup1000": "one byte appended to each of 1,000 files of 4 KiB",
     "copyup1g": "one byte appended to a file of 1 GiB", "rmrf": "`rm -rf` of 10,000 files in 100 folders",
     "spawn": "1,000 times `/bin/true` from one bash, in a chroot of an overlay of `/`",
-    "dpkg": "adwaita-icon-theme (5,600 files) installed over itself by `dpkg`, in a chroot of a small Debian",
+    "dpkg": "adwaita-icon-theme (5,600 files) installed over itself by `dpkg`, in a chroot of a small Debian: this machine's "
+            "essential packages and its whole database of packages",
 }
 
 
