@@ -15,6 +15,7 @@ import growth
 import machine
 import page
 import run
+from measure import Wrong
 from places import Pool
 from systems import SYSTEMS
 from workloads import QUICK, ROWS, WHOLE, groups
@@ -102,4 +103,7 @@ def finish(wanted, found):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Wrong as error:
+        raise SystemExit(f"error: {error}") from error

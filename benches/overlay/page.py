@@ -147,7 +147,8 @@ the lower tree unchanged.
 
 Upper and lower are on {made}: on the machine's own disk ext4
 creates slowly for minutes after many files were removed, and what one has written is still on its way to the disk while the
-next one is measured. The price: no disk is waited for, so an overlay that syncs what it copies looks better than it is.
+next one is measured. The memory that a row needs is touched just before: a virtual machine gives free memory back to its
+host, and the next use of it is slow. The price: no disk is waited for, so an overlay that syncs what it copies looks better than it is.
 Rows over `/` have a read-only bind of the machine's own root below them, without what is mounted in it. What is read is in
 memory before: a first row is the first of its mount, not of the disk. Peers are mounted with `allow_other,
 default_permissions`; *volatile* differs only where something is written. Memory is the daemon's peak (VmHWM).

@@ -6,11 +6,11 @@ the next one is measured. So there is one image in memory, with all its pages in
 each time: ext4, because its journal is what most overlays stand on, and because fsync is for nothing on a tmpfs.
 """
 
+import io
 import os
 import shutil
 import struct
 import tarfile
-import io
 from pathlib import Path
 
 from measure import plain
@@ -38,7 +38,6 @@ class Pool:
             self.image = top / "image"
             with open(self.image, "wb") as image:
                 os.posix_fallocate(image.fileno(), 0, size)
-            # Memory that is touched for the first time is slow in a virtual machine.
             with open(self.image, "r+b") as image:
                 for at in range(0, size, 1 << 20):
                     image.seek(at)
@@ -66,6 +65,15 @@ class Place:
         """A name for a new scratch folder."""
         self.count += 1
         return self.path / f"s{self.count}"
+
+    def touch(self, size):
+        """Takes that much memory as files do, and gives it back. A virtual machine returns what is free for some seconds
+        to its host, and the next use of it costs ten times as much: whoever came first would pay for it."""
+        warm = self.path / "warm"
+        with open(warm, "wb", buffering=0) as out:
+            for _ in range(size >> 20):
+                out.write(bytes(1 << 20))
+        warm.unlink()
 
     def settle(self):
         """Writes out what the preparation has left, so that it is not measured."""

@@ -96,6 +96,7 @@ def once(one, system, pool, shared, expected, pinned, cells):
             expected = one.fill(place.lower)
             before = fingerprint(place.lower)
             place.settle()
+        place.touch(one.memory)
         lower = pool.root if one.root else place.lower
         mounted = Mounted(system, [lower], place.scratch(), place.mountpoint)
         with one.around(mounted.path) if one.around else nullcontext():

@@ -62,6 +62,8 @@ class Group:
     root: bool = False
     # Whether rows change what they find: then each measurement has a file system of its own.
     writes: bool = False
+    # The memory that the rows take, so that it is at hand: a page once below and once above a daemon.
+    memory: int = 128 * MIB
     # What must surround the commands, given the mounted tree.
     around: Callable = None
 
@@ -106,7 +108,8 @@ def reading(sizes, pool):
     read = lambda tree: ["dd", f"if={tree}/big", "of=/dev/null", "bs=128k"]
     yield Group("seqread", [Row("seqread_first", read, blocks), Row("seqread_warm", read, blocks),
                             Row("randread", lambda tree: [*CLIENT, "randread", tree / "big", sizes.reads],
-                                lambda tree, out: None, unit="us/op", prints=True)], fill=big_file)
+                                lambda tree, out: None, unit="us/op", prints=True)], fill=big_file,
+                memory=sizes.data)
     loop = f"for ((i = 0; i < {sizes.spawn}; i++)); do /bin/true || exit 1; done; echo $i"
     yield Group("spawn", [Row("spawn", lambda tree: ["chroot", tree, "/bin/bash", "-c", loop],
                               lambda tree, out: out.read_text())], root=True)
@@ -124,7 +127,8 @@ def writing(sizes, pool, package):
         def fill(lower):
             empty(lower)
             return {name: size}
-        return Group(name, [Row(name, argv, lambda tree, out: (tree / "to/file").stat().st_size)], fill, writes=True)
+        return Group(name, [Row(name, argv, lambda tree, out: (tree / "to/file").stat().st_size)], fill, writes=True,
+                     memory=2 * size)
 
     yield written("seqwrite", MIB, sizes.write)
     yield written("write4k", 4096, sizes.write4k)
@@ -162,7 +166,7 @@ def writing(sizes, pool, package):
             return big.tell() + 1, big.read()
 
     yield Group("copyup1g", [Row("copyup1g", lambda tree: ["bash", "-c", f"printf x >>{tree}/big"], end_of_big)], one_big,
-                writes=True)
+                writes=True, memory=sizes.big)
     if package:
         yield installing(pool, package)
 
