@@ -40,15 +40,15 @@ def unionfs(lowers, scratch, mountpoint):
     return ["unionfs", "-f", "-o", f"cow,{OPEN_TO_ALL}", branches, str(mountpoint)]
 
 
-def ours(lowers, scratch, mountpoint):
-    """The program where it is built, else the example, which has one lower folder."""
-    if (BUILT / "disco-overlayfs").exists():
-        upper, work = folders(scratch, "upper", "work")
-        options = f"lowerdir={joined(lowers)},upperdir={upper},workdir={work}"
-        return [str(BUILT / "disco-overlayfs"), "-f", "-o", options, str(mountpoint)]
-    if len(lowers) > 1:
-        raise NotImplementedError("the example has one lower folder")
-    return [str(BUILT / "examples/serve"), str(lowers[0]), str(scratch), str(mountpoint)]
+def ours(lowers, scratch, mountpoint, more=""):
+    """As disco's sandbox uses it: nothing in a scratchpad needs to survive the machine."""
+    upper, work = folders(scratch, "upper", "work")
+    options = f"lowerdir={joined(lowers)},upperdir={upper},workdir={work},volatile{more}"
+    return [str(BUILT / "disco-overlayfs"), "-f", "-o", options, str(mountpoint)]
+
+
+def ours_gathered(lowers, scratch, mountpoint):
+    return ours(lowers, scratch, mountpoint, ",writeback")
 
 
 BUILT = Path(__file__).resolve().parents[2] / "target/release"
@@ -72,6 +72,7 @@ SYSTEMS = [
     System("fuse-overlayfs", "fuse-overlayfs", fuse_overlayfs, True),
     System("unionfs-fuse", "unionfs-fuse", unionfs, True),
     System("ours", "disco", ours, True),
+    System("ours-writeback", "disco, writeback", ours_gathered, True, writes_only=True),
 ]
 
 

@@ -21,7 +21,7 @@ impl Overlay {
 
     /// Refuses what would lead from one mount to another.
     pub(crate) fn within_a_mount(&self, one: &Arc<Node>, other: &Arc<Node>) -> Result<()> {
-        if self.lowers.is_marked()
+        if !self.lowers.is_plain()
             || one.id == other.id
             || self.mount_under(one)? == self.mount_under(other)?
         {
@@ -32,7 +32,7 @@ impl Overlay {
 
     /// Refuses to take its name from a mount point.
     pub(crate) fn no_mount_point(&self, directory: &Arc<Node>, name: &OsStr) -> Result<()> {
-        if self.lowers.is_marked() || self.mounts.is_one() {
+        if !self.lowers.is_plain() || self.mounts.is_one() {
             return Ok(());
         }
         match self.survey(directory, name, Depth::Both)?.below {

@@ -142,11 +142,10 @@ impl Overlay {
     pub(crate) fn find_names(&self, node: &Node, file: &Stat) -> Result<()> {
         let (known, beside) = self.links.known(node.id);
         let Some(directory) = beside.filter(|_| known < file.nlink) else { return Ok(()) };
-        if self.lowers.is_marked() {
+        let Some(root) = self.lowers.top().filter(|_| self.lowers.is_plain()) else {
             self.links.found(node.id, self.siblings.in_layers(&self.lowers, file)?);
             return Ok(());
-        }
-        let root = &self.lowers.roots()[0];
+        };
         self.links.found(node.id, Siblings::beside(root, &directory, file)?);
         if self.links.known(node.id).0 < file.nlink {
             let scratch = |stat: &Stat| self.is_scratch(stat);

@@ -39,6 +39,22 @@ impl Under {
 pub(crate) struct Part {
     pub fd: Arc<OwnedFd>,
     layer: usize,
+    marked: bool,
+}
+
+impl Part {
+    /// Whether an object of the layer says that there is nothing.
+    pub(crate) fn hides(&self, name: &OsStr, stat: &Stat) -> Result<bool> {
+        if !self.marked || !whiteout::may_be(stat) {
+            return Ok(false);
+        }
+        xattr::has(&Place::new(&self.fd, name), xattr::WHITEOUT)
+    }
+
+    /// Whether entries of a listing must be looked at, for they may be whiteouts.
+    pub(crate) fn may_hide(&self) -> bool {
+        self.marked
+    }
 }
 
 /// A directory of the lower: those of all layers that lie upon one another, topmost first; never none.
@@ -48,7 +64,7 @@ pub(crate) struct LowerDir(Vec<Part>);
 impl LowerDir {
     /// A directory that is in one layer alone, and open.
     pub(crate) fn single(fd: Arc<OwnedFd>) -> LowerDir {
-        LowerDir(vec![Part { fd, layer: 0 }])
+        LowerDir(vec![Part { fd, layer: 0, marked: false }])
     }
 
     /// The topmost, which has the attributes that show.
@@ -56,27 +72,46 @@ impl LowerDir {
         &self.0[0].fd
     }
 
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &Arc<OwnedFd>> {
-        self.0.iter().map(|part| &part.fd)
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.0
     }
+}
+
+/// One layer.
+#[derive(Debug)]
+struct Root {
+    fd: Arc<OwnedFd>,
+    /// Whether whiteouts and the like are read, which an overlay has left there. A plain tree has none.
+    marked: bool,
 }
 
 /// All lower layers, topmost first.
 #[derive(Debug)]
-pub(crate) struct Lowers {
-    roots: Vec<Arc<OwnedFd>>,
-    /// Whether whiteouts and the like are read. A plain tree, which is no layer, has none.
-    marked: bool,
-}
+pub(crate) struct Lowers(Vec<Root>);
 
 impl Lowers {
-    pub(crate) fn new(roots: Vec<OwnedFd>, marked: bool) -> Lowers {
-        Lowers { roots: roots.into_iter().map(Arc::new).collect(), marked }
+    pub(crate) fn new(roots: Vec<OwnedFd>) -> Result<Lowers> {
+        let root = |fd: OwnedFd| {
+            let fd = Arc::new(fd);
+            let marked = xattr::has(&Place::Fd(fd.clone()), xattr::LAYER)?;
+            Ok(Root { fd, marked })
+        };
+        Ok(Lowers(roots.into_iter().map(root).collect::<Result<_>>()?))
     }
 
-    /// The roots, topmost first.
-    pub(crate) fn roots(&self) -> &[Arc<OwnedFd>] {
-        &self.roots
+    /// Whether this is one tree that no overlay has made.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(&self.0[..], [Root { marked: false, .. }])
+    }
+
+    /// How many layers there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The root of the topmost layer, if there is any.
+    pub(crate) fn top(&self) -> Option<&Arc<OwnedFd>> {
+        self.0.first().map(|root| &root.fd)
     }
 
     pub(crate) fn root(&self) -> LowerDir {
@@ -84,8 +119,10 @@ impl Lowers {
     }
 
     fn root_from(&self, layer: usize) -> LowerDir {
-        let parts = self.roots.iter().enumerate().skip(layer);
-        LowerDir(parts.map(|(layer, fd)| Part { fd: fd.clone(), layer }).collect())
+        let parts = self.0.iter().enumerate().skip(layer);
+        LowerDir(
+            parts.map(|(layer, root)| Part { fd: root.fd.clone(), layer, marked: root.marked }).collect(),
+        )
     }
 
     /// Returns what a name leads to and the directory that has it; `None` where no layer shows it.
@@ -96,7 +133,7 @@ impl Lowers {
     ) -> Result<Option<(Stat, &'d Arc<OwnedFd>)>> {
         for part in &directory.0 {
             match Stat::at(&part.fd, name) {
-                Ok(stat) if self.hides(&part.fd, name, &stat)? => return Ok(None),
+                Ok(stat) if part.hides(name, &stat)? => return Ok(None),
                 Ok(stat) => return Ok(Some((stat, &part.fd))),
                 Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno),
@@ -105,24 +142,10 @@ impl Lowers {
         Ok(None)
     }
 
-    /// Whether an object of a layer says that there is nothing.
-    pub(crate) fn hides(&self, directory: &Arc<OwnedFd>, name: &OsStr, stat: &Stat) -> Result<bool> {
-        if !self.marked || !whiteout::may_be(stat) {
-            return Ok(false);
-        }
-        xattr::has(&Place::new(directory, name), xattr::WHITEOUT)
-    }
-
-    /// Whether entries of listings must be looked at, for they may be whiteouts.
-    pub(crate) fn is_marked(&self) -> bool {
-        self.marked
-    }
-
     /// Opens the directories that a name leads to.
     pub(crate) fn enter(&self, directory: &LowerDir, name: &OsStr) -> Result<LowerDir> {
-        if !self.marked {
-            let fd = open_beneath(directory.top(), Path::new(name))?;
-            return Ok(LowerDir(vec![Part { fd, layer: 0 }]));
+        if self.is_plain() {
+            return Ok(LowerDir::single(open_beneath(directory.top(), Path::new(name))?));
         }
         let mut parts = Vec::new();
         for part in &directory.0 {
@@ -135,12 +158,12 @@ impl Lowers {
                 break;
             }
             let fd = open_beneath(&part.fd, Path::new(name))?;
-            let layer = part.layer;
-            parts.push(Part { fd: fd.clone(), layer });
-            if layer + 1 == self.roots.len() {
+            let Part { layer, marked, .. } = *part;
+            parts.push(Part { fd: fd.clone(), layer, marked });
+            if layer + 1 == self.0.len() {
                 break;
             }
-            match Under::of(&Place::Fd(fd))? {
+            match if marked { Under::of(&Place::Fd(fd))? } else { Under::Same } {
                 Under::Same => {}
                 Under::Nothing => break,
                 Under::At(path) => {
@@ -204,7 +227,11 @@ mod tests {
         mark("1/opaque", xattr::UNDER, b"");
         mark("1/moved", xattr::UNDER, b"old/in");
         mark("2/gone", xattr::WHITEOUT, b"y");
-        let lowers = Lowers::new(["1", "2", "3"].map(open).into(), true);
+        for layer in ["1", "2"] {
+            mark(layer, xattr::LAYER, b"y");
+        }
+        let lowers = Lowers::new(["1", "2", "3"].map(open).into()).unwrap();
+        assert!(!lowers.is_plain());
         let shown = |name: &str| {
             let layers = |found: LowerDir| found.0.iter().map(|part| part.layer + 1).collect::<Vec<_>>();
             lowers.at(Path::new(name)).unwrap().map(layers)
@@ -218,8 +245,9 @@ mod tests {
         let root = lowers.root();
         assert!(lowers.look(&root, OsStr::new("gone")).unwrap().is_none());
         assert!(!lowers.look(&root, OsStr::new("file")).unwrap().unwrap().0.is_dir());
-        // A plain tree has no marks, whatever its attributes say.
-        let plain = Lowers::new(vec![open("2")], false);
-        assert!(plain.look(&plain.root(), OsStr::new("gone")).unwrap().is_some());
+        // A plain tree has no marks, whatever the attributes in it say.
+        xattr::remove(&Place::Fd(Arc::new(open("2"))), xattr::LAYER).unwrap();
+        let plain = Lowers::new(vec![open("2")]).unwrap();
+        assert!(plain.is_plain() && plain.look(&plain.root(), OsStr::new("gone")).unwrap().is_some());
     }
 }

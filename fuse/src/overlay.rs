@@ -38,8 +38,8 @@ use std::{fmt, io};
 /// What an overlay is made of.
 #[derive(Debug)]
 pub struct Options {
-    /// The trees to show, topmost first, each from [`read_only_clone`](crate::read_only_clone). One alone, over which a new
-    /// scratch is laid, is a plain tree; otherwise each may be a layer that an overlay of this kind has left.
+    /// The trees to show, topmost first, each from [`read_only_clone`](crate::read_only_clone). They may be what an overlay of
+    /// this kind has left in its upper.
     pub lower: Vec<OwnedFd>,
     /// Where changes go.
     pub scratch: Scratch,
@@ -143,22 +143,21 @@ impl Overlay {
     /// Prepares the scratch directory and returns the overlay, not yet served.
     pub fn open(options: Options) -> std::result::Result<Overlay, Error> {
         let Options { lower, scratch, shims } = options;
-        let marked = lower.len() > 1 || !scratch.is_new();
-        let lowers = Lowers::new(lower, marked);
-        let bottom = lowers.roots().first().ok_or(Error::NoLower)?.clone();
-        let Folders { upper, work, index, hidden, work_path, upper_path } = scratch.prepare()?;
-        let root = Stat::of(&bottom).map_err(|errno| Error::Lower(errno.into()))?;
+        let lowers = Lowers::new(lower).map_err(|errno| Error::Lower(errno.into()))?;
+        let top = lowers.top().ok_or(Error::NoLower)?.clone();
+        let Folders { upper, used, work, index, hidden, work_path, upper_path } = scratch.prepare()?;
+        let root = Stat::of(&top).map_err(|errno| Error::Lower(errno.into()))?;
         // Without the list of mounts a devtmpfs is taken for a tmpfs: shown, not hidden, and harmless.
         let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").map_err(Error::Lower)?;
         let shims = Shims::new(shims)?;
-        let (whiteouts, listed_inodes) = Whiteouts::prepare(&work, !scratch.is_new())
+        let (whiteouts, listed_inodes) = Whiteouts::prepare(&work, used)
             .map_err(|errno| Error::Attributes { path: work_path, source: errno.into() })?;
         let overlay = Overlay {
             mounts: Mounts::new(&root, &mountinfo),
             upper_dirs: DirFds::new(1),
-            lower_dirs: DirFds::new(lowers.roots().len()),
+            lower_dirs: DirFds::new(lowers.count()),
             lowers,
-            moved: Moved::new(!scratch.is_new()),
+            moved: Moved::new(used),
             upper,
             work,
             index,
@@ -181,7 +180,7 @@ impl Overlay {
             durable: false,
         };
         if scratch.is_new() {
-            let roots = (Place::Fd(bottom), Place::Fd(overlay.upper.clone()));
+            let roots = (Place::Fd(top), Place::Fd(overlay.upper.clone()));
             overlay
                 .copy_metadata(&roots.0, &root, &roots.1)
                 .map_err(|errno| Error::Scratch { path: upper_path, source: errno.into() })?;
@@ -202,7 +201,8 @@ impl Overlay {
 
     /// The read-only tree below; the topmost, if there are several.
     pub fn lower_dir(&self) -> BorrowedFd<'_> {
-        self.lowers.roots()[0].as_fd()
+        // There is one: `open` has seen it.
+        self.lowers.top().unwrap_or(&self.upper).as_fd()
     }
 
     /// What the object of the lower at `path` (relative to the root), which was copied up or hidden since, was when the
@@ -294,9 +294,9 @@ impl Overlay {
         match layer {
             Layer::Lower | Layer::Sealed => {
                 let directory = self.lower_of(&parent)?;
-                match self.lowers.is_marked() {
-                    false => Ok(Place::new(directory.top(), &name)),
-                    true => {
+                match directory.parts() {
+                    [only] => Ok(Place::new(&only.fd, &name)),
+                    _ => {
                         let (_, part) = self.lowers.look(&directory, &name)?.ok_or(Errno::NOENT)?;
                         Ok(Place::new(part, &name))
                     }

@@ -168,19 +168,19 @@ impl Overlay {
         }
         if lower && !orphan {
             let directory = self.lower_of(node)?;
-            let parts = directory.parts().count();
-            for (number, fd) in directory.parts().enumerate() {
-                let mount = self.mounts.of(&Stat::of(fd)?, || Ok(fd.as_ref()))?;
-                for_each(fd, |name, ino, kind| {
+            let parts = directory.parts();
+            for (number, part) in parts.iter().enumerate() {
+                let mount = self.mounts.of(&Stat::of(&part.fd)?, || Ok(part.fd.as_ref()))?;
+                for_each(&part.fd, |name, ino, kind| {
                     if known.contains(name) {
                         return Ok(());
                     }
-                    if number + 1 < parts {
+                    if number + 1 < parts.len() {
                         known.insert(name.to_owned());
                     }
-                    if self.lowers.is_marked() && kind == FileType::RegularFile {
-                        match Stat::at(fd, name) {
-                            Ok(stat) if self.lowers.hides(fd, name, &stat)? => return Ok(()),
+                    if part.may_hide() && kind == FileType::RegularFile {
+                        match Stat::at(&part.fd, name) {
+                            Ok(stat) if part.hides(name, &stat)? => return Ok(()),
                             Ok(_) => {}
                             Err(Errno::NOENT) => return Ok(()),
                             Err(errno) => return Err(errno),

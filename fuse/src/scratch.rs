@@ -3,8 +3,9 @@
 
 use crate::lower::open_beneath;
 use crate::overlay::Error;
+use crate::place::Place;
 use crate::readdir::for_each;
-use crate::{Result, Stat};
+use crate::{Result, Stat, xattr};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -31,6 +32,8 @@ pub enum Scratch {
 #[derive(Debug)]
 pub(crate) struct Folders {
     pub upper: Arc<OwnedFd>,
+    /// Whether the upper may hold changes of an earlier mount.
+    pub used: bool,
     pub work: Arc<OwnedFd>,
     pub index: Arc<OwnedFd>,
     /// Device and inode of the directories that the view must not show.
@@ -53,7 +56,7 @@ impl Scratch {
                 let upper = make(&base, "upper").map_err(fail(&upper_path))?;
                 let work = make(&base, "work").map_err(fail(&work_path))?;
                 let index = make(&work, "index").map_err(fail(&work_path.join("index")))?;
-                Ok(Folders { upper, work, index, hidden, work_path, upper_path })
+                Ok(Folders { upper, used: false, work, index, hidden, work_path, upper_path })
             }
             Scratch::Kept { upper: upper_path, work: work_path } => {
                 let (upper, work) = (open(upper_path)?, open(work_path)?);
@@ -70,8 +73,18 @@ impl Scratch {
                 for (directory, path) in [(&upper, upper_path), (&work, work_path)] {
                     hidden.push(identity(directory).map_err(fail(path))?);
                 }
+                let root = Place::Fd(upper.clone());
+                let mark = || {
+                    let used = xattr::has(&root, xattr::LAYER)?;
+                    xattr::set(&root, xattr::LAYER, b"y", 0)?;
+                    Ok(used)
+                };
+                let used = mark().map_err(|errno: Errno| Error::Attributes {
+                    path: upper_path.clone(),
+                    source: errno.into(),
+                })?;
                 let (upper_path, work_path) = (upper_path.clone(), work_path.clone());
-                Ok(Folders { upper, work, index, hidden, work_path, upper_path })
+                Ok(Folders { upper, used, work, index, hidden, work_path, upper_path })
             }
         }
     }

@@ -103,7 +103,7 @@ fn walk_layers(lowers: &Lowers, area: Area) -> Result<Names> {
     while let Some((directory, path)) = waiting.pop() {
         let mut names: BTreeSet<OsString> = BTreeSet::new();
         for part in directory.parts() {
-            for_each(part, |name, _, _| {
+            for_each(&part.fd, |name, _, _| {
                 names.insert(name.to_owned());
                 Ok(())
             })?;

@@ -14,6 +14,8 @@ const PRIVATE: &[u8] = b"trusted.disco.";
 pub(crate) const WHITEOUT: &CStr = c"trusted.disco.whiteout";
 /// On a directory of a layer: the path of the one below it, if that is not what has the same name; empty if there is none.
 pub(crate) const UNDER: &CStr = c"trusted.disco.under";
+/// On the root of an upper that may be mounted again: whoever has it as a lower reads what is marked in it.
+pub(crate) const LAYER: &CStr = c"trusted.disco.layer";
 /// On the upper's root, when its own attributes were changed.
 pub(crate) const CHANGED: &CStr = c"trusted.disco.changed";
 
@@ -53,7 +55,7 @@ pub(crate) fn set(place: &Place, name: &CStr, value: &[u8], flags: u32) -> Resul
     }
 }
 
-fn remove(place: &Place, name: &CStr) -> Result<()> {
+pub(crate) fn remove(place: &Place, name: &CStr) -> Result<()> {
     let path = place.proc_path()?;
     match place.follows() {
         true => rustix::fs::removexattr(&path, name),

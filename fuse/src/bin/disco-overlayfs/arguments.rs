@@ -19,6 +19,8 @@ Options of -o:
   remount                give a mount that is there other flags
   volatile               leave it to the kernel when changes reach their disk; without it they are
                          there after an fsync, and when the program has ended after an unmount
+  writeback              let the kernel gather writes: for many small writes to large files; all else gets
+                         slower, and a full disk shows when a file is closed
 Always so, and accepted: allow_other, default_permissions, redirect_dir=on, index=on, xino=on.
 Refused: mapped owners (uidmapping, gidmapping, squash_to_*) and whatever is not named here.
 A backslash before a comma or a colon makes it part of a path.

@@ -5,7 +5,7 @@ use crate::background::Waiting;
 use crate::mountinfo::{Mounted, on_top};
 use crate::options::{Changes, Kept, Wanted};
 use crate::places::Places;
-use disco_fuse::{Options, Overlay, Scratch, Writes, read_only_clone, serve};
+use disco_fuse::{Options, Overlay, Scratch, read_only_clone, serve};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
@@ -143,7 +143,7 @@ pub(crate) fn run(wanted: &Wanted, places: &Places, waiting: &mut Waiting) -> Re
     let fuse = attach(wanted, mountpoint)?;
     let mounted = listed(mountpoint);
     let serving = || -> io::Result<_> {
-        let server = serve(overlay.clone(), fuse, Writes::Through)?;
+        let server = serve(overlay.clone(), fuse, wanted.writes)?;
         if let Some(mounted) = &mounted {
             read_ahead(mounted);
         }

@@ -1,5 +1,6 @@
 //! What `-o` says, as plain values. Nothing here looks at a file.
 
+use disco_fuse::Writes;
 use nix::mount::MsFlags;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -30,6 +31,8 @@ pub(crate) struct Wanted {
     pub fsname: Option<OsString>,
     /// When the changes are on their disk.
     pub kept: Kept,
+    /// How what programs write reaches the upper.
+    pub writes: Writes,
 }
 
 /// Where changes go.
@@ -152,7 +155,7 @@ const OWNERS: &str =
 pub(crate) fn parse(given: &[OsString]) -> Result<Asked, OptionError> {
     let (mut lower, mut upper, mut work) = (None, None, None);
     let (mut flags, mut fsname, mut kept) = (MsFlags::MS_NODEV, None, Kept::Synced);
-    let mut remount = false;
+    let (mut remount, mut writes) = (false, Writes::Through);
     for option in given.iter().flat_map(|list| split(list.as_bytes(), b',')) {
         let (name, value) = match option.iter().position(|&byte| byte == b'=') {
             Some(at) => (&option[..at], Some(&option[at + 1..])),
@@ -167,6 +170,8 @@ pub(crate) fn parse(given: &[OsString]) -> Result<Asked, OptionError> {
             ("fsname", value) => fsname = Some(plain(needed("fsname", value)?)),
             ("remount", None) => remount = true,
             ("volatile", None) => kept = Kept::Volatile,
+            ("writeback", None | Some(b"1")) => writes = Writes::Gathered,
+            ("writeback", Some(b"0")) => writes = Writes::Through,
             _ if ACCEPTED.iter().any(|accepted| accepted.as_bytes() == option) => {}
             // For whoever reads fstab; mount(8) keeps them to itself, others may not.
             (name, _) if name.starts_with("x-") || name.starts_with("X-") || name == "comment" => {}
@@ -190,7 +195,7 @@ pub(crate) fn parse(given: &[OsString]) -> Result<Asked, OptionError> {
         flags |= MsFlags::MS_RDONLY;
     }
     let lower = lowers(lower.ok_or(OptionError::NoLower)?)?;
-    Ok(Asked::Mount(Wanted { lower, changes, flags, fsname, kept }))
+    Ok(Asked::Mount(Wanted { lower, changes, flags, fsname, kept, writes }))
 }
 
 fn refusal(name: String) -> OptionError {
