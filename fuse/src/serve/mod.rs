@@ -3,6 +3,7 @@
 //! `requests` turns what the kernel asks into calls of [`Overlay`](crate::Overlay), `replies` their results
 //! into what it understands.
 
+mod front;
 mod replies;
 mod requests;
 
@@ -31,7 +32,7 @@ pub fn serve(overlay: Arc<Overlay>, fuse: OwnedFd, writes: Writes) -> io::Result
     let mut config = Config::default();
     config.n_threads = Some(threads);
     config.acl = SessionACL::All;
-    let front = requests::Front::new(overlay.clone(), writes);
+    let front = front::Front::new(overlay.clone(), writes);
     let session = Session::from_fd(front, fuse, SessionACL::All, config)?;
     let notifier = session.notifier();
     let forget = move |directory| {

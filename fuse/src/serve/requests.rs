@@ -1,82 +1,29 @@
 //! What the kernel asks, as calls of the overlay.
 
-use super::Writes;
+use super::front::{Front, c_string, maker};
 use super::replies::{
     GENERATION, KEPT, answer_empty, answer_entry, answer_nothing, answer_xattr, attributes, error, kept,
     kind, wanted_time,
 };
-use crate::Overlay;
 use crate::attributes::Change;
-use crate::create::Maker;
 use crate::rename::Target;
 use fuser::{
-    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, InitFlags,
-    KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr,
-    Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, KernelConfig,
+    LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus,
+    ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
+    WriteFlags,
 };
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::SystemTime;
-
-/// What is asked of the kernel, each for itself: an older kernel has fewer.
-const WISHES: [InitFlags; 7] = [
-    InitFlags::FUSE_DONT_MASK,
-    InitFlags::FUSE_PARALLEL_DIROPS,
-    InitFlags::FUSE_DO_READDIRPLUS,
-    InitFlags::FUSE_READDIRPLUS_AUTO,
-    InitFlags::FUSE_POSIX_ACL,
-    InitFlags::FUSE_CACHE_SYMLINKS,
-    // Otherwise the kernel asks for security.capability before every write.
-    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
-];
 
 /// Files have no handles: see `open`.
 const NO_HANDLE: FileHandle = FileHandle(0);
 
-#[derive(Debug)]
-pub(super) struct Front {
-    overlay: Arc<Overlay>,
-    writes: Writes,
-}
-
-fn c_string(name: &OsStr) -> crate::Result<CString> {
-    CString::new(name.as_bytes()).map_err(|_nul| rustix::io::Errno::INVAL)
-}
-
-fn maker(request: &Request, mode: u32, umask: u32) -> Maker {
-    Maker { uid: request.uid(), gid: request.gid(), mode, umask }
-}
-
-impl Front {
-    pub(super) fn new(overlay: Arc<Overlay>, writes: Writes) -> Front {
-        Front { overlay, writes }
-    }
-
-    /// Remembers that there was no space for a change. (Not asked of allocate, which may ask for too much, nor of
-    /// attributes, whose limits have the same error.)
-    fn noted<T>(&self, done: crate::Result<T>) -> crate::Result<T> {
-        if let Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) = done {
-            self.overlay.filled.store(true, Ordering::Relaxed);
-        }
-        done
-    }
-}
-
 impl Filesystem for Front {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        let gathered = match self.writes {
-            Writes::Through => InitFlags::empty(),
-            Writes::Gathered => InitFlags::FUSE_WRITEBACK_CACHE,
-        };
-        for wish in WISHES.into_iter().chain([gathered]) {
-            // One that is missing costs speed or a nicety, never correctness.
-            let _ = config.add_capabilities(wish);
-        }
+        self.wish(config);
         Ok(())
     }
 
