@@ -167,7 +167,7 @@ impl Overlay {
                 let target: OwnedFd = rustix::fs::openat(&self.work, name, flags, Mode::RUSR | Mode::WUSR)?;
                 let target = File::from(target);
                 if what == Content::All {
-                    content::copy(&source, &target, stat.size)?;
+                    content::copy(&source, &target, stat)?;
                 }
                 Ok(Some(target))
             }
