@@ -38,6 +38,8 @@ def main():
         raise SystemExit("error: this machine has no loop devices; use --on tmpfs")
     pool = Pool(wanted.top, wanted.on, size)
     systems = [system for system in SYSTEMS if not wanted.fs or system.name in wanted.fs or system.name == "native"]
+    if not wanted.quick:
+        machine.wait_for_calm()
     found = {"facts": machine.facts(wanted, pool)}
     found["facts"]["quick"] = wanted.quick
     found["facts"]["objects"] = run.objects(pool, (QUICK if wanted.quick else WHOLE).walk)

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -28,6 +29,18 @@ def facts(wanted, pool):
         "repeat": wanted.repeat,
         "budget": wanted.budget,
     }
+
+
+# More load than this on each core, and figures are of whatever else runs.
+CALM = 0.35
+
+
+def wait_for_calm(seconds=300):
+    """Waits until the average load of the last minute, which what has ended still weighs on, is low; not for ever."""
+    until = time.monotonic() + seconds
+    while os.getloadavg()[0] > CALM * os.cpu_count() and time.monotonic() < until:
+        print("waiting for the load to go down\r", end="", file=sys.stderr)
+        time.sleep(5)
 
 
 def root_type():

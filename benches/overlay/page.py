@@ -2,6 +2,7 @@
 
 import statistics
 
+from machine import CALM
 from systems import SYSTEMS
 from workloads import DATA, ROWS
 
@@ -111,7 +112,7 @@ def page(found):
 `scripts/bench-overlay` has measured this and written this page on {facts['date']}; every figure is its own.
 
 {facts['cores']} cores of {facts['processor']}, {facts['memory_gib']} GiB, Linux {facts['kernel']}, {facts['system']}, `/` on {facts['root']};
-{versions}, both of this system; disco{built} as a release build. The load before the run was {facts['load_before']:.1f}{', **too busy for figures**' if busy > 0.35 else ''}; it took
+{versions}, both of this system; disco{built} as a release build. The load before the run was {facts['load_before']:.1f}{', **too busy for figures**' if busy > CALM else ''}; it took
 {facts['seconds'] / 60:.0f} minutes.{' **Small sizes: not those that are described below.**' if facts['quick'] else ''}
 """
     if found["cells"]:

@@ -146,3 +146,58 @@ fn a_removed_directory_that_is_open_keeps_its_attributes_and_takes_others() {
     }
     world.finish();
 }
+
+#[test]
+fn locks_hold_across_processes_and_copy_up() {
+    let world = World::new(|lower| fs::write(lower.join("f"), "x").unwrap());
+    // Whole files (flock) and ranges (fcntl): who comes second is refused, also after the first has changed the file.
+    world.run(
+        "python3 - <<'END'
+import fcntl, os
+def refused(lock, path):
+    child = os.fork()
+    if child == 0:
+        try:
+            lock(open(path, 'r+'))
+        except BlockingIOError:
+            os._exit(7)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+busy = fcntl.LOCK_EX | fcntl.LOCK_NB
+for lock in (lambda file: fcntl.flock(file, busy), lambda file: fcntl.lockf(file, busy, 10, 5)):
+    with open('f', 'r+') as file:
+        lock(file)
+        assert refused(lock, 'f')
+        file.write('changed'); file.flush()
+        assert refused(lock, 'f')
+    assert not refused(lock, 'f')
+END",
+    );
+    world.finish();
+}
+
+#[test]
+fn what_bypasses_the_cache_and_what_does_not_see_the_same() {
+    let world = World::new(|lower| fs::write(lower.join("f"), vec![b'a'; 8192]).unwrap());
+    world.run("dd if=f iflag=direct bs=4096 2>/dev/null | tr -d a | cmp - /dev/null");
+    world.run(
+        "head -c 4096 /dev/zero | tr '\\0' b | dd of=f oflag=direct bs=4096 seek=1 conv=notrunc 2>/dev/null",
+    );
+    assert_eq!(
+        world.run("tail -c 4097 f | head -c 3; dd if=f iflag=direct bs=4096 skip=1 2>/dev/null | head -c 2"),
+        "abbbb"
+    );
+    world.finish();
+}
+
+#[test]
+fn the_room_is_that_of_the_scratch() {
+    let world = World::new(|_| {});
+    let room = |path: &std::path::Path| nix::sys::statvfs::statvfs(path).unwrap();
+    let (shown, scratch) = (room(&world.mount), room(&world.scratch));
+    assert_eq!(
+        (shown.blocks(), shown.fragment_size(), shown.files(), shown.name_max()),
+        (scratch.blocks(), scratch.fragment_size(), scratch.files(), 255)
+    );
+    world.finish();
+}
