@@ -49,6 +49,7 @@ def main():
     if wanted.growth or "layers" in wanted.only:
         found["layers"] = growth.layers(systems, pool, wanted.quick, wanted.repeat)
     found["facts"]["seconds"] = round(time.monotonic() - started)
+    found["growth_built"] = wanted.built
     finish(wanted, found)
 
 
@@ -86,9 +87,20 @@ def tables(wanted, systems, pool):
     return cells.values()
 
 
+def with_growth(found, before):
+    """The results with those of growth of an earlier run, and the commit that they are of, where this run has none."""
+    if "growth" in found or not before.exists():
+        return found
+    known = json.loads(before.read_text())
+    kept = {part: known[part] for part in ("growth", "layers", "growth_built") if part in known}
+    return {**found, **kept}
+
+
 def finish(wanted, found):
     if wanted.output:
         Path(wanted.output).write_text(json.dumps(found, indent=1))
+    if not (wanted.quick or wanted.only or wanted.fs):
+        found = with_growth(found, Path(__file__).parent / "results.json")
     text = page.page(found)
     print(text)
     every = [*found["cells"], *found.get("growth", []), *found.get("layers", [])]

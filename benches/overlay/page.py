@@ -119,6 +119,9 @@ def page(found):
         text += f"\n## Every process where it likes\n\n{compared(found, False)}"
         text += f"\n## Daemon and client on one CPU\n\n{compared(found, True)}"
         text += f"\nThe walk that memory is taken after sees {facts['objects']:,} objects.\n"
+    earlier = found.get("growth_built", facts["built"])
+    if earlier != facts["built"]:
+        text += f"\nThe tables below, of growth, are of an earlier run (commit {earlier}).\n"
     if "growth" in found:
         text += "\n## With more files\n\nEmpty files on a tmpfs, 100 in a folder, on a fresh mount; once each.\n\n" + growth(found["growth"])
     if "layers" in found:
