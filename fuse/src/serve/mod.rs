@@ -20,7 +20,8 @@ pub enum Writes {
     /// Each write at once, as it is: a program hears at once that there is no space, and closing a file costs nothing.
     #[default]
     Through,
-    /// In large pieces out of the kernel's cache, at the latest when the file is closed. Many small writes to one file cost about half; but the kernel asks for the attributes again after each close, tells the times after each change of a name, and
+    /// In large pieces out of the kernel's cache, at the latest when the file is closed. Many small writes to one file cost about
+    /// half; but the kernel asks for the attributes again after each close, tells the times after each change of a name, and
     /// scripts, which open much and write little, need two to four times as many requests. Not for a view with shims.
     Gathered,
 }
