@@ -20,6 +20,8 @@ pub(crate) struct Change {
     pub open: bool,
     pub atime: Option<Time>,
     pub mtime: Option<Time>,
+    /// Whether the time of the last change is told as well: the kernel keeps the times itself, as it does with gathered writes.
+    pub told: bool,
     /// Whether the caller may keep set-id bits over a truncation.
     pub privileged: bool,
 }
@@ -109,12 +111,20 @@ impl Overlay {
         Ok(self.shown(&asked, stat))
     }
 
-    /// Returns the attributes of an object for which a change changes nothing. The kernel, which keeps the times of files with
-    /// writes in its cache, tells them after each removal, link and rename too: that is no reason to copy an object up, and
+    /// Returns the attributes of an object for which a change changes nothing. A kernel that keeps the times of files
+    /// itself tells them after each removal, link and rename too: that is no reason to copy an object up, and
     /// nobody sees the times of one that has no name.
     fn as_it_is(&self, node: &Arc<Node>, change: &Change) -> Result<Option<Stat>> {
-        let Change { mode: None, uid: None, gid: None, size: None, atime: None, mtime: Some(mtime), .. } =
-            *change
+        let Change {
+            mode: None,
+            uid: None,
+            gid: None,
+            size: None,
+            atime: None,
+            mtime: Some(mtime),
+            told: true,
+            ..
+        } = *change
         else {
             return Ok(None);
         };

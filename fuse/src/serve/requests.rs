@@ -56,7 +56,7 @@ impl Filesystem for Front {
         size: Option<u64>,
         atime: Option<TimeOrNow>,
         mtime: Option<TimeOrNow>,
-        _ctime: Option<SystemTime>,
+        ctime: Option<SystemTime>,
         fh: Option<FileHandle>,
         _crtime: Option<SystemTime>,
         _chgtime: Option<SystemTime>,
@@ -72,6 +72,7 @@ impl Filesystem for Front {
             open: fh.is_some(),
             atime: atime.map(wanted_time),
             mtime: mtime.map(wanted_time),
+            told: ctime.is_some(),
             privileged: request.uid() == 0,
         };
         match self.noted(self.overlay.set_attributes(ino.0, &change)) {

@@ -201,3 +201,15 @@ fn the_room_is_that_of_the_scratch() {
     );
     world.finish();
 }
+
+#[test]
+fn the_times_of_a_deleted_file_can_be_set_one_by_one() {
+    let world = World::new(|lower| fs::write(lower.join("f"), "x").unwrap());
+    let file = File::options().write(true).open(world.at("f")).unwrap();
+    fs::remove_file(world.at("f")).unwrap();
+    let then = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    file.set_modified(then).unwrap();
+    assert_eq!(file.metadata().unwrap().modified().unwrap(), then);
+    drop(file);
+    world.finish();
+}
