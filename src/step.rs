@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::model::action::Action;
+use crate::model::action::{Action, Effect};
 use crate::model::names::{ModuleName, NodeName};
 use crate::model::step::{Outcome, StepKind, StepRecord, Stream, TemplateEngine};
-use crate::model::truth::Truth;
+use crate::model::truth::Label;
 use crate::sandbox::protocol::{Command, MOST_MEMORY, MOST_TEMPLATES, Task, TaskEnd, Template};
-use crate::sandbox::shims::Question;
 use crate::sandbox::{Event, Sandbox, SandboxError, TaskRun};
 use crate::sys::execute;
 use crate::sys::files::{self, FileError};
@@ -49,7 +48,7 @@ pub struct Context<'a> {
     /// How long a step may take.
     pub limit: Duration,
     /// How true a step's report is at best: less than exact where the network is the host's.
-    pub best_truth: Truth,
+    pub best: Label,
     /// Where a signal that asks to stop is noticed.
     pub interrupt: &'a Interrupt,
 }
@@ -94,8 +93,8 @@ pub fn run(
     let mut actions = Vec::new();
     let mut listen = |event: Event<'_>| match event {
         Event::Line { stream, text } => on_event(0, StepEvent::Line { stream, text }),
-        Event::Asked(question) => {
-            let action = action(question, seq, module, step);
+        Event::Asked(effect) => {
+            let action = action(effect, seq, module, step);
             on_event(0, StepEvent::Asked(&action));
             actions.push(action);
         }
@@ -135,13 +134,16 @@ fn render_all(
     if !run.outcome.is_done() && ends.last().is_none_or(|end| end.outcome.is_done()) {
         // What ended the task came from outside of the templates: the one under way has failed by it, or the last.
         ends.truncate(batch.len().saturating_sub(1));
-        ends.push(TaskEnd { outcome: without_memory(&mut printed).unwrap_or(run.outcome), cost: run.cost });
+        ends.push(TaskEnd {
+            outcome: without_memory(&mut printed).unwrap_or(run.outcome.clone()),
+            cost: run.cost,
+        });
     }
     for (stream, text) in &printed {
         on_event(ends.len().saturating_sub(1), StepEvent::Line { stream: *stream, text });
     }
     let records = batch.iter().zip(ends).map(|(step, end)| {
-        let run = TaskRun { outcome: end.outcome, cost: end.cost, shimmed: run.shimmed };
+        let run = TaskRun { outcome: end.outcome, cost: end.cost, ..run.clone() };
         record(context, step, run, Vec::new())
     });
     Ok(records.collect())
@@ -171,8 +173,8 @@ pub fn attend(
     let (mut actions, mut seq) = (Vec::new(), 0);
     let mut listen = |event: Event<'_>| match event {
         Event::Line { stream, text } => on_event(StepEvent::Line { stream, text }),
-        Event::Asked(question) => {
-            let action = action(question, &mut seq, module, &step);
+        Event::Asked(effect) => {
+            let action = action(effect, &mut seq, module, &step);
             on_event(StepEvent::Asked(&action));
             actions.push(action);
         }
@@ -181,22 +183,17 @@ pub fn attend(
     Ok(record(context, &step, run, actions))
 }
 
-fn action(question: &Question, seq: &mut u32, module: &ModuleName, step: &StepKind) -> Action {
-    let action = Action {
-        seq: *seq,
-        module: module.clone(),
-        step: step.label().to_owned(),
-        program: question.program.clone(),
-        argv: question.argv.clone(),
-        cwd: question.directory.clone(),
-    };
+fn action(effect: &Effect, seq: &mut u32, module: &ModuleName, step: &StepKind) -> Action {
+    let (module, step, effect) = (module.clone(), step.label().to_owned(), effect.clone());
+    let action = Action { seq: *seq, module, step, effect };
     *seq += 1;
     action
 }
 
 fn record(context: &Context<'_>, step: &StepKind, run: TaskRun, actions: Vec<Action>) -> StepRecord {
-    let truth = if run.shimmed { context.best_truth.max(Truth::Approximate) } else { context.best_truth };
-    StepRecord { step: step.clone(), outcome: run.outcome, cost: run.cost, truth, output: None, actions }
+    let TaskRun { outcome, cost, label, attempts } = run;
+    let label = label.and(&context.best);
+    StepRecord { step: step.clone(), outcome, cost, label, output: None, actions, attempts }
 }
 
 /// The task of a step that is no template of tera, with its third descriptor.

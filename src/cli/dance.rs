@@ -220,6 +220,12 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
                 terminal.say_at(Level::Info, &format!("Deferred : {}", action.command()))
             }
         },
+        DanceEvent::Tried { attempt, .. } => {
+            terminal.result_at(Level::Warning, &format!("Stopped : {attempt}"))
+        }
+        DanceEvent::Labelled { module, step, label } => {
+            terminal.say_at(Level::Info, &format!("{module}: {step}: {label}"));
+        }
         DanceEvent::StepFailed { module, step, outcome } => {
             terminal.say_at(Level::Error, &format!("{module}: {step}: {outcome}"));
         }
@@ -296,7 +302,8 @@ pub(super) fn summary(record: &RunRecord) -> String {
             _,
         ) => "not finished".to_owned(),
     };
-    format!("Run {}: {ended} (`disco report` says what it cost)", record.run)
+    let label = &record.label;
+    format!("Run {}: {ended}; {label} (`disco report` says what it cost)", record.run)
 }
 
 /// A number of things in words: `1 change`, `2 changes`.

@@ -10,7 +10,8 @@ use crate::cli::dance::{self, Args, Prepared};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Level, Terminal};
 use crate::merge::Recovered;
-use crate::model::action::Action;
+use crate::model::action::{Action, Effect, EffectKind};
+use crate::model::attempt::Attempt;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::RootedPath;
@@ -18,6 +19,7 @@ use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome};
 use crate::model::step::{Outcome, Stream};
 use crate::model::told::in_full;
+use crate::model::truth::Label;
 use crate::ops::dance::{DanceError, DanceEvent};
 
 /// The version of the lines' form.
@@ -67,6 +69,18 @@ enum Event<'a> {
         text: &'a str,
     },
     Asked(Asked<'a>),
+    Tried {
+        module: &'a ModuleName,
+        step: &'a str,
+        #[serde(flatten)]
+        attempt: &'a Attempt,
+    },
+    Labelled {
+        module: &'a ModuleName,
+        step: &'a str,
+        #[serde(flatten)]
+        label: &'a Label,
+    },
     StepFailed {
         module: &'a ModuleName,
         step: &'a str,
@@ -79,6 +93,8 @@ enum Event<'a> {
     Changed {
         module: &'a ModuleName,
         changes: &'a ChangeSet,
+        #[serde(flatten)]
+        label: &'a Label,
     },
     Merged {
         changes: usize,
@@ -129,6 +145,9 @@ pub(super) struct Asked<'a> {
     program: Shown<'a>,
     argv: &'a [String],
     cwd: Shown<'a>,
+    kind: EffectKind,
+    target: &'a str,
+    line: Option<u32>,
 }
 
 /// A path of the host: text, or `{"hex": …}` where its bytes are not UTF-8, as a [`RootedPath`] has it.
@@ -152,9 +171,10 @@ impl<'a> From<&'a Path> for Shown<'a> {
 
 impl<'a> From<&'a Action> for Asked<'a> {
     fn from(action: &'a Action) -> Asked<'a> {
-        let Action { seq, module, step, program, argv, cwd } = action;
+        let Action { seq, module, step, effect } = action;
+        let Effect { kind, target, program, argv, cwd, line } = effect;
         let (program, cwd) = (program.as_path().into(), cwd.as_path().into());
-        Asked { seq: *seq, module, step, program, argv, cwd }
+        Asked { seq: *seq, module, step, program, argv, cwd, kind: *kind, target, line: *line }
     }
 }
 
@@ -172,12 +192,23 @@ struct Summary<'a> {
     changes: Option<usize>,
     actions: usize,
     exit: i32,
+    #[serde(flatten)]
+    label: &'a Label,
 }
 
 /// Does the dance, and tells it line by line; what is an error is on standard error too.
 pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let mut teller =
-        Teller { terminal, run: None, root: None, mode: None, done: 0, failed: 0, skipped: 0, asked: 0 };
+    let mut teller = Teller {
+        terminal,
+        run: None,
+        root: None,
+        mode: None,
+        done: 0,
+        failed: 0,
+        skipped: 0,
+        asked: 0,
+        label: Label::default(),
+    };
     let Prepared { settings, unknown, interrupt, options, codes } = match dance::prepare(args, global) {
         Ok(prepared) => prepared,
         Err(failure) => return Err(teller.not_done(None, failure)),
@@ -230,6 +261,7 @@ struct Teller<'a> {
     failed: usize,
     skipped: usize,
     asked: usize,
+    label: Label,
 }
 
 impl Teller<'_> {
@@ -252,7 +284,10 @@ impl Teller<'_> {
                 self.terminal.say_at(Level::Error, &format!("{module}: {step}: {outcome}"));
             }
             DanceEvent::Skipped { .. } => self.skipped += 1,
-            DanceEvent::Changed { .. } => self.done += 1,
+            DanceEvent::Changed { label, .. } => {
+                self.done += 1;
+                self.label = std::mem::take(&mut self.label).and(label);
+            }
             DanceEvent::Executed { action, outcome, .. } if !outcome.is_done() => {
                 self.terminal.say_at(Level::Error, &format!("Executed : {} : {outcome}", action.command()));
             }
@@ -263,6 +298,8 @@ impl Teller<'_> {
             | DanceEvent::Fetching { .. }
             | DanceEvent::Processing { .. }
             | DanceEvent::Line { .. }
+            | DanceEvent::Tried { .. }
+            | DanceEvent::Labelled { .. }
             | DanceEvent::Merged { .. }
             | DanceEvent::NotMerged { .. }
             | DanceEvent::NotExecuted { .. }
@@ -285,7 +322,7 @@ impl Teller<'_> {
     }
 
     fn end(&mut self, outcome: &RunOutcome, changes: Option<usize>, exit: i32) {
-        let (run, root) = (self.run.clone(), self.root.clone());
+        let (run, root, label) = (self.run.clone(), self.root.clone(), self.label.clone());
         let (outcome, reason) = match outcome {
             RunOutcome::Unfinished => ("unfinished", None),
             RunOutcome::NotStarted { reason } => ("not-started", Some(reason.as_str())),
@@ -309,6 +346,7 @@ impl Teller<'_> {
             changes,
             actions: self.asked,
             exit,
+            label: &label,
         };
         self.put(Event::Summary(summary));
     }
@@ -330,9 +368,11 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::Processing { module, at } => Event::Processing { module, at },
         DanceEvent::Line { module, step, stream, text } => Event::Line { module, step, stream, text },
         DanceEvent::Asked { action, root: _ } => Event::Asked(action.into()),
+        DanceEvent::Tried { module, step, attempt } => Event::Tried { module, step, attempt },
+        DanceEvent::Labelled { module, step, label } => Event::Labelled { module, step, label },
         DanceEvent::StepFailed { module, step, outcome } => Event::StepFailed { module, step, outcome },
         DanceEvent::Skipped { module, because } => Event::Skipped { module, because },
-        DanceEvent::Changed { module, changes } => Event::Changed { module, changes },
+        DanceEvent::Changed { module, changes, label } => Event::Changed { module, changes, label },
         DanceEvent::Merged { changes } => Event::Merged { changes },
         DanceEvent::NotMerged { path, why } => Event::NotMerged { path, why },
         DanceEvent::NotExecuted { actions, why } => Event::NotExecuted { actions, why },
@@ -356,9 +396,14 @@ mod tests {
             seq: 0,
             module: module.clone(),
             step: "1.sh".into(),
-            program: "/sbin/x".into(),
-            argv: vec!["x".into(), "a b".into()],
-            cwd: Path::new(OsStr::from_bytes(b"/\xff")).into(),
+            effect: Effect {
+                kind: EffectKind::Mount,
+                target: "/mnt".into(),
+                program: "/sbin/x".into(),
+                argv: vec!["x".into(), "a b".into()],
+                cwd: Path::new(OsStr::from_bytes(b"/\xff")).into(),
+                line: Some(3),
+            },
         };
         let socket = RootedPath::new(OsStr::from_bytes(b"/run/\xfe")).unwrap();
         for (event, expected) in [
@@ -372,15 +417,19 @@ mod tests {
             ),
             (
                 DanceEvent::Asked { action: &action, root: &LiveRoot::Own },
-                r#"{"schema":1,"event":"asked","seq":0,"module":"m","step":"1.sh","program":"/sbin/x","argv":["x","a b"],"cwd":{"hex":"2fff"}}"#,
+                r#"{"schema":1,"event":"asked","seq":0,"module":"m","step":"1.sh","program":"/sbin/x","argv":["x","a b"],"cwd":{"hex":"2fff"},"kind":"mount","target":"/mnt","line":3}"#,
             ),
             (
                 DanceEvent::NotMerged { path: &socket, why: "w" },
                 r#"{"schema":1,"event":"not-merged","path":{"hex":"2f72756e2ffe"},"why":"w"}"#,
             ),
             (
-                DanceEvent::Changed { module: &module, changes: &ChangeSet::default() },
-                r#"{"schema":1,"event":"changed","module":"m","changes":[]}"#,
+                DanceEvent::Changed {
+                    module: &module,
+                    changes: &ChangeSet::default(),
+                    label: &Label::default(),
+                },
+                r#"{"schema":1,"event":"changed","module":"m","changes":[],"truth":"exact","because":[]}"#,
             ),
         ] {
             assert_eq!(line(told(&event).unwrap()).unwrap(), expected);

@@ -31,6 +31,9 @@ pub fn end(view: &View<'_>, record: &RunRecord, took: f64, exit: i32, late: bool
             To::Err
         }
     };
+    if !record.label.is_exact() {
+        lines.push(Line::new(Ink::Care, format!("  This report is {}.", record.label)));
+    }
     if late {
         let text = "  The signal to stop came after the merge had begun, so it was completed.";
         lines.push(Line::new(Ink::Care, text));

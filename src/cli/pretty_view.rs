@@ -13,6 +13,7 @@ use crate::model::names::{ModuleName, NodeName};
 use crate::model::root::LiveRoot;
 use crate::model::run::Mode;
 use crate::model::step::{Outcome, Stream};
+use crate::model::truth::Label;
 use crate::ops::dance::{DanceEvent, Doing};
 
 /// How many of its last lines are kept of a step, to be shown again if it fails.
@@ -148,6 +149,13 @@ impl<'a> View<'a> {
                 let line = Line::new(Ink::Care, format!("  {}{words}", signs.action));
                 self.put(To::Out, line.and(Ink::Plain, one_line(&action.command())));
             }
+            DanceEvent::Tried { attempt, .. } => {
+                self.head(To::Out);
+                let line = Line::new(Ink::Care, "  ! stopped: ");
+                self.put(To::Out, line.and(Ink::Plain, one_line(&attempt.to_string())));
+            }
+            // The module's own label says it.
+            DanceEvent::Labelled { .. } => {}
             DanceEvent::StepFailed { module, step, outcome } => {
                 let (step, how) = (one_line(step), one_line(&outcome.to_string()));
                 self.turn.failed = Some(format!("{step}: {how}"));
@@ -159,7 +167,7 @@ impl<'a> View<'a> {
                 let line = Line::new(Ink::Care, signs.skipped).and(Ink::Bold, format!(" {module}"));
                 self.put(To::Out, line.and(Ink::Plain, format!("  not run: it needs {because}")));
             }
-            DanceEvent::Changed { changes, .. } => self.module_ends(changes, now),
+            DanceEvent::Changed { changes, label, .. } => self.module_ends(changes, label, now),
             DanceEvent::Merged { changes } => {
                 if *changes > 0 {
                     let line = Line::new(Ink::Good, signs.done);
@@ -234,7 +242,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn module_ends(&mut self, changes: &ChangeSet, now: f64) {
+    fn module_ends(&mut self, changes: &ChangeSet, label: &Label, now: f64) {
         let signs = self.frame.signs;
         let found = match (changes.0.len(), self.turn.actions) {
             (0, 0) => "no changes".to_owned(),
@@ -249,6 +257,7 @@ impl<'a> View<'a> {
         };
         let line = Line::new(ink, sign).and(Ink::Bold, format!(" {}", self.turn.module));
         let line = line.and(Ink::Plain, format!("  {words}"));
+        let line = if label.is_exact() { line } else { line.and(Ink::Care, format!("  {label}")) };
         let took = Line::and(line, Ink::Dim, format!("  {}", seconds(now - self.turn.since)));
         self.put(To::Out, took);
         for line in pretty_changes::changes(changes, self.frame.detail, signs) {

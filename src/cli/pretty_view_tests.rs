@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cli::pretty_end;
-use crate::model::action::Action;
+use crate::model::action::{Action, Effect, EffectKind};
 use crate::model::attributes::{Attributes, FileKind};
 use crate::model::change::{Change, ChangeKind, ContentChange};
 use crate::model::names::RunId;
@@ -10,10 +10,15 @@ use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::model::run::{ActionRecord, RunOutcome, RunRecord, SCHEMA};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
+use crate::model::truth::Label;
+use crate::model::truth::Truth;
+use std::collections::BTreeSet;
 
 fn node() -> NodeName {
     NodeName::new("node").unwrap()
 }
+
+static EXACT: Label = Label { truth: Truth::Exact, because: BTreeSet::new() };
 
 fn module(name: &str) -> ModuleName {
     ModuleName::new(name).unwrap()
@@ -24,9 +29,14 @@ fn action() -> Action {
         seq: 0,
         module: module("web"),
         step: "10.sh".into(),
-        program: "/usr/sbin/service".into(),
-        argv: vec!["service".into(), "web".into(), "restart\nnow".into()],
-        cwd: "/".into(),
+        effect: Effect {
+            kind: EffectKind::Service,
+            target: "web".into(),
+            program: "/usr/sbin/service".into(),
+            argv: vec!["service".into(), "web".into(), "restart\nnow".into()],
+            cwd: "/".into(),
+            line: None,
+        },
     }
 }
 
@@ -56,6 +66,7 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
     let modules = ["motd", "web", "app"].map(|name| ModuleRecord {
         module: module(name),
         outcome: ModuleOutcome::Done,
+        label: Label::default(),
         steps: Vec::new(),
         changes: ChangeSet::default(),
         fetch: None,
@@ -73,6 +84,7 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         outcome,
         plan: Vec::new(),
         changes,
+        label: Label::default(),
         internal: Vec::new(),
         modules: modules.into(),
         actions: vec![ActionRecord { action: action(), outcome: None }],
@@ -107,7 +119,7 @@ fn run<'a>(web: &'a [DanceEvent<'a>], names: &'a [ModuleName; 3], id: &'a RunId)
         DanceEvent::Processing { module: motd, at: 1 },
         DanceEvent::Doing(Doing::Step { step: "files" }),
         DanceEvent::Doing(Doing::Comparing),
-        DanceEvent::Changed { module: motd, changes: nothing },
+        DanceEvent::Changed { module: motd, changes: nothing, label: &EXACT },
         DanceEvent::Processing { module: web_name, at: 2 },
         DanceEvent::Doing(Doing::Step { step: "10.sh" }),
     ];
@@ -127,7 +139,7 @@ fn a_noop_run_is_told_calmly() {
         line(Stream::Stdout, "checking"),
         line(Stream::Stderr, "deprecated"),
         DanceEvent::Asked { action: &action, root: &LiveRoot::Own },
-        DanceEvent::Changed { module: &names[1], changes: &changes },
+        DanceEvent::Changed { module: &names[1], changes: &changes, label: &EXACT },
     ];
     let mut view = view(Mode::Noop, &node);
     let (all, status) = told(&mut view, &run(&web, &names, &id));
@@ -175,7 +187,7 @@ fn a_failure_is_told_again_at_the_end_with_its_last_words() {
         .collect();
     web.extend([
         DanceEvent::StepFailed { module: &names[1], step: "10.sh", outcome: &outcome },
-        DanceEvent::Changed { module: &names[1], changes: &changes },
+        DanceEvent::Changed { module: &names[1], changes: &changes, label: &EXACT },
         DanceEvent::Skipped { module: &names[2], because: &names[1] },
     ]);
     let mut view = view(Mode::Live, &node);

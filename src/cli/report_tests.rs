@@ -4,7 +4,7 @@ use super::*;
 use crate::model::change::ChangeSet;
 use crate::model::run::{InternalCost, Mode, RunOutcome, SCHEMA};
 use crate::model::step::{ModuleOutcome, ModuleRecord, Outcome, StepRecord, TemplateEngine};
-use crate::model::truth::Truth;
+use crate::model::truth::Label;
 
 fn cost(times: [f64; 3], mem_max: u64, faults: [u64; 2], io: [u64; 2]) -> Cost {
     Cost {
@@ -22,12 +22,14 @@ fn cost(times: [f64; 3], mem_max: u64, faults: [u64; 2], io: [u64; 2]) -> Cost {
 }
 
 fn step(step: StepKind, outcome: Outcome, cost: Cost) -> StepRecord {
-    StepRecord { step, outcome, cost, truth: Truth::Exact, output: None, actions: Vec::new() }
+    let (label, actions, attempts) = (Label::default(), Vec::new(), Vec::new());
+    StepRecord { step, outcome, cost, label, output: None, actions, attempts }
 }
 
 fn module(name: &str, steps: Vec<StepRecord>, fetch: Option<Cost>, diff: Option<Cost>) -> ModuleRecord {
     let (outcome, changes) = (ModuleOutcome::Done, ChangeSet::default());
-    ModuleRecord { module: name.parse().unwrap(), outcome, steps, changes, fetch, diff }
+    let label = Label::default();
+    ModuleRecord { module: name.parse().unwrap(), outcome, label, steps, changes, fetch, diff }
 }
 
 /// The run of the README; `disco runs` has its tests with it too.
@@ -59,6 +61,7 @@ pub(in crate::cli) fn record() -> RunRecord {
         outcome: RunOutcome::Shown,
         plan: Vec::new(),
         changes: 0,
+        label: Label::default(),
         internal: vec![
             InternalCost {
                 part: "fetch_params".into(),

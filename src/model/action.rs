@@ -15,15 +15,68 @@ pub struct Action {
     pub module: ModuleName,
     /// The step that asked.
     pub step: String,
+    /// What it asked for.
+    #[serde(flatten)]
+    pub effect: Effect,
+}
+
+/// An effect on the running system that was asked for and not made: as a command that makes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// What it acts on.
+    #[serde(default)]
+    pub kind: EffectKind,
+    /// What of that kind, in words: `postgresql`, `process 812 (nginx)`, `net.ipv4.ip_forward`; empty where the kind says it.
+    #[serde(default)]
+    pub target: String,
     /// The program as the step named it, absolute where the step's PATH led to it.
     pub program: PathBuf,
     /// Its arguments, the name it was called by first.
     pub argv: Vec<String>,
     /// The folder it was called in.
     pub cwd: PathBuf,
+    /// The line of the step's script that asked, where that could be found out.
+    #[serde(default)]
+    pub line: Option<u32>,
+}
+
+/// What an effect acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EffectKind {
+    /// A service, or whoever manages services.
+    #[default]
+    Service,
+    /// The machine: off, on again, another run level.
+    Power,
+    /// A process of the host: a signal, a priority.
+    Process,
+    /// A file system, or what it lies on: mounts, swap, loop devices, quotas.
+    Mount,
+    /// A module of the kernel.
+    KernelModule,
+    /// A setting of the kernel or of a device.
+    Setting,
+    /// Addresses, links, routes, packet filters.
+    Network,
+    /// The clock and its zone.
+    Clock,
+    /// The host's name.
+    HostName,
+    /// A job for later.
+    Job,
+    /// A message to whoever is logged in, or to the log.
+    Message,
 }
 
 impl Action {
+    /// The command as one would type it.
+    pub fn command(&self) -> String {
+        self.effect.command()
+    }
+}
+
+impl Effect {
     /// The command as one would type it.
     pub fn command(&self) -> String {
         shell_words::join(&self.argv)

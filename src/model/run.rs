@@ -6,6 +6,7 @@ use crate::model::action::Action;
 use crate::model::names::{ModuleName, NodeName, RunId};
 use crate::model::root::LiveRoot;
 use crate::model::step::{Cost, ModuleRecord, Outcome};
+use crate::model::truth::Label;
 
 /// The version of the record's form on disk.
 pub const SCHEMA: u32 = 1;
@@ -85,6 +86,9 @@ pub struct RunRecord {
     /// How many objects differ in the end, all modules together.
     #[serde(default)]
     pub changes: usize,
+    /// How true its report is: that of all its modules.
+    #[serde(flatten)]
+    pub label: Label,
     /// What disco's own work cost: `fetch_params`, `plan`, `sandbox`, `diff`, `merge`.
     pub internal: Vec<InternalCost>,
     /// The modules, as far as they were reached.
@@ -98,6 +102,7 @@ impl RunRecord {
     pub fn add(&mut self, module: ModuleRecord) {
         let asked = module.steps.iter().flat_map(|step| &step.actions);
         self.actions.extend(asked.map(|action| ActionRecord { action: action.clone(), outcome: None }));
+        self.label = std::mem::take(&mut self.label).and(&module.label);
         self.modules.push(module);
     }
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::action::Action;
+use crate::model::attempt::Attempt;
 use crate::model::change::ChangeSet;
 use crate::model::names::ModuleName;
 use crate::model::path::RootedPath;
-use crate::model::truth::Truth;
+use crate::model::truth::Label;
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,11 +183,15 @@ pub struct StepRecord {
     /// What it cost.
     pub cost: Cost,
     /// How true its report is.
-    pub truth: Truth,
+    #[serde(flatten)]
+    pub label: Label,
     /// The file below the run's folder that holds what it printed; `None` where it printed nothing.
     pub output: Option<String>,
     /// What it asked of the running system.
     pub actions: Vec<Action>,
+    /// What else it tried to do to the world outside, in the order of the first time.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
 }
 
 /// What became of one module.
@@ -196,6 +201,9 @@ pub struct ModuleRecord {
     pub module: ModuleName,
     /// How it ended.
     pub outcome: ModuleOutcome,
+    /// How true its report is: that of all its steps.
+    #[serde(flatten)]
+    pub label: Label,
     /// Its steps, as far as they were run.
     pub steps: Vec<StepRecord>,
     /// What it changed, against the state before it.

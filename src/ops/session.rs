@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::model::names::ModuleName;
 use crate::model::root::LiveRoot;
-use crate::model::run::{ActionRecord, Mode, RunRecord};
+use crate::model::run::{Mode, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::{self, DanceError, DanceEvent};
@@ -72,19 +72,19 @@ pub fn session(
             step::attend(&mut sandbox, &context, &name, command, streams, terminal.is_some(), &mut tell)?
         };
         let changes = differences.since_last(sandbox.layers())?;
-        (run.on_event)(DanceEvent::Changed { module: &name, changes: &changes });
+        dance::tell_truth(run.on_event, &name, &done);
+        (run.on_event)(DanceEvent::Changed { module: &name, changes: &changes, label: &done.label });
         let outcome = match session {
             Session::Try(_) if !done.outcome.is_done() => {
                 ModuleOutcome::Failed { step: done.step.label().to_owned(), reason: done.outcome.to_string() }
             }
             Session::Try(_) | Session::Shell => ModuleOutcome::Done,
         };
-        let asked = done.actions.iter().map(|action| ActionRecord { action: action.clone(), outcome: None });
-        run.record.actions.extend(asked);
         run.record.plan.push(name.clone());
-        run.record.modules.push(ModuleRecord {
+        run.record.add(ModuleRecord {
             module: name,
             outcome,
+            label: done.label.clone(),
             steps: vec![done],
             changes,
             fetch: None,

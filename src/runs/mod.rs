@@ -155,12 +155,12 @@ fn parse(run: &RunId, text: &str) -> Result<RunRecord, RunError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::action::Action;
+    use crate::model::action::{Action, Effect, EffectKind};
     use crate::model::change::ChangeSet;
     use crate::model::names::NodeName;
     use crate::model::run::{Mode, RunOutcome};
     use crate::model::step::{Cost, ModuleOutcome, Outcome, StepKind, StepRecord};
-    use crate::model::truth::Truth;
+    use crate::model::truth::Label;
 
     fn record(run: &str) -> RunRecord {
         RunRecord {
@@ -175,6 +175,7 @@ mod tests {
             outcome: RunOutcome::NotStarted { reason: "x".into() },
             plan: vec!["m".parse().unwrap()],
             changes: 0,
+            label: Label::default(),
             internal: Vec::new(),
             modules: Vec::new(),
             actions: Vec::new(),
@@ -210,21 +211,28 @@ mod tests {
                 seq: 0,
                 module: name.parse().unwrap(),
                 step: "s".into(),
-                program: "/bin/x".into(),
-                argv: vec!["x".into()],
-                cwd: "/".into(),
+                effect: Effect {
+                    kind: EffectKind::Service,
+                    target: "x".into(),
+                    program: "/bin/x".into(),
+                    argv: vec!["x".into()],
+                    cwd: "/".into(),
+                    line: Some(2),
+                },
             };
             let step = StepRecord {
                 step: StepKind::Script { script: "s".into() },
                 outcome: Outcome::Done,
                 cost: Cost::default(),
-                truth: Truth::Exact,
+                label: Label::default(),
+                attempts: Vec::new(),
                 actions: vec![action],
                 output: None,
             };
             let module = ModuleRecord {
                 module: name.parse().unwrap(),
                 outcome: ModuleOutcome::Done,
+                label: Label::default(),
                 steps: vec![step],
                 changes: ChangeSet::default(),
                 fetch: None,

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::model::action::{Effect, EffectKind};
+use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
+use crate::model::truth::{Label, Truth};
 use crate::sandbox::lines::Lines;
 use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
 use crate::sandbox::shims::verdict::{Verdict, verdict};
@@ -35,18 +38,20 @@ pub enum Event<'a> {
         text: &'a str,
     },
     /// It asked for an effect on the running system, which was not made.
-    Asked(&'a Question),
+    Asked(&'a Effect),
 }
 
 /// How a task went.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TaskRun {
     /// How it ended.
     pub outcome: Outcome,
     /// What it cost.
     pub cost: Cost,
-    /// Whether a shim stood in for a command, so that its course could have been another on the live system.
-    pub shimmed: bool,
+    /// How true what is known of it is: less than exact where a stub or a stopped call could have changed its course.
+    pub label: Label,
+    /// What it tried to do to the world outside, in the order of the first time; what has become an effect apart.
+    pub attempts: Vec<Attempt>,
 }
 
 impl Sandbox {
@@ -78,7 +83,7 @@ impl Sandbox {
         let mut watch = Watch {
             streams: vec![lines(Stream::Stdout, stdout)?, lines(Stream::Stderr, stderr)?],
             stop: interrupt.flag(),
-            shimmed: false,
+            label: Label::default(),
             on_event,
         };
         self.follow(&mut watch, limit, interrupt)
@@ -99,7 +104,8 @@ impl Sandbox {
         self.layers.overlay.look_afresh();
         let task = ToInside::Run(Task::Attend { command, own_terminal });
         cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
-        let mut watch = Watch { streams: Vec::new(), stop: interrupt.flag(), shimmed: false, on_event };
+        let mut watch =
+            Watch { streams: Vec::new(), stop: interrupt.flag(), label: Label::default(), on_event };
         self.follow(&mut watch, FOREVER, interrupt)
     }
 
@@ -121,7 +127,7 @@ impl Sandbox {
                 watch.note(&question);
             }
         }
-        let shimmed = watch.shimmed;
+        let label = std::mem::take(&mut watch.label);
         let outcome = match stopped {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
             Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
@@ -131,7 +137,7 @@ impl Sandbox {
             },
             None => end.outcome,
         };
-        Ok(TaskRun { outcome, cost: end.cost, shimmed })
+        Ok(TaskRun { outcome, cost: end.cost, label, attempts: Vec::new() })
     }
 
     /// The loop, until the inside says that the task has ended; and why it was ended early, if it was.
@@ -249,7 +255,7 @@ enum Stop {
 struct Watch<'a> {
     streams: Vec<Lines>,
     stop: &'a AtomicBool,
-    shimmed: bool,
+    label: Label,
     on_event: &'a mut dyn FnMut(Event<'_>),
 }
 
@@ -257,9 +263,18 @@ impl Watch<'_> {
     /// Judges a question, and tells and remembers what it means for the step.
     fn note(&mut self, question: &Question) -> Verdict {
         let verdict = verdict(&question.name, question.argv.get(1..).unwrap_or_default());
-        self.shimmed |= verdict != Verdict::Files;
+        if verdict != Verdict::Files {
+            self.label.lower(Truth::Approximate, &question.name);
+        }
         if matches!(verdict, Verdict::Effect | Verdict::FilesAndEffect) {
-            (self.on_event)(Event::Asked(question));
+            (self.on_event)(Event::Asked(&Effect {
+                kind: EffectKind::Service,
+                target: String::new(),
+                program: question.program.clone(),
+                argv: question.argv.clone(),
+                cwd: question.directory.clone(),
+                line: None,
+            }));
         }
         verdict
     }

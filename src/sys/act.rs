@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::model::action::Action;
+use crate::model::action::Effect;
 use crate::model::step::Outcome;
 use crate::sys::wait;
 
@@ -26,22 +26,22 @@ pub struct Acted {
 }
 
 /// Runs it in its folder (or `/`, where that is only the sandbox's), for at most `limit`.
-pub fn run(action: &Action, limit: Duration) -> Acted {
-    attempt(action, limit).unwrap_or_else(|error| {
-        let reason = format!("cannot execute {}: {error}", action.program.display());
+pub fn run(effect: &Effect, limit: Duration) -> Acted {
+    attempt(effect, limit).unwrap_or_else(|error| {
+        let reason = format!("cannot execute {}: {error}", effect.program.display());
         Acted { outcome: Outcome::Failed { reason }, output: String::new() }
     })
 }
 
-fn attempt(action: &Action, limit: Duration) -> io::Result<Acted> {
+fn attempt(effect: &Effect, limit: Duration) -> io::Result<Acted> {
     let mut spool = tempfile::tempfile()?;
-    let directory = if action.cwd.is_dir() { &action.cwd } else { std::path::Path::new("/") };
-    let mut command = Command::new(&action.program);
-    if let Some(name) = action.argv.first() {
+    let directory = if effect.cwd.is_dir() { &effect.cwd } else { std::path::Path::new("/") };
+    let mut command = Command::new(&effect.program);
+    if let Some(name) = effect.argv.first() {
         command.arg0(name);
     }
     let child = command
-        .args(action.argv.iter().skip(1))
+        .args(effect.argv.iter().skip(1))
         .env_clear()
         .envs(super::execute::ENVIRONMENT)
         .current_dir(directory)
@@ -93,22 +93,23 @@ fn told(spool: &mut File) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::action::EffectKind;
 
-    fn action(script: &str) -> Action {
-        Action {
-            seq: 0,
-            module: "m".parse().unwrap(),
-            step: "s".into(),
+    fn effect(script: &str) -> Effect {
+        Effect {
+            kind: EffectKind::Service,
+            target: String::new(),
             program: "/bin/bash".into(),
             argv: vec!["bash".into(), "-c".into(), script.into()],
             cwd: "/no/such/folder".into(),
+            line: None,
         }
     }
 
     #[test]
     fn a_service_that_stays_does_not_hold_us() {
         let started = Instant::now();
-        let acted = run(&action("sleep 20 & echo started; echo $! "), Duration::from_secs(15));
+        let acted = run(&effect("sleep 20 & echo started; echo $! "), Duration::from_secs(15));
         assert!(acted.outcome.is_done() && started.elapsed() < Duration::from_secs(10));
         let mut lines = acted.output.lines();
         assert_eq!(lines.next(), Some("started"));
@@ -118,12 +119,12 @@ mod tests {
 
     #[test]
     fn endings_are_told() {
-        assert_eq!(run(&action("exit 4"), Duration::from_secs(5)).outcome, Outcome::Exited { status: 4 });
+        assert_eq!(run(&effect("exit 4"), Duration::from_secs(5)).outcome, Outcome::Exited { status: 4 });
         assert_eq!(
-            run(&action("exec sleep 20"), Duration::from_millis(1)).outcome,
+            run(&effect("exec sleep 20"), Duration::from_millis(1)).outcome,
             Outcome::TimedOut { seconds: 0 }
         );
-        let missing = Action { program: "/no/such/program".into(), ..action("") };
+        let missing = Effect { program: "/no/such/program".into(), ..effect("") };
         assert!(matches!(run(&missing, Duration::from_secs(5)).outcome, Outcome::Failed { .. }));
     }
 }

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use crate::merge::Recovered;
 use crate::model::action::Action;
+use crate::model::attempt::Attempt;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::model::step::{Outcome, Stream};
+use crate::model::truth::Label;
 
 /// What a dance is doing from now on, for somebody who waits; whoever does not tell it leaves nothing out.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +102,24 @@ pub enum DanceEvent<'a> {
         /// Of which root; only on the node's own will it be run.
         root: &'a LiveRoot,
     },
+    /// A step has ended that tried to do something to the world outside, and was kept from it.
+    Tried {
+        /// The module.
+        module: &'a ModuleName,
+        /// The step.
+        step: &'a str,
+        /// What it tried, and how often.
+        attempt: &'a Attempt,
+    },
+    /// A step has ended whose report is less than exact.
+    Labelled {
+        /// The module.
+        module: &'a ModuleName,
+        /// The step.
+        step: &'a str,
+        /// How true it is, and why.
+        label: &'a Label,
+    },
     /// A step failed; its module ends here.
     StepFailed {
         /// The module.
@@ -122,6 +142,8 @@ pub enum DanceEvent<'a> {
         module: &'a ModuleName,
         /// Against the state before it.
         changes: &'a ChangeSet,
+        /// How true that is.
+        label: &'a Label,
     },
     /// Everything is merged.
     Merged {

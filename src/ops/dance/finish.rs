@@ -136,7 +136,7 @@ pub(super) fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result
     for at in 0..run.record.actions.len() {
         let action = run.record.actions[at].action.clone();
         (run.on_event)(DanceEvent::Doing(Doing::Executing { action: &action }));
-        let acted = act::run(&action, settings.step_timeout.value);
+        let acted = act::run(&action.effect, settings.step_timeout.value);
         (run.on_event)(DanceEvent::Executed {
             action: &action,
             outcome: &acted.outcome,

@@ -22,9 +22,9 @@ use crate::model::names::{ModuleName, RunId};
 use crate::model::path::{PathError, RootedPath};
 use crate::model::root::LiveRoot;
 use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
-use crate::model::step::{Cost, ModuleRecord};
+use crate::model::step::{Cost, ModuleRecord, StepRecord};
 use crate::model::told::in_full;
-use crate::model::truth::Truth;
+use crate::model::truth::{Label, Truth};
 use crate::ops::gather::{self, GatherError};
 use crate::ops::mounted::MountedError;
 use crate::render;
@@ -294,11 +294,29 @@ pub(super) fn step_context<'a>(
         view,
         values,
         limit: settings.step_timeout.value,
-        best_truth: match settings.network.value {
-            Network::None => Truth::Exact,
-            Network::Host => Truth::Unknown,
-        },
+        best: best_label(settings.network.value),
         interrupt,
+    }
+}
+
+/// How true a report can be at best where steps reach that much of the network.
+fn best_label(network: Network) -> Label {
+    let mut label = Label::default();
+    match network {
+        Network::None => {}
+        Network::Host => label.lower(Truth::Unknown, "network"),
+    }
+    label
+}
+
+/// Tells what a step was kept from, and how true its report is where that is less than exact.
+pub(super) fn tell_truth(on_event: &mut dyn FnMut(DanceEvent<'_>), module: &ModuleName, record: &StepRecord) {
+    let step = record.step.label();
+    for attempt in &record.attempts {
+        on_event(DanceEvent::Tried { module, step, attempt });
+    }
+    if !record.label.is_exact() {
+        on_event(DanceEvent::Labelled { module, step, label: &record.label });
     }
 }
 
@@ -356,6 +374,7 @@ fn new_record(settings: &Settings, root: &LiveRoot, run: RunId, mode: Mode) -> R
         outcome: RunOutcome::Unfinished,
         plan: Vec::new(),
         changes: 0,
+        label: Label::default(),
         internal: Vec::new(),
         modules: Vec::new(),
         actions: Vec::new(),

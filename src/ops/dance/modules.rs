@@ -7,6 +7,7 @@ use crate::model::names::ModuleName;
 use crate::model::plan::{Plan, PlannedModule};
 use crate::model::run::RunRecord;
 use crate::model::step::{ModuleOutcome, ModuleRecord, StepKind, StepRecord, Stream};
+use crate::model::truth::Label;
 use crate::sandbox::Sandbox;
 use crate::step::{self, StepEvent};
 use crate::sys::clock::Meter;
@@ -31,6 +32,7 @@ pub(super) fn run_all(
         let mut record = ModuleRecord {
             module: name.clone(),
             outcome: ModuleOutcome::Done,
+            label: Label::default(),
             steps: Vec::new(),
             changes: Default::default(),
             fetch: run.fetched.get(name).copied(),
@@ -46,7 +48,11 @@ pub(super) fn run_all(
             let meter = Meter::start();
             record.changes = differences.since_last(sandbox.layers())?;
             record.diff = Some(meter.stop());
-            (run.on_event)(DanceEvent::Changed { module: name, changes: &record.changes });
+            (run.on_event)(DanceEvent::Changed {
+                module: name,
+                changes: &record.changes,
+                label: &record.label,
+            });
         }
         if record.outcome != ModuleOutcome::Done {
             without_success.insert(name.clone());
@@ -83,6 +89,10 @@ fn run_steps(
         };
         let mut done = step::run(sandbox, context, module, batch, seq, &mut tell)?;
         output.finish(&mut done)?;
+        for step in &done {
+            super::tell_truth(run.on_event, module, step);
+            record.label = std::mem::take(&mut record.label).and(&step.label);
+        }
         record.steps.extend(done);
         if let Some(StepRecord { step, outcome, .. }) =
             record.steps.last().filter(|step| !step.outcome.is_done())

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::model::run::{ActionRecord, Mode, RunRecord};
+use crate::model::truth::Label;
 use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError, DanceEvent, Run, finish};
 use crate::ops::session;
@@ -93,6 +94,7 @@ fn held(
         last.unmounting = book.unmounting;
         let asked = book.actions.into_iter().map(|action| ActionRecord { action, outcome: None });
         run.record.actions = asked.collect();
+        run.record.label = Label::of_all(book.shells.iter().map(|shell| &shell.label));
         run.record.modules = book.shells;
         let Place { sandbox, mut differences } = place;
         finish::finish(run, settings, &interrupt, &sandbox.seal()?, &mut differences)

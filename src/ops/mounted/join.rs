@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::model::root::LiveRoot;
-use crate::model::run::{ActionRecord, Mode, RunOutcome, RunRecord};
+use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::{self, DanceError, DanceEvent};
 use crate::ops::session::{self, Session};
@@ -53,14 +53,13 @@ pub fn join(
             follow(&mounted.channel, &ground.root, interrupt, run.on_event)?
         };
         let Attended { step, changes } = read(done)?;
-        let asked = step.actions.iter().map(|action| ActionRecord { action: action.clone(), outcome: None });
-        run.record.actions.extend(asked);
+        dance::tell_truth(run.on_event, &name, &step);
         run.record.changes = changes.0.len();
         run.record.plan.push(name.clone());
-        let outcome = ModuleOutcome::Done;
-        run.record.modules.push(ModuleRecord {
+        run.record.add(ModuleRecord {
             module: name,
-            outcome,
+            outcome: ModuleOutcome::Done,
+            label: step.label.clone(),
             steps: vec![step],
             changes,
             fetch: None,

@@ -10,7 +10,8 @@ use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use crate::model::action::Action;
 use crate::model::run::RunRecord;
-use crate::model::step::{ModuleOutcome, ModuleRecord};
+use crate::model::step::{ModuleOutcome, ModuleRecord, StepRecord};
+use crate::model::truth::Label;
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError};
@@ -247,6 +248,7 @@ impl<'a> Keeper<'a> {
         locked(&self.book).shells.push(ModuleRecord {
             module: name,
             outcome: ModuleOutcome::Done,
+            label: Label::of_all(steps.iter().map(|step: &StepRecord| &step.label)),
             steps,
             changes: changes.clone(),
             fetch: None,
