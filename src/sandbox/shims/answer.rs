@@ -96,6 +96,7 @@ impl<'a> Shims<'a> {
                 argv: question.argv.clone(),
                 cwd: question.directory.clone(),
                 line: None,
+                input: None,
             }));
         }
         verdict
