@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::model::root::LiveRoot;
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
+use crate::sandbox::shims::answer::Desk;
 use crate::sys::channel::Channel;
 use crate::sys::files;
 use crate::sys::helper::Helper;
@@ -91,7 +92,7 @@ pub struct Sandbox {
     layers: Layers,
     live: Live,
     channel: Channel,
-    shims: OwnedFd,
+    shims: Desk,
     server: disco_fuse::Server,
     inside: Helper,
 }
@@ -165,7 +166,8 @@ impl Sandbox {
             disco_fuse::serve(overlay.clone(), fuse, disco_fuse::Writes::Through),
         )?;
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
-        let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        let listener = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        let shims = cannot("listen to the shims", Desk::new(listener))?;
         Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, server, inside })
     }
 
@@ -213,7 +215,10 @@ pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
 /// disco's own program under every shim's path.
 fn shims(root: &Root) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
     let shim = |path| Ok(disco_fuse::Shim { path, program: files::open_system("/proc/self/exe", false)? });
-    cannot("prepare the shims", shims::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()))
+    cannot(
+        "prepare the shims",
+        shims::places::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()),
+    )
 }
 
 /// The descriptors of the one message that may come now.

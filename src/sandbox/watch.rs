@@ -75,7 +75,7 @@ impl Sandbox {
         };
         let mut watch = Watch {
             streams: vec![lines(Stream::Stdout, stdout)?, lines(Stream::Stderr, stderr)?],
-            shims: Shims::new(interrupt.flag()),
+            shims: Shims::new(),
             on_event,
         };
         self.follow(&mut watch, limit, interrupt)
@@ -96,7 +96,7 @@ impl Sandbox {
         self.layers.overlay.look_afresh();
         let task = ToInside::Run(Task::Attend { command, own_terminal });
         cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
-        let mut watch = Watch { streams: Vec::new(), shims: Shims::new(interrupt.flag()), on_event };
+        let mut watch = Watch { streams: Vec::new(), shims: Shims::new(), on_event };
         self.follow(&mut watch, FOREVER, interrupt)
     }
 
@@ -192,6 +192,6 @@ enum Stop {
 
 struct Watch<'a> {
     streams: Vec<Lines>,
-    shims: Shims<'a>,
+    shims: Shims,
     on_event: &'a mut dyn FnMut(Event<'_>),
 }

@@ -25,6 +25,7 @@ pub mod metadata;
 pub mod mount;
 pub mod namespace;
 pub mod object;
+pub mod peer;
 pub mod process;
 pub mod pty;
 pub mod resolve;
