@@ -2,30 +2,23 @@
 //! script printed before it asked for an action is told before the action.
 
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::AtomicBool;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::model::action::{Effect, EffectKind};
+use crate::model::action::Effect;
 use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
-use crate::model::truth::{Label, Truth};
+use crate::model::truth::Label;
 use crate::sandbox::lines::Lines;
 use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
-use crate::sandbox::shims::verdict::{Verdict, verdict};
-use crate::sandbox::shims::{self, Answer, Question};
-use crate::sandbox::{Looks, Sandbox, SandboxError, cannot};
-use crate::sys::channel::Channel;
+use crate::sandbox::shims::answer::Shims;
+use crate::sandbox::{Sandbox, SandboxError, cannot};
 use crate::sys::interrupt::Interrupt;
-use crate::sys::look;
 
 /// A time limit for who has none: ten years.
 const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
-/// How long the host may take to answer a look.
-const LOOK_LIMIT: Duration = Duration::from_secs(20);
 
 /// Something that a running task did.
 #[derive(Debug)]
@@ -82,8 +75,7 @@ impl Sandbox {
         };
         let mut watch = Watch {
             streams: vec![lines(Stream::Stdout, stdout)?, lines(Stream::Stderr, stderr)?],
-            stop: interrupt.flag(),
-            label: Label::default(),
+            shims: Shims::new(interrupt.flag()),
             on_event,
         };
         self.follow(&mut watch, limit, interrupt)
@@ -104,8 +96,7 @@ impl Sandbox {
         self.layers.overlay.look_afresh();
         let task = ToInside::Run(Task::Attend { command, own_terminal });
         cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
-        let mut watch =
-            Watch { streams: Vec::new(), stop: interrupt.flag(), label: Label::default(), on_event };
+        let mut watch = Watch { streams: Vec::new(), shims: Shims::new(interrupt.flag()), on_event };
         self.follow(&mut watch, FOREVER, interrupt)
     }
 
@@ -122,12 +113,8 @@ impl Sandbox {
             lines.finish(watch.on_event);
         }
         // Whoever asked and did not live to hear the answer has asked in this step, and not in the next.
-        while let Some(heard) = self.hear() {
-            if let Ok((_, question)) = heard {
-                watch.note(&question);
-            }
-        }
-        let label = std::mem::take(&mut watch.label);
+        watch.shims.note_rest(self, watch.on_event);
+        let label = watch.shims.take_label();
         let outcome = match stopped {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
             Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
@@ -175,7 +162,7 @@ impl Sandbox {
                 cannot("read what a step printed", lines.drain(watch.on_event))?;
             }
             if asked {
-                self.answer(watch);
+                watch.shims.answer(self, watch.on_event);
             }
             if ended {
                 return match cannot("reach the inside", self.channel.receive())? {
@@ -196,55 +183,6 @@ impl Sandbox {
             }
         }
     }
-
-    /// Answers one shim. A shim that cannot be answered gets no answer, says so itself, and fails its caller.
-    fn answer(&self, watch: &mut Watch<'_>) {
-        let Some(Ok((channel, question))) = self.hear() else { return };
-        let Ok((answer, fds)) = self.decide(&question, watch) else { return };
-        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        // A shim that has gone meanwhile needs no answer.
-        let _ = channel.send(&answer, &fds);
-    }
-
-    /// The next one that asks, with its question; `None` where nobody does, an error where what it says is no question
-    /// about a program of this node.
-    fn hear(&self) -> Option<io::Result<(Channel, Question)>> {
-        let socket = rustix::net::accept_with(&self.shims, rustix::net::SocketFlags::CLOEXEC).ok()?;
-        let heard = || -> io::Result<(Channel, Question)> {
-            let (patience, timeout) = (Some(Duration::from_secs(2)), rustix::net::sockopt::Timeout::Recv);
-            rustix::net::sockopt::set_socket_timeout(&socket, timeout, patience)?;
-            let channel = Channel::from(socket);
-            let (mut question, _) = channel.receive::<Question>()?.ok_or(io::ErrorKind::UnexpectedEof)?;
-            question.program = shims::program_of(&self.live.tree, &question)?;
-            Ok((channel, question))
-        };
-        Some(heard())
-    }
-
-    fn decide(&self, question: &Question, watch: &mut Watch<'_>) -> io::Result<(Answer, Vec<OwnedFd>)> {
-        let say = |stdout: &[u8], stderr: &[u8], status| {
-            Ok((Answer::Say { status }, vec![look::page(stdout)?, look::page(stderr)?]))
-        };
-        let failed = |error: &dyn std::error::Error| {
-            say(&[], format!("{}: {error}\n", question.program.display()).as_bytes(), 1)
-        };
-        match (watch.note(question), self.live.looks) {
-            (Verdict::Effect, _) => Ok((Answer::Say { status: 0 }, Vec::new())),
-            (Verdict::Look, Looks::Host) => {
-                let arguments = question.argv.get(1..).unwrap_or_default();
-                match look::run(&question.program, arguments, LOOK_LIMIT, watch.stop) {
-                    Ok(look::Seen { stdout, stderr, status }) => say(&stdout, &stderr, status),
-                    Err(error) => failed(&error),
-                }
-            }
-            (Verdict::Look, Looks::Inside) | (Verdict::Files | Verdict::FilesAndEffect, _) => {
-                match look::open_program(self.layers.lower(), &question.program) {
-                    Ok(real) => Ok((Answer::RunReal, vec![real])),
-                    Err(error) => failed(&error),
-                }
-            }
-        }
-    }
 }
 
 enum Stop {
@@ -254,28 +192,6 @@ enum Stop {
 
 struct Watch<'a> {
     streams: Vec<Lines>,
-    stop: &'a AtomicBool,
-    label: Label,
+    shims: Shims<'a>,
     on_event: &'a mut dyn FnMut(Event<'_>),
-}
-
-impl Watch<'_> {
-    /// Judges a question, and tells and remembers what it means for the step.
-    fn note(&mut self, question: &Question) -> Verdict {
-        let verdict = verdict(&question.name, question.argv.get(1..).unwrap_or_default());
-        if verdict != Verdict::Files {
-            self.label.lower(Truth::Approximate, &question.name);
-        }
-        if matches!(verdict, Verdict::Effect | Verdict::FilesAndEffect) {
-            (self.on_event)(Event::Asked(&Effect {
-                kind: EffectKind::Service,
-                target: String::new(),
-                program: question.program.clone(),
-                argv: question.argv.clone(),
-                cwd: question.directory.clone(),
-                line: None,
-            }));
-        }
-        verdict
-    }
 }
