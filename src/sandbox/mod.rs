@@ -9,11 +9,13 @@ pub mod inside;
 mod layers;
 mod lines;
 pub mod protocol;
+mod report;
+mod script_line;
 pub mod shims;
 mod watch;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,9 +23,12 @@ use thiserror::Error;
 
 use crate::model::root::LiveRoot;
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
+use crate::sandbox::report::Reporter;
+use crate::sandbox::script_line::Scripts;
 use crate::sys::channel::Channel;
 use crate::sys::files;
 use crate::sys::helper::Helper;
+use crate::sys::pids;
 use crate::sys::tree::Root;
 
 pub use drift::Drift;
@@ -92,6 +97,7 @@ pub struct Sandbox {
     live: Live,
     channel: Channel,
     shims: OwnedFd,
+    reporter: Reporter,
     server: disco_fuse::Server,
     inside: Helper,
 }
@@ -148,6 +154,7 @@ impl Sandbox {
         let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
         let (channel, theirs) = cannot("open a channel", Channel::pair())?;
         let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
+        let pids_above = cannot("choose numbers for processes", pids::above_the_hosts())?;
         let setup = Setup {
             mountpoint,
             home: spec.home.to_owned(),
@@ -157,6 +164,7 @@ impl Sandbox {
             host_name: spec.host_name.clone(),
             own_network: spec.own_network,
             processes: spec.processes,
+            pids_above,
         };
         cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
         expect(&channel, |message| matches!(message, FromInside::Mounted))?;
@@ -166,7 +174,23 @@ impl Sandbox {
         )?;
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
-        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, server, inside })
+        let copy = |fd: BorrowedFd<'_>| {
+            cannot("reach the layers", fd.try_clone_to_owned()).map(|fd| Root::from_fd(fd, ""))
+        };
+        let ground = report::Ground {
+            lower: copy(live.tree.as_fd())?,
+            upper: copy(overlay.upper_dir())?,
+            scripts: Scripts {
+                home: spec.home.to_owned(),
+                view: spec.view.to_owned(),
+                lower: copy(live.tree.as_fd())?,
+            },
+            shares_network: !spec.own_network,
+            pretends_knobs: false,
+            pids_above,
+        };
+        let reporter = cannot("listen for what steps try", Reporter::start(ground))?;
+        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, reporter, server, inside })
     }
 
     /// The layers as they are now; whole between two tasks.
@@ -183,9 +207,10 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, server, inside } = self;
+        let Sandbox { layers, live: _, channel, shims, reporter, server, inside } = self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
+        drop(reporter);
         cannot("end the overlay", server.join())?;
         Ok(Scratch { layers })
     }

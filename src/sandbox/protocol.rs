@@ -43,6 +43,8 @@ pub struct Setup {
     pub own_network: bool,
     /// How many processes a task may have at once.
     pub processes: u32,
+    /// The number above which a task's processes are, where one could be chosen.
+    pub pids_above: Option<u32>,
 }
 
 /// A piece of work inside the sandbox, in a pid namespace of its own. Paths are paths inside.
@@ -116,6 +118,8 @@ pub enum FromInside {
     Mounted,
     /// The walls are up; comes with the listening socket of the shims.
     Ready,
+    /// A task is about to begin; comes with the listener of its system calls, where it could have one.
+    Begun,
     /// A terminal pair: comes with the side of whoever attends, then the task's.
     Terminal,
     /// A wall could not be raised, or a task not be started: why.

@@ -8,10 +8,10 @@ use thiserror::Error;
 
 use crate::sandbox::protocol::{SHIM_SOCKET, Setup};
 use crate::sys::channel;
-use crate::sys::crowd;
 use crate::sys::files::{self, FileError};
 use crate::sys::mount::{self, MountError};
 use crate::sys::namespace::{self, WallError};
+use crate::sys::pids;
 
 /// A wall that could not be raised.
 #[derive(Debug, Error)]
@@ -63,15 +63,17 @@ pub fn raise(setup: &Setup) -> Result<OwnedFd, Error> {
     listen()
 }
 
-/// What each task has of its own: /proc of its pid namespace, with what acts on the kernel out of reach; and a bound for
-/// `most` processes.
-pub fn raise_for_task(most: u32) -> Result<(), Error> {
+/// What each task has of its own: /proc of its pid namespace, with what acts on the kernel out of reach; and numbers for its
+/// processes, above that one.
+pub fn raise_for_task(pids_above: Option<u32>) -> Result<(), Error> {
     let proc = Path::new("/proc");
     if !proc.is_dir() {
         return Ok(());
     }
     mount::kernel("proc", proc, QUIET, "")?;
-    crowd::bound(most).map_err(FileError::at("write", "/proc/sys/kernel/pid_max"))?;
+    if let Some(above) = pids_above {
+        pids::begin_above(above).map_err(FileError::at("write", "/proc/sys/kernel/ns_last_pid"))?;
+    }
     for name in [
         "sys",
         "irq",
