@@ -6,6 +6,7 @@
 
 mod drift;
 pub mod inside;
+mod knobs;
 mod layers;
 mod lines;
 pub mod protocol;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::model::root::LiveRoot;
+use crate::sandbox::knobs::Knobs;
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::files;
@@ -92,6 +94,7 @@ pub struct Sandbox {
     live: Live,
     channel: Channel,
     shims: OwnedFd,
+    knobs: Knobs,
     server: disco_fuse::Server,
     inside: Helper,
 }
@@ -129,7 +132,8 @@ impl Sandbox {
     pub fn open(spec: &Spec<'_>) -> Result<Sandbox, SandboxError> {
         let layer = spec.scratch.join("layer");
         let mountpoint = spec.scratch.join("root");
-        for folder in [&layer, &mountpoint] {
+        let knobs_point = spec.scratch.join("knobs");
+        for folder in [&layer, &mountpoint, &knobs_point] {
             cannot(
                 "make the scratchpad",
                 files::create_new_dir(folder, 0o755).map_err(|error| error.source),
@@ -148,8 +152,11 @@ impl Sandbox {
         let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
         let (channel, theirs) = cannot("open a channel", Channel::pair())?;
         let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
+        let (mut knobs, unserved) =
+            cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, spec.host_name.as_deref()))?;
         let setup = Setup {
             mountpoint,
+            knobs: unserved.is_some().then_some(knobs_point),
             home: spec.home.to_owned(),
             view: spec.view.to_owned(),
             hidden: spec.hidden.clone(),
@@ -158,15 +165,30 @@ impl Sandbox {
             own_network: spec.own_network,
             processes: spec.processes,
         };
-        cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
-        expect(&channel, |message| matches!(message, FromInside::Mounted))?;
+        let fds: Vec<_> =
+            [fuse.as_fd()].into_iter().chain(unserved.as_ref().map(knobs::Unserved::fuse)).collect();
+        cannot("reach the inside", channel.send(&ToInside::Setup(setup), &fds))?;
+        let mut mounted = Ok(());
+        expect(&channel, |message| match message {
+            FromInside::Mounted { knobs } => {
+                mounted = knobs.clone();
+                true
+            }
+            _ => false,
+        })?;
         let server = cannot(
             "serve the overlay",
             disco_fuse::serve(overlay.clone(), fuse, disco_fuse::Writes::Through),
         )?;
+        cannot("serve the kernel's settings", knobs.serve(unserved, mounted))?;
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
-        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, server, inside })
+        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, knobs, server, inside })
+    }
+
+    /// Why writes to the kernel's settings are refused in it and not pretended, where that is so.
+    pub fn lacks_knobs(&self) -> Option<&str> {
+        self.knobs.lacking()
     }
 
     /// The layers as they are now; whole between two tasks.
@@ -183,10 +205,11 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, server, inside } = self;
+        let Sandbox { layers, live: _, channel, shims, knobs, server, inside } = self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
         cannot("end the overlay", server.join())?;
+        cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers })
     }
 }
@@ -217,7 +240,10 @@ fn shims(root: &Root) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
 }
 
 /// The descriptors of the one message that may come now.
-fn expect(channel: &Channel, wanted: impl Fn(&FromInside) -> bool) -> Result<Vec<OwnedFd>, SandboxError> {
+fn expect(
+    channel: &Channel,
+    mut wanted: impl FnMut(&FromInside) -> bool,
+) -> Result<Vec<OwnedFd>, SandboxError> {
     match cannot("reach the inside", channel.receive::<FromInside>())? {
         Some((message, fds)) if wanted(&message) => Ok(fds),
         Some((FromInside::Failed(reason), _)) => Err(SandboxError::Open(reason)),

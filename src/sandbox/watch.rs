@@ -4,11 +4,13 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::actions::knob_effects::KnobWrite;
 use crate::model::action::{Effect, EffectKind};
 use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
@@ -127,6 +129,9 @@ impl Sandbox {
                 watch.note(&question);
             }
         }
+        while let Some(write) = self.knobs.hear() {
+            watch.note_write(&write, self.knobs.sysctl());
+        }
         let label = std::mem::take(&mut watch.label);
         let outcome = match stopped {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
@@ -149,8 +154,11 @@ impl Sandbox {
     ) -> Result<(TaskEnd, Option<Stop>), SandboxError> {
         let mut stopped = None;
         loop {
-            let mut fds =
-                vec![PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.shims, PollFlags::IN)];
+            let mut fds = vec![
+                PollFd::new(&self.channel, PollFlags::IN),
+                PollFd::new(&self.shims, PollFlags::IN),
+                PollFd::new(&self.knobs, PollFlags::IN),
+            ];
             if stopped.is_none() {
                 fds.push(PollFd::new(interrupt, PollFlags::IN));
             }
@@ -176,6 +184,9 @@ impl Sandbox {
             }
             if asked {
                 self.answer(watch);
+            }
+            while let Some(write) = self.knobs.hear() {
+                watch.note_write(&write, self.knobs.sysctl());
             }
             if ended {
                 return match cannot("reach the inside", self.channel.receive())? {
@@ -260,6 +271,12 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
+    /// Tells and remembers what a pretended write to one of the kernel's files means for the step.
+    fn note_write(&mut self, write: &KnobWrite, sysctl: Option<&Path>) {
+        self.label.lower(Truth::Approximate, &write.because());
+        (self.on_event)(Event::Asked(&write.effect(sysctl)));
+    }
+
     /// Judges a question, and tells and remembers what it means for the step.
     fn note(&mut self, question: &Question) -> Verdict {
         let verdict = verdict(&question.name, question.argv.get(1..).unwrap_or_default());
