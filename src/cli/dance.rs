@@ -188,6 +188,7 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
     match event {
         DanceEvent::Doing(_) => {}
         DanceEvent::Waiting { holder } => terminal.say_at(Level::Info, &format!("Waiting for {holder}")),
+        DanceEvent::Warned { message } => terminal.say_at(Level::Warning, message),
         DanceEvent::Swept { path } => {
             terminal
                 .say_at(Level::Warning, &format!("Removed what a killed run had left: {}", path.display()));

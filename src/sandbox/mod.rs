@@ -6,6 +6,7 @@
 
 mod drift;
 pub mod inside;
+mod knobs;
 mod layers;
 mod lines;
 pub mod protocol;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::model::root::LiveRoot;
+use crate::sandbox::knobs::Knobs;
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sandbox::report::Reporter;
 use crate::sandbox::script_line::Scripts;
@@ -98,6 +100,7 @@ pub struct Sandbox {
     channel: Channel,
     shims: OwnedFd,
     reporter: Reporter,
+    knobs: Knobs,
     server: disco_fuse::Server,
     inside: Helper,
 }
@@ -135,7 +138,8 @@ impl Sandbox {
     pub fn open(spec: &Spec<'_>) -> Result<Sandbox, SandboxError> {
         let layer = spec.scratch.join("layer");
         let mountpoint = spec.scratch.join("root");
-        for folder in [&layer, &mountpoint] {
+        let knobs_point = spec.scratch.join("knobs");
+        for folder in [&layer, &mountpoint, &knobs_point] {
             cannot(
                 "make the scratchpad",
                 files::create_new_dir(folder, 0o755).map_err(|error| error.source),
@@ -155,8 +159,11 @@ impl Sandbox {
         let (channel, theirs) = cannot("open a channel", Channel::pair())?;
         let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
         let pids_above = cannot("choose numbers for processes", pids::above_the_hosts())?;
+        let (mut knobs, unserved) =
+            cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, spec.host_name.as_deref()))?;
         let setup = Setup {
             mountpoint,
+            knobs: unserved.is_some().then_some(knobs_point),
             home: spec.home.to_owned(),
             view: spec.view.to_owned(),
             hidden: spec.hidden.clone(),
@@ -166,12 +173,22 @@ impl Sandbox {
             processes: spec.processes,
             pids_above,
         };
-        cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
-        expect(&channel, |message| matches!(message, FromInside::Mounted))?;
+        let fds: Vec<_> =
+            [fuse.as_fd()].into_iter().chain(unserved.as_ref().map(knobs::Unserved::fuse)).collect();
+        cannot("reach the inside", channel.send(&ToInside::Setup(setup), &fds))?;
+        let mut mounted = Ok(());
+        expect(&channel, |message| match message {
+            FromInside::Mounted { knobs } => {
+                mounted = knobs.clone();
+                true
+            }
+            _ => false,
+        })?;
         let server = cannot(
             "serve the overlay",
             disco_fuse::serve(overlay.clone(), fuse, disco_fuse::Writes::Through),
         )?;
+        cannot("serve the kernel's settings", knobs.serve(unserved, mounted))?;
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
         let copy = |fd: BorrowedFd<'_>| {
@@ -186,11 +203,16 @@ impl Sandbox {
                 lower: copy(live.tree.as_fd())?,
             },
             shares_network: !spec.own_network,
-            pretends_knobs: false,
+            pretends_knobs: knobs.lacking().is_none(),
             pids_above,
         };
         let reporter = cannot("listen for what steps try", Reporter::start(ground))?;
-        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, reporter, server, inside })
+        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, reporter, knobs, server, inside })
+    }
+
+    /// Why writes to the kernel's settings are refused in it and not pretended, where that is so.
+    pub fn lacks_knobs(&self) -> Option<&str> {
+        self.knobs.lacking()
     }
 
     /// The layers as they are now; whole between two tasks.
@@ -207,11 +229,12 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, reporter, server, inside } = self;
+        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside } = self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
         drop(reporter);
         cannot("end the overlay", server.join())?;
+        cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers })
     }
 }
@@ -242,7 +265,10 @@ fn shims(root: &Root) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
 }
 
 /// The descriptors of the one message that may come now.
-fn expect(channel: &Channel, wanted: impl Fn(&FromInside) -> bool) -> Result<Vec<OwnedFd>, SandboxError> {
+fn expect(
+    channel: &Channel,
+    mut wanted: impl FnMut(&FromInside) -> bool,
+) -> Result<Vec<OwnedFd>, SandboxError> {
     match cannot("reach the inside", channel.receive::<FromInside>())? {
         Some((message, fds)) if wanted(&message) => Ok(fds),
         Some((FromInside::Failed(reason), _)) => Err(SandboxError::Open(reason)),

@@ -14,7 +14,7 @@ pub const SHIM_SOCKET: &str = "/dev/disco";
 /// From the supervisor to the inside.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToInside {
-    /// The first message, with /dev/fuse: raise the walls.
+    /// The first message, with an open /dev/fuse for each file system to mount: raise the walls.
     Setup(Setup),
     /// Run this task, with its standard output and standard error, then the descriptors that the task names.
     Run(Task),
@@ -29,6 +29,8 @@ pub enum ToInside {
 pub struct Setup {
     /// An empty folder of the host to mount the overlay on, in the sandbox's mount namespace alone.
     pub mountpoint: PathBuf,
+    /// Another one, for the kernel's knobs, where they are served.
+    pub knobs: Option<PathBuf>,
     /// disco's home, as it is inside, where it shows the view and nothing else.
     pub home: PathBuf,
     /// The folder of the host with the `parameters/` and `modules/` that are shown in the home.
@@ -115,7 +117,10 @@ pub struct Command {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromInside {
     /// The overlay is mounted, and must be served now.
-    Mounted,
+    Mounted {
+        /// Why the kernel's knobs are not, if they are not.
+        knobs: Result<(), String>,
+    },
     /// The walls are up; comes with the listening socket of the shims.
     Ready,
     /// A task is about to begin; comes with the listener of its system calls, where it could have one.

@@ -3,10 +3,12 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::actions::knob_effects::KnobWrite;
 use crate::model::action::Effect;
 use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
@@ -121,6 +123,9 @@ impl Sandbox {
         // Whoever asked and did not live to hear the answer has asked in this step, and not in the next.
         watch.shims.note_rest(self, watch.on_event);
         self.tell_asked(watch)?;
+        while let Some(write) = self.knobs.hear() {
+            watch.note_write(&write, self.knobs.sysctl());
+        }
         let attempts = self.reporter.attempts();
         let mut label = watch.shims.take_label().and(&watch.label);
         for attempt in &attempts {
@@ -151,6 +156,7 @@ impl Sandbox {
                 PollFd::new(&self.channel, PollFlags::IN),
                 PollFd::new(&self.shims, PollFlags::IN),
                 PollFd::new(&self.reporter, PollFlags::IN),
+                PollFd::new(&self.knobs, PollFlags::IN),
             ];
             if stopped.is_none() {
                 fds.push(PollFd::new(interrupt, PollFlags::IN));
@@ -177,6 +183,9 @@ impl Sandbox {
             }
             if asked {
                 watch.shims.answer(self, watch.on_event);
+            }
+            while let Some(write) = self.knobs.hear() {
+                watch.note_write(&write, self.knobs.sysctl());
             }
             if tried {
                 self.tell_asked(watch)?;
@@ -235,4 +244,12 @@ struct Watch<'a> {
     shims: Shims<'a>,
     label: Label,
     on_event: &'a mut dyn FnMut(Event<'_>),
+}
+
+impl Watch<'_> {
+    /// Tells and remembers what a pretended write to one of the kernel's files means for the step.
+    fn note_write(&mut self, write: &KnobWrite, sysctl: Option<&Path>) {
+        self.label.lower(Truth::Approximate, &write.because());
+        (self.on_event)(Event::Asked(&write.effect(sysctl)));
+    }
 }

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod act;
+pub mod bell;
 pub mod channel;
 pub mod clock;
 pub mod crowd;

@@ -12,6 +12,7 @@ mod floors;
 mod follows;
 mod fs;
 mod json;
+mod knobs;
 mod lint;
 mod merge;
 mod moments;

@@ -277,7 +277,12 @@ pub(super) fn open_sandbox(
         own_network: settings.network.value == Network::None,
         processes: settings.step_processes.value,
     };
-    Ok(run.metered("sandbox", |_| Sandbox::open(&spec))?)
+    let sandbox = run.metered("sandbox", |_| Sandbox::open(&spec))?;
+    if let Some(why) = sandbox.lacks_knobs() {
+        let message = format!("Writes to /proc/sys and /sys are refused here, not pretended: {why}");
+        (run.on_event)(DanceEvent::Warned { message: &message });
+    }
+    Ok(sandbox)
 }
 
 /// What all steps of a run share.

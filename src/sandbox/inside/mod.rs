@@ -37,17 +37,20 @@ pub enum InsideError {
 pub fn main() -> Result<(), InsideError> {
     namespace::close_inherited().map_err(|error| InsideError::Channel(io::Error::other(error)))?;
     let channel = Channel::from(io::stdin().as_fd().try_clone_to_owned().map_err(InsideError::Channel)?);
-    let Ok(Some((ToInside::Setup(setup), mut fds))) = channel.receive() else {
+    let Ok(Some((ToInside::Setup(setup), fds))) = channel.receive() else {
         return Err(InsideError::NotOurs);
     };
-    let Some(fuse) = fds.pop() else { return Err(InsideError::NotOurs) };
+    let mut fds = fds.into_iter();
+    let Some(fuse) = fds.next() else { return Err(InsideError::NotOurs) };
     let say = |message: &FromInside, fds: &[OwnedFd]| {
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         channel.send(message, &fds).map_err(InsideError::Channel)
     };
     let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|()| {
-        say(&FromInside::Mounted, &[]).map_err(chain)?;
-        walls::raise(&setup).map_err(chain)
+        let knobs = walls::mount_knobs(&setup, fds.next()).map_err(chain);
+        let with_knobs = knobs.is_ok() && setup.knobs.is_some();
+        say(&FromInside::Mounted { knobs }, &[]).map_err(chain)?;
+        walls::raise(&setup, with_knobs).map_err(chain)
     });
     match raised {
         Ok(listener) => say(&FromInside::Ready, &[listener])?,

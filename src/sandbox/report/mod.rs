@@ -82,6 +82,9 @@ impl Attempts {
         answer: Answer,
         by: impl FnOnce() -> (String, Option<u32>),
     ) {
+        if self.count(call, &target, answer).is_some() {
+            return;
+        }
         let target = if self.all.len() >= MOST { "others".to_owned() } else { target };
         if self.count(call, &target, answer).is_some() {
             return;
