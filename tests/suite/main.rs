@@ -25,6 +25,7 @@ mod seed;
 mod session;
 mod signals;
 mod supervisor;
+mod systemd;
 mod templates;
 mod walls;
 mod world;
