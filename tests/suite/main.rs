@@ -26,6 +26,7 @@ mod seed;
 mod session;
 mod signals;
 mod supervisor;
+mod systemd;
 mod templates;
 mod walls;
 mod world;
