@@ -8,6 +8,7 @@ mod drift;
 pub mod inside;
 mod layers;
 mod lines;
+pub mod network;
 pub mod protocol;
 pub mod shims;
 mod watch;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::model::root::LiveRoot;
+use crate::sandbox::network::{Network, Reach};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::files;
@@ -79,8 +81,8 @@ pub struct Spec<'a> {
     pub make: Vec<PathBuf>,
     /// What the sandbox's host is called; the node's own name where there is none.
     pub host_name: Option<String>,
-    /// Whether the sandbox has a network of its own, in which nobody else is.
-    pub own_network: bool,
+    /// What of the network it reaches.
+    pub network: Reach,
     /// How many processes a task may have at once.
     pub processes: u32,
 }
@@ -94,6 +96,7 @@ pub struct Sandbox {
     shims: OwnedFd,
     server: disco_fuse::Server,
     inside: Helper,
+    network: Option<Network>,
 }
 
 /// The root that a sandbox shows, as it is outside of it.
@@ -155,18 +158,28 @@ impl Sandbox {
             hidden: spec.hidden.clone(),
             make: spec.make.clone(),
             host_name: spec.host_name.clone(),
-            own_network: spec.own_network,
+            own_network: spec.network != Reach::Everything,
             processes: spec.processes,
         };
         cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
-        expect(&channel, |message| matches!(message, FromInside::Mounted))?;
+        let namespace =
+            expect(&channel, |message| matches!(message, FromInside::Mounted))?.into_iter().next();
         let server = cannot(
             "serve the overlay",
             disco_fuse::serve(overlay.clone(), fuse, disco_fuse::Writes::Through),
         )?;
+        // While the inside raises its walls.
+        let network = match (&spec.network, namespace) {
+            (Reach::Hosts(policy), Some(namespace)) => Some(cannot(
+                "open the way to the package sources",
+                Network::open(namespace.into(), policy.clone()),
+            )?),
+            (Reach::Hosts(_), None) => return Err(SandboxError::Lost),
+            (Reach::Nothing | Reach::Everything, _) => None,
+        };
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
-        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, server, inside })
+        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, server, inside, network })
     }
 
     /// The layers as they are now; whole between two tasks.
@@ -183,9 +196,10 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, server, inside } = self;
+        let Sandbox { layers, live: _, channel, shims, server, inside, network } = self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
+        drop(network);
         cannot("end the overlay", server.join())?;
         Ok(Scratch { layers })
     }

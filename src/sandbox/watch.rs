@@ -14,6 +14,7 @@ use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
 use crate::model::truth::{Label, Truth};
 use crate::sandbox::lines::Lines;
+use crate::sandbox::network::Network;
 use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
 use crate::sandbox::shims::verdict::{Verdict, verdict};
 use crate::sandbox::shims::{self, Answer, Question};
@@ -127,7 +128,9 @@ impl Sandbox {
                 watch.note(&question);
             }
         }
-        let label = std::mem::take(&mut watch.label);
+        let mut label = std::mem::take(&mut watch.label);
+        let attempts = self.network.as_ref().map(Network::take_tried).unwrap_or_default();
+        attempts.iter().for_each(|attempt| label.lower(Truth::Approximate, &attempt.call));
         let outcome = match stopped {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
             Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
@@ -137,7 +140,7 @@ impl Sandbox {
             },
             None => end.outcome,
         };
-        Ok(TaskRun { outcome, cost: end.cost, label, attempts: Vec::new() })
+        Ok(TaskRun { outcome, cost: end.cost, label, attempts })
     }
 
     /// The loop, until the inside says that the task has ended; and why it was ended early, if it was.

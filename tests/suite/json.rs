@@ -37,7 +37,15 @@ fn the_seeds_example_is_told_in_noop_and_live() {
     world.example();
     world.master();
     let told = [
-        "fetching", "planned", "processing", "line", "asked", "labelled", "changed", "processing", "changed",
+        "fetching",
+        "planned",
+        "processing",
+        "line",
+        "asked",
+        "labelled",
+        "changed",
+        "processing",
+        "changed",
     ];
     let noop = world.disco(&["dance", "--noop", "--format", "json"]);
     noop.succeeds().stderr_is("");

@@ -15,6 +15,7 @@ mod json;
 mod lint;
 mod merge;
 mod moments;
+mod network;
 mod packages;
 mod params;
 mod pretty;

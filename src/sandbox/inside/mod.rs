@@ -44,8 +44,9 @@ pub fn main() -> Result<(), InsideError> {
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         channel.send(message, &fds).map_err(InsideError::Channel)
     };
-    let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|()| {
-        say(&FromInside::Mounted, &[]).map_err(chain)?;
+    let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|network| {
+        let network: Vec<OwnedFd> = network.into_iter().map(Into::into).collect();
+        say(&FromInside::Mounted, &network).map_err(chain)?;
         walls::raise(&setup).map_err(chain)
     });
     match raised {
