@@ -103,15 +103,6 @@ impl Network {
         Ok(Network { shared, front: Some(front) })
     }
 
-    /// Whether a call to that address, of whatever protocol, goes to a host that may be reached. A port of 0 is of a call that
-    /// only asks for the way.
-    pub fn allows(&self, to: SocketAddr) -> bool {
-        let named =
-            (to.port() == DNS || to.port() == 0) && self.shared.policy.resolver.servers.contains(&to.ip());
-        let open = locked(&self.shared.open);
-        named || open.contains(&to) || (to.port() == 0 && open.iter().any(|open| open.ip() == to.ip()))
-    }
-
     /// The names of other hosts that were asked for since the last time.
     pub fn take_tried(&self) -> Vec<Attempt> {
         locked(&self.shared.tried).take()
