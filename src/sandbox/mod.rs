@@ -9,6 +9,7 @@ pub mod inside;
 mod knobs;
 mod layers;
 mod lines;
+pub mod network;
 pub mod protocol;
 mod report;
 mod script_line;
@@ -24,6 +25,7 @@ use thiserror::Error;
 
 use crate::model::root::LiveRoot;
 use crate::sandbox::knobs::Knobs;
+use crate::sandbox::network::{Network, Reach};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sandbox::report::Reporter;
 use crate::sandbox::script_line::Scripts;
@@ -86,8 +88,8 @@ pub struct Spec<'a> {
     pub make: Vec<PathBuf>,
     /// What the sandbox's host is called; the node's own name where there is none.
     pub host_name: Option<String>,
-    /// Whether the sandbox has a network of its own, in which nobody else is.
-    pub own_network: bool,
+    /// What of the network it reaches.
+    pub network: Reach,
     /// How many processes a task may have at once.
     pub processes: u32,
 }
@@ -103,6 +105,7 @@ pub struct Sandbox {
     knobs: Knobs,
     server: disco_fuse::Server,
     inside: Helper,
+    network: Option<Network>,
 }
 
 /// The root that a sandbox shows, as it is outside of it.
@@ -169,7 +172,7 @@ impl Sandbox {
             hidden: spec.hidden.clone(),
             make: spec.make.clone(),
             host_name: spec.host_name.clone(),
-            own_network: spec.own_network,
+            own_network: spec.network != Reach::Everything,
             processes: spec.processes,
             pids_above,
         };
@@ -177,18 +180,29 @@ impl Sandbox {
             [fuse.as_fd()].into_iter().chain(unserved.as_ref().map(knobs::Unserved::fuse)).collect();
         cannot("reach the inside", channel.send(&ToInside::Setup(setup), &fds))?;
         let mut mounted = Ok(());
-        expect(&channel, |message| match message {
+        let namespace = expect(&channel, |message| match message {
             FromInside::Mounted { knobs } => {
                 mounted = knobs.clone();
                 true
             }
             _ => false,
-        })?;
+        })?
+        .into_iter()
+        .next();
         let server = cannot(
             "serve the overlay",
             disco_fuse::serve(overlay.clone(), fuse, disco_fuse::Writes::Through),
         )?;
         cannot("serve the kernel's settings", knobs.serve(unserved, mounted))?;
+        // While the inside raises its walls.
+        let network = match (&spec.network, namespace) {
+            (Reach::Hosts(policy), Some(namespace)) => Some(cannot(
+                "open the way to the package sources",
+                Network::open(namespace.into(), policy.clone()),
+            )?),
+            (Reach::Hosts(_), None) => return Err(SandboxError::Lost),
+            (Reach::Nothing | Reach::Everything, _) => None,
+        };
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
         let copy = |fd: BorrowedFd<'_>| {
@@ -202,12 +216,13 @@ impl Sandbox {
                 view: spec.view.to_owned(),
                 lower: copy(live.tree.as_fd())?,
             },
-            shares_network: !spec.own_network,
+            shares_network: spec.network == Reach::Everything,
             pretends_knobs: knobs.lacking().is_none(),
             pids_above,
         };
         let reporter = cannot("listen for what steps try", Reporter::start(ground))?;
-        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, reporter, knobs, server, inside })
+        let layers = Layers { overlay };
+        Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network })
     }
 
     /// Why writes to the kernel's settings are refused in it and not pretended, where that is so.
@@ -229,10 +244,10 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside } = self;
+        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network } = self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
-        drop(reporter);
+        drop((reporter, network));
         cannot("end the overlay", server.join())?;
         cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers })

@@ -116,7 +116,7 @@ pub struct Command {
 /// From the inside to the supervisor.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromInside {
-    /// The overlay is mounted, and must be served now.
+    /// The overlay is mounted, and must be served now; comes with the network namespace, where the sandbox has its own.
     Mounted {
         /// Why the kernel's knobs are not, if they are not.
         knobs: Result<(), String>,

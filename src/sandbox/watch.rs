@@ -14,6 +14,7 @@ use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
 use crate::model::truth::{Label, Truth};
 use crate::sandbox::lines::Lines;
+use crate::sandbox::network::Network;
 use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
 use crate::sandbox::report::Asked;
 use crate::sandbox::shims::answer::Shims;
@@ -126,7 +127,8 @@ impl Sandbox {
         while let Some(write) = self.knobs.hear() {
             watch.note_write(&write, self.knobs.sysctl());
         }
-        let attempts = self.reporter.attempts();
+        let mut attempts = self.reporter.attempts();
+        attempts.extend(self.network.iter().flat_map(Network::take_tried));
         let mut label = watch.shims.take_label().and(&watch.label);
         for attempt in &attempts {
             label.lower(Truth::Approximate, &attempt.call);

@@ -16,6 +16,7 @@ mod knobs;
 mod lint;
 mod merge;
 mod moments;
+mod network;
 mod packages;
 mod params;
 mod pretty;

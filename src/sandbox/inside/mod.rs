@@ -46,10 +46,11 @@ pub fn main() -> Result<(), InsideError> {
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         channel.send(message, &fds).map_err(InsideError::Channel)
     };
-    let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|()| {
+    let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|network| {
+        let network: Vec<OwnedFd> = network.into_iter().map(Into::into).collect();
         let knobs = walls::mount_knobs(&setup, fds.next()).map_err(chain);
         let with_knobs = knobs.is_ok() && setup.knobs.is_some();
-        say(&FromInside::Mounted { knobs }, &[]).map_err(chain)?;
+        say(&FromInside::Mounted { knobs }, &network).map_err(chain)?;
         walls::raise(&setup, with_knobs).map_err(chain)
     });
     match raised {

@@ -12,6 +12,7 @@ use crate::sys::channel;
 use crate::sys::files::{self, FileError};
 use crate::sys::mount::{self, MountError};
 use crate::sys::namespace::{self, WallError};
+use crate::sys::netns::NetworkNamespace;
 use crate::sys::pids;
 
 /// A wall that could not be raised.
@@ -30,16 +31,20 @@ pub enum Error {
 
 const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
 
-/// Enters new namespaces, and mounts the overlay there: after this it must be served.
-pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
+/// Enters new namespaces, and mounts the overlay there: after this it must be served. Returns the network namespace, where
+/// that is the sandbox's own.
+pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<Option<NetworkNamespace>, Error> {
     namespace::die_with_parent()?;
     namespace::hide()?;
     namespace::enter_new(setup.own_network)?;
+    let network = setup.own_network.then(NetworkNamespace::own).transpose();
+    let network = network.map_err(FileError::at("open", "/proc/thread-self/ns/net"))?;
     if let Some(name) = &setup.host_name {
         namespace::set_host_name(name)?;
     }
     mount::make_all_private()?;
-    Ok(mount::fuse(fuse.as_fd(), &setup.mountpoint)?)
+    mount::fuse(fuse.as_fd(), &setup.mountpoint)?;
+    Ok(network)
 }
 
 /// Mounts the kernel's knobs, in this mount namespace alone: after this they must be served.
