@@ -1,13 +1,14 @@
-//! What the steps of a run were told had been done to the running system, and was not: the state that they would find it in.
-//! Pure. Not here: what a command line asks for, and how an answer about the system is brought in line with this
+//! What steps ask of the running system, as values: what a run has set without setting it, and the commands that do it.
+//! Pure; nothing here acts.
+//!
+//! [`Pretended`] is what the steps of a run were told had been done to the running system, and was not: the state that they
+//! would find it in. Not here: what a command line asks for, and how an answer about the system is brought in line with this
 //! (`crate::sandbox::shims`).
 
-mod settings;
+pub mod knob_effects;
+pub mod knobs;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
-
-pub use settings::{Settings, path_of_sysctl};
 
 /// One thing that was pretended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +29,6 @@ pub enum Deed {
     },
     /// A process of the host has been told to end.
     Ended(i32),
-    /// A file of /proc/sys or /sys has a value.
-    Setting {
-        /// Its path.
-        path: String,
-        /// What it holds, without the newline.
-        value: String,
-    },
     /// The host has a name.
     HostName(String),
     /// A module of the kernel is there, or not.
@@ -79,7 +73,6 @@ pub struct Pretended {
     services: BTreeMap<String, bool>,
     daemons: BTreeMap<String, bool>,
     ended: BTreeSet<i32>,
-    settings: Arc<Mutex<Settings>>,
     host_name: Option<String>,
     modules: BTreeMap<String, bool>,
     mounted: Vec<Mount>,
@@ -95,7 +88,6 @@ impl Pretended {
             Deed::Service { name, runs } => drop(self.services.insert(service_name(name).to_owned(), *runs)),
             Deed::Daemon { name, runs } => drop(self.daemons.insert(name.clone(), *runs)),
             Deed::Ended(pid) => drop(self.ended.insert(*pid)),
-            Deed::Setting { path, value } => self.with_settings(|settings| settings.set(path, value)),
             Deed::HostName(name) => self.host_name = Some(name.clone()),
             Deed::Module { name, loaded } => drop(self.modules.insert(module_name(name), *loaded)),
             Deed::Mounted(mount) => {
@@ -139,16 +131,6 @@ impl Pretended {
         self.ended.contains(&pid)
     }
 
-    /// What files of /proc/sys and /sys hold, to share with whoever else pretends there.
-    pub fn settings(&self) -> Arc<Mutex<Settings>> {
-        self.settings.clone()
-    }
-
-    /// What a file of /proc/sys or /sys holds, where that was pretended.
-    pub fn setting(&self, path: &str) -> Option<String> {
-        self.with_settings(|settings| settings.get(path).map(str::to_owned))
-    }
-
     /// The host's name, where it was set.
     pub fn host_name(&self) -> Option<&str> {
         self.host_name.as_deref()
@@ -180,11 +162,6 @@ impl Pretended {
     /// Whether a rule of a packet filter is there, where that was pretended.
     pub fn rule(&self, rule: &str) -> Option<bool> {
         self.rules.get(rule).copied()
-    }
-
-    fn with_settings<T>(&self, work: impl FnOnce(&mut Settings) -> T) -> T {
-        // Whoever panicked with it has left plain values, and no half of one.
-        work(&mut self.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 
@@ -243,13 +220,5 @@ mod tests {
         ] {
             assert_eq!(after(&deeds).is_mounted("/mnt"), mounted, "{deeds:?}");
         }
-    }
-
-    #[test]
-    fn settings_are_one_store() {
-        let state = after(&[Deed::Setting { path: "/proc/sys/vm/swappiness".into(), value: "7".into() }]);
-        assert_eq!(state.setting("/proc/sys/vm/swappiness").as_deref(), Some("7"));
-        state.settings().lock().unwrap().set("/proc/sys/vm/swappiness", "8");
-        assert_eq!(state.setting("/proc/sys/vm/swappiness").as_deref(), Some("8"));
     }
 }

@@ -2,23 +2,30 @@
 //! script printed before it asked for an action is told before the action.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::actions::knob_effects::KnobWrite;
 use crate::model::action::Effect;
 use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
-use crate::model::truth::Label;
+use crate::model::truth::{Label, Truth};
 use crate::sandbox::lines::Lines;
+use crate::sandbox::network::Network;
 use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
+use crate::sandbox::report::Asked;
 use crate::sandbox::shims::answer::Shims;
 use crate::sandbox::{Sandbox, SandboxError, cannot};
 use crate::sys::interrupt::Interrupt;
 
 /// A time limit for who has none: ten years.
 const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
+/// Why a report is less than exact where nobody hears what is tried: somebody else's filter has the one listener there can be.
+const UNHEARD: &str = "calls that nobody could report";
 
 /// Something that a running task did.
 #[derive(Debug)]
@@ -76,6 +83,7 @@ impl Sandbox {
         let mut watch = Watch {
             streams: vec![lines(Stream::Stdout, stdout)?, lines(Stream::Stderr, stderr)?],
             shims: Shims::new(),
+            label: Label::default(),
             on_event,
         };
         self.follow(&mut watch, limit, interrupt)
@@ -96,7 +104,8 @@ impl Sandbox {
         self.layers.overlay.look_afresh();
         let task = ToInside::Run(Task::Attend { command, own_terminal });
         cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
-        let mut watch = Watch { streams: Vec::new(), shims: Shims::new(), on_event };
+        let (shims, label) = (Shims::new(), Label::default());
+        let mut watch = Watch { streams: Vec::new(), shims, label, on_event };
         self.follow(&mut watch, FOREVER, interrupt)
     }
 
@@ -114,7 +123,16 @@ impl Sandbox {
         }
         // Whoever asked and did not live to hear the answer has asked in this step, and not in the next.
         watch.shims.note_rest(self, watch.on_event);
-        let label = watch.shims.take_label();
+        self.tell_asked(watch)?;
+        while let Some(write) = self.knobs.hear() {
+            watch.note_write(&write, self.knobs.sysctl());
+        }
+        let mut attempts = self.reporter.attempts();
+        attempts.extend(self.network.iter().flat_map(Network::take_tried));
+        let mut label = watch.shims.take_label().and(&watch.label);
+        for attempt in &attempts {
+            label.lower(Truth::Approximate, &attempt.call);
+        }
         let outcome = match stopped {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
             Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
@@ -124,7 +142,7 @@ impl Sandbox {
             },
             None => end.outcome,
         };
-        Ok(TaskRun { outcome, cost: end.cost, label, attempts: Vec::new() })
+        Ok(TaskRun { outcome, cost: end.cost, label, attempts })
     }
 
     /// The loop, until the inside says that the task has ended; and why it was ended early, if it was.
@@ -136,8 +154,12 @@ impl Sandbox {
     ) -> Result<(TaskEnd, Option<Stop>), SandboxError> {
         let mut stopped = None;
         loop {
-            let mut fds =
-                vec![PollFd::new(&self.channel, PollFlags::IN), PollFd::new(&self.shims, PollFlags::IN)];
+            let mut fds = vec![
+                PollFd::new(&self.channel, PollFlags::IN),
+                PollFd::new(&self.shims, PollFlags::IN),
+                PollFd::new(&self.reporter, PollFlags::IN),
+                PollFd::new(&self.knobs, PollFlags::IN),
+            ];
             if stopped.is_none() {
                 fds.push(PollFd::new(interrupt, PollFlags::IN));
             }
@@ -156,7 +178,7 @@ impl Sandbox {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return cannot("watch a step", Err(errno.into())),
             }
-            let (ended, asked) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
+            let [said, asked, tried] = [0, 1, 2].map(|at| !fds[at].revents().is_empty());
             drop(fds);
             for lines in &mut watch.streams {
                 cannot("read what a step printed", lines.drain(watch.on_event))?;
@@ -164,12 +186,19 @@ impl Sandbox {
             if asked {
                 watch.shims.answer(self, watch.on_event);
             }
-            if ended {
-                return match cannot("reach the inside", self.channel.receive())? {
-                    Some((FromInside::Ended(end), _)) => Ok((end, stopped)),
-                    Some((FromInside::Failed(reason), _)) => Err(SandboxError::Inside(reason)),
-                    Some(_) | None => Err(SandboxError::Lost),
-                };
+            while let Some(write) = self.knobs.hear() {
+                watch.note_write(&write, self.knobs.sysctl());
+            }
+            if tried {
+                self.tell_asked(watch)?;
+            }
+            if said {
+                match cannot("reach the inside", self.channel.receive())? {
+                    Some((FromInside::Begun, listener)) => self.begin(watch, listener)?,
+                    Some((FromInside::Ended(end), _)) => return Ok((end, stopped)),
+                    Some((FromInside::Failed(reason), _)) => return Err(SandboxError::Inside(reason)),
+                    Some(_) | None => return Err(SandboxError::Lost),
+                }
             }
             if stopped.is_none() {
                 stopped = match interrupt.signal() {
@@ -185,6 +214,28 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    /// A task begins: its system calls are heard of, where its filter could have a listener.
+    fn begin(&self, watch: &mut Watch<'_>, listener: Vec<OwnedFd>) -> Result<(), SandboxError> {
+        match listener.into_iter().next() {
+            Some(listener) => cannot("listen for what a step tries", self.reporter.listen(listener)),
+            None => {
+                watch.label.lower(Truth::Approximate, UNHEARD);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the effects that were asked for by system calls.
+    fn tell_asked(&self, watch: &mut Watch<'_>) -> Result<(), SandboxError> {
+        for Asked { effect, call } in cannot("hear what a step tries", self.reporter.asked())? {
+            watch.label.lower(Truth::Approximate, call);
+            (watch.on_event)(Event::Asked(&effect));
+        }
+        Ok(())
+    }
+}
+
 enum Stop {
     TimedOut,
     Interrupted,
@@ -193,5 +244,14 @@ enum Stop {
 struct Watch<'a> {
     streams: Vec<Lines>,
     shims: Shims,
+    label: Label,
     on_event: &'a mut dyn FnMut(Event<'_>),
+}
+
+impl Watch<'_> {
+    /// Tells and remembers what a pretended write to one of the kernel's files means for the step.
+    fn note_write(&mut self, write: &KnobWrite, sysctl: Option<&Path>) {
+        self.label.lower(Truth::Approximate, &write.because());
+        (self.on_event)(Event::Asked(&write.effect(sysctl)));
+    }
 }

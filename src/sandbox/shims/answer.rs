@@ -2,7 +2,7 @@
 //! the task. Nothing here waits: a host that is slow, or a step that is silent, holds up nobody else. When to turn to it is
 //! the loop's to say ([`crate::sandbox::watch`]).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -18,9 +18,9 @@ use crate::actions::Pretended;
 use crate::model::action::Effect;
 use crate::model::truth::{Label, Truth};
 use crate::sandbox::shims::decide::{Asked, Done, Given, Node, Reply, Step, Then, first, unheard};
-use crate::sandbox::shims::verdict::{command, verdict};
-use crate::sandbox::shims::{self, Answer, FromShim, Question, facts, places};
-use crate::sandbox::{Event, Looks, Sandbox};
+use crate::sandbox::shims::heard::{Programs, heard, system_program};
+use crate::sandbox::shims::{Answer, FromShim};
+use crate::sandbox::{Event, Sandbox};
 use crate::sys::channel::Channel;
 use crate::sys::look::{self, Seen};
 use crate::sys::peer;
@@ -31,8 +31,6 @@ const LOOK_LIMIT: Duration = Duration::from_secs(20);
 const MOST_LOOKS: usize = 8;
 /// How many shims are talked with at once; others wait to be heard.
 const MOST_SHIMS: usize = 200;
-/// The most that a command may be given to read, in bytes.
-const MOST_INPUT: usize = 1 << 20;
 
 /// What is ready: the listening socket, the end of a look, or the shim of that number (from 2 on).
 const LISTENER: u64 = 0;
@@ -51,7 +49,7 @@ pub(in crate::sandbox) struct Desk {
 #[derive(Debug)]
 struct Work {
     state: Pretended,
-    programs: HashMap<(String, PathBuf), (PathBuf, PathBuf)>,
+    programs: Programs,
     talks: BTreeMap<u64, Talk>,
     next: u64,
     results: (Sender<Looked>, Receiver<Looked>),
@@ -94,7 +92,7 @@ impl Desk {
         epoll::add(&ready, &looked, EventData::new_u64(LOOKED), EventFlags::IN)?;
         let work = Work {
             state: Pretended::default(),
-            programs: HashMap::new(),
+            programs: Programs::default(),
             talks: BTreeMap::new(),
             next: 2,
             results: channel(),
@@ -189,14 +187,16 @@ impl Shims {
             desk.accept(&mut work);
             let Some((_, talk)) = work.talks.pop_first() else { break };
             let asked = match (talk.asked, talk.waits) {
-                (None, _) if is_readable(&talk.channel) => heard(&talk.channel, talk.pid, sandbox, &mut work),
+                (None, _) if is_readable(&talk.channel) => {
+                    heard(&talk.channel, talk.pid, sandbox, &mut work.programs)
+                }
                 (asked, Waits::Host(_) | Waits::Inside(_)) => asked.map(|asked| (asked, talk.real)),
                 _ => None,
             };
             if let Some((asked, _)) = asked
                 && let Some(effect) = unheard(&asked)
             {
-                self.note(&mut work, &asked, Some(effect), true, on_event);
+                self.note(sandbox, &mut work, &asked, Some(effect), true, on_event);
             }
         }
     }
@@ -205,10 +205,12 @@ impl Shims {
     fn hear(&mut self, sandbox: &Sandbox, work: &mut Work, id: u64, on_event: &mut Tell<'_>) {
         let Some(mut talk) = work.talks.remove(&id) else { return };
         let step = match std::mem::replace(&mut talk.waits, Waits::Nothing) {
-            Waits::Question => heard(&talk.channel, talk.pid, sandbox, work).map(|(asked, real)| {
-                (talk.asked, talk.real) = (Some(asked.clone()), real);
-                first(&asked, &work.node(sandbox))
-            }),
+            Waits::Question => {
+                heard(&talk.channel, talk.pid, sandbox, &mut work.programs).map(|(asked, real)| {
+                    (talk.asked, talk.real) = (Some(asked.clone()), real);
+                    first(&asked, &work.node(sandbox))
+                })
+            }
             Waits::Inside(then) => match talk.channel.receive::<FromShim>() {
                 Ok(Some((FromShim::Tried { status }, _))) => Some(then(status, &work.node(sandbox))),
                 Ok(_) | Err(_) => None,
@@ -226,7 +228,7 @@ impl Shims {
                 if let Some(asked) = talk.asked.take()
                     && let Some(effect) = unheard(&asked)
                 {
-                    self.note(work, &asked, Some(effect), true, on_event);
+                    self.note(sandbox, work, &asked, Some(effect), true, on_event);
                 }
                 // A descriptor that is closed is forgotten anyway.
                 let _ = epoll::delete(&sandbox.shims.ready, &talk.channel);
@@ -265,7 +267,7 @@ impl Shims {
                     }
                 };
                 if let Some(asked) = work.talks.get_mut(&id).and_then(|talk| talk.asked.take()) {
-                    self.note(work, &asked, effect, lowers, on_event);
+                    self.note(sandbox, work, &asked, effect, lowers, on_event);
                 }
                 if let (Some(talk), Ok((answer, fds))) = (work.talks.get(&id), fds) {
                     let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
@@ -280,6 +282,7 @@ impl Shims {
     /// Tells and remembers what an answer means for the task and the run.
     fn note(
         &mut self,
+        sandbox: &Sandbox,
         work: &mut Work,
         asked: &Asked,
         effect: Option<Done>,
@@ -297,8 +300,8 @@ impl Shims {
                 program: asked.program.clone(),
                 argv,
                 cwd: asked.directory.clone(),
-                // The process that asks, and whose ancestor reads the script, is `asked.pid`.
-                line: None,
+                // Of somebody who is gone it cannot be told.
+                line: asked.pid.and_then(|pid| sandbox.reporter.line_of(pid, &asked.argv)),
                 input: asked.input.clone(),
             }));
         }
@@ -377,56 +380,7 @@ impl Work {
     }
 }
 
-/// Where the node has a command of the system's own.
-fn system_program(name: &str) -> Option<PathBuf> {
-    let is_there = |path: &PathBuf| crate::sys::files::look_through(path).is_ok_and(|there| there.is_some());
-    ["/usr/bin", "/usr/sbin", "/bin", "/sbin"]
-        .iter()
-        .map(|folder| PathBuf::from(folder).join(name))
-        .find(is_there)
-}
-
 fn is_readable(channel: &Channel) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     rustix::event::poll(&mut [PollFd::new(channel, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
-}
-
-/// What a shim asks, and where the real program is; `None` where that is no question about a program of this node.
-fn heard(
-    channel: &Channel,
-    pid: Option<i32>,
-    sandbox: &Sandbox,
-    work: &mut Work,
-) -> Option<(Arc<Asked>, PathBuf)> {
-    // Whoever talks nonsense, or is gone, gets no answer.
-    let Ok(Some((FromShim::Asks(question), fds))) = channel.receive::<FromShim>() else { return None };
-    let Question { name, program, argv, directory, facts: told } = question;
-    let called = shims::NAMES.into_iter().find(|known| name == *known)?;
-    let (name, arguments) = command(called, &argv);
-    let name = if shims::NAMES.contains(&name) { name } else { called };
-    let key = (name.to_owned(), program.clone());
-    if !work.programs.contains_key(&key) {
-        let tree = &sandbox.live.tree;
-        let real = places::program_of(tree, called, &program).ok()?;
-        let acts = if name == called {
-            real.clone()
-        } else {
-            places::program_of(tree, name, &program).unwrap_or(real.clone())
-        };
-        work.programs.insert(key.clone(), (real, acts));
-    }
-    let (real, program) = work.programs.get(&key)?.clone();
-    // Nothing runs on another root; what is asked for there is told all the same.
-    let booted = sandbox.live.looks == Looks::Inside || facts::booted();
-    let verdict = verdict(name, arguments, booted);
-    let wanted = verdict.facts();
-    // Somebody who tells nothing is believed to have looked.
-    let facts = match told {
-        Some(facts) if facts.len() == wanted.len() => facts,
-        Some(_) | None => wanted.iter().map(|_| Some("known".to_owned())).collect(),
-    };
-    let input = fds.into_iter().next().and_then(|fd| look::text_of(fd, MOST_INPUT).ok());
-    let (name, arguments) = (name.to_owned(), arguments.to_vec());
-    let asked = Asked { name, program, argv, directory, input, facts, pid, verdict, arguments };
-    Some((Arc::new(asked), real))
 }

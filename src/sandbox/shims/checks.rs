@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::actions::{Deed, path_of_sysctl};
+use crate::actions::Deed;
 use crate::sandbox::shims::decide::{
     Asked, Done, Given, Node, Reply, Step, host, is_felt, numbers, pretend, real, say,
 };
@@ -79,7 +79,6 @@ pub(super) fn check(asked: &Arc<Asked>, wanted: &Wanted, node: &Node<'_>) -> Ste
                 None => pretend(asked, wanted),
             }
         }
-        Check::Settings { values, ignores } => settings(asked, wanted, values, *ignores),
         Check::Daemon(daemon) => start_or_stop(asked, wanted, daemon, node),
     }
 }
@@ -334,43 +333,6 @@ fn mounted(asked: &Arc<Asked>, wanted: &Wanted, targets: &[String], node: &Node<
     let deeds = there.iter().cloned().map(Deed::Unmounted).collect();
     let seen = Seen { stdout: Vec::new(), stderr: said.into_bytes(), status: 32 };
     partly(asked, wanted, &gone, there.join(" "), deeds, Some(seen))
-}
-
-fn settings(asked: &Arc<Asked>, wanted: &Wanted, values: &[(String, String)], ignores: bool) -> Step {
-    let mut said = String::new();
-    let mut without = Vec::new();
-    for (key, value) in values {
-        let path = path_of_sysctl(key);
-        if path.contains("/../") || !is_there(&path) {
-            if !ignores {
-                said += &format!("sysctl: cannot stat {path}: No such file or directory\n");
-            }
-        } else if files::mode(Path::new(&path)).is_ok_and(|mode| mode & 0o222 == 0) {
-            said += &format!("sysctl: permission denied on key \"{key}\"\n");
-        } else {
-            continue;
-        }
-        without.push((key.clone(), format!("{key}={value}")));
-    }
-    let missing = |key: &str| without.iter().any(|(gone, _)| gone == key);
-    let kept: Vec<&(String, String)> = values.iter().filter(|(key, _)| !missing(key)).collect();
-    let status = i32::from(!said.is_empty());
-    if without.is_empty() {
-        return pretend(asked, wanted);
-    }
-    if kept.is_empty() {
-        return say("", &said, status, false);
-    }
-    let is_kept =
-        |line: &&str| kept.iter().any(|(key, value)| line.starts_with(key.as_str()) || line == value);
-    let stdout: String = wanted.says.lines().filter(is_kept).map(|line| format!("{line}\n")).collect();
-    let seen = Seen { stdout: stdout.into_bytes(), stderr: said.into_bytes(), status };
-    let paths: Vec<String> = kept.iter().map(|(key, _)| path_of_sysctl(key)).collect();
-    let is_set = |deed: &&Deed| matches!(deed, Deed::Setting { path, .. } if paths.contains(path));
-    let deeds = wanted.deeds.iter().filter(is_set).cloned().collect();
-    let target = kept.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(" ");
-    let without: Vec<String> = without.into_iter().map(|(_, word)| word).collect();
-    partly(asked, wanted, &without, target, deeds, Some(seen))
 }
 
 /// start-stop-daemon does nothing where there is nothing to do; what the step itself has started is the real one's.

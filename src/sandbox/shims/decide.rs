@@ -194,10 +194,6 @@ fn look_at(asked: &Arc<Asked>, look: &Look, node: &Node<'_>) -> Step {
         Look::Lines => answered(asked, |asked, seen, node| laid::lines(seen, &numbers(asked, node.state))),
         Look::Table => answered(asked, |asked, seen, node| laid::table(seen, &numbers(asked, node.state))),
         Look::Alive(pids) => alive(asked, pids, node),
-        Look::Settings(_) => answered(asked, |asked, seen, node| match &asked.verdict {
-            Verdict::Look(Look::Settings(keys)) => laid::settings(keys, &asked.arguments, seen, node.state),
-            _ => seen,
-        }),
         Look::HostName => match state.host_name() {
             Some(name) => say(&format!("{}\n", laid::host_name(&asked.arguments, name)), "", 0, lowers),
             None => real(),

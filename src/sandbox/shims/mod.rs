@@ -6,6 +6,7 @@ mod checks;
 pub mod client;
 mod decide;
 mod facts;
+mod heard;
 mod laid;
 pub(in crate::sandbox) mod places;
 pub mod verdict;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// The commands that are shimmed where the node has them, and the programs that several of them are.
-pub const NAMES: [&str; 67] = [
+pub const NAMES: [&str; 66] = [
     "service",
     "systemctl",
     "invoke-rc.d",
@@ -54,7 +55,6 @@ pub const NAMES: [&str; 67] = [
     "rmmod",
     "lsmod",
     "kmod",
-    "sysctl",
     "ip",
     "ifconfig",
     "route",

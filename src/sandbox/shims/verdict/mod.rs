@@ -61,8 +61,6 @@ pub enum Look {
     Table,
     /// Whether these processes are there.
     Alive(Vec<i32>),
-    /// Keys of sysctl; none where all are shown.
-    Settings(Vec<String>),
     /// The host's name.
     HostName,
     /// Modules of the kernel.
@@ -143,13 +141,6 @@ pub enum Check {
     Mountable(Mount),
     /// These modules are loaded.
     Loaded(Vec<String>),
-    /// These keys of sysctl are there.
-    Settings {
-        /// The keys, and what they are set to.
-        values: Vec<(String, String)>,
-        /// Whether those that are not there are passed over.
-        ignores: bool,
-    },
     /// A daemon that start-stop-daemon starts or stops is as it has to be.
     Daemon(Daemon),
 }
@@ -292,7 +283,7 @@ pub fn verdict(name: &str, arguments: &[String], booted: bool) -> Verdict {
         "mount" | "umount" | "swapon" | "swapoff" | "losetup" | "findmnt" | "mountpoint" => {
             mounts::verdict(name, words)
         }
-        "modprobe" | "insmod" | "rmmod" | "lsmod" | "sysctl" => kernel::verdict(name, words),
+        "modprobe" | "insmod" | "rmmod" | "lsmod" => kernel::verdict(name, words),
         "ip" | "ifconfig" | "route" | "tc" | "ethtool" | "ss" | "netstat" => network::verdict(name, words),
         "nft" | "iptables" | "ip6tables" | "iptables-save" | "ip6tables-save" | "iptables-restore"
         | "ip6tables-restore" => packet_filters::verdict(name, words),
