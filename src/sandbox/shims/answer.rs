@@ -256,6 +256,8 @@ impl Shims {
             }
             Step::Reply(Reply { effect, lowers, given }) => {
                 let offline = matches!(given, Given::Offline);
+                // The real one would reach for the manager all the same.
+                let without = (offline && effect.is_some()).then(|| "--now".to_owned());
                 let fds = match given {
                     Given::Says(Seen { stdout, stderr, status }) => [stdout, stderr]
                         .iter()
@@ -263,7 +265,7 @@ impl Shims {
                         .collect::<io::Result<Vec<_>>>()
                         .map(|fds| (Answer::Say { status }, fds)),
                     Given::Real | Given::Offline => {
-                        real().map(|real| (Answer::RunReal { offline }, vec![real]))
+                        real().map(|real| (Answer::RunReal { offline, without }, vec![real]))
                     }
                 };
                 if let Some(asked) = work.talks.get_mut(&id).and_then(|talk| talk.asked.take()) {

@@ -82,11 +82,13 @@ fn ask(called: Called) -> io::Result<u8> {
                 // An exit status is what fits 8 bits, by definition.
                 return Ok((status & 0xff) as u8);
             }
-            Answer::RunReal { offline } => {
+            Answer::RunReal { offline, without } => {
                 let real = next()?;
                 spawn::default_signals()?;
                 // systemctl finds systemd's folder in /run, but its manager is out of reach: this says so.
                 let told: &[(&str, &str)] = if offline { &[("SYSTEMD_OFFLINE", "1")] } else { &[] };
+                let argv: Vec<String> =
+                    argv.into_iter().filter(|word| Some(word) != without.as_ref()).collect();
                 return Err(execute::descriptor(&real, &argv, told));
             }
         }

@@ -126,6 +126,8 @@ pub enum Answer {
     RunReal {
         /// Whether it is told that no manager of services runs.
         offline: bool,
+        /// A word that is left out.
+        without: Option<String>,
     },
     /// Run the real program, which comes as a descriptor, with other arguments, say how it ended, and listen on.
     Try {

@@ -71,7 +71,7 @@ fn insmod(words: &[&str]) -> Verdict {
     };
     let missing = Missing {
         path: file.to_owned(),
-        says: format!("ERROR: could not load module {file}: No such file or directory"),
+        says: format!("insmod: ERROR: could not load module {file}: No such file or directory"),
         status: 1,
     };
     let name = file.rsplit('/').next().unwrap_or(file);

@@ -10,7 +10,7 @@ pub(super) fn verdict(name: &str, words: &[&str]) -> Verdict {
         "mount" => mount(words),
         "umount" => umount(words),
         "swapon" => swapon(words),
-        "swapoff" => swap(words),
+        "swapoff" => swap("swapoff", words),
         "losetup" => losetup(words),
         "findmnt" => findmnt(words),
         _ => mountpoint(words),
@@ -146,16 +146,16 @@ fn swapon(words: &[&str]) -> Verdict {
     if only(words, &LOOKS, none) || words == ["-V"] || words == ["--version"] {
         Verdict::RunReal
     } else {
-        swap(words)
+        swap("swapon", words)
     }
 }
 
-fn swap(words: &[&str]) -> Verdict {
+fn swap(name: &str, words: &[&str]) -> Verdict {
     let files: Vec<&str> =
         words.iter().copied().filter(|word| word.starts_with('/') && !word.starts_with("/dev/")).collect();
     let missing = files.iter().map(|file| Missing {
         path: (*file).to_owned(),
-        says: format!("cannot open {file}: No such file or directory"),
+        says: format!("{name}: cannot open {file}: No such file or directory"),
         status: 255,
     });
     let check = if files.is_empty() { Check::Nothing } else { Check::Paths(missing.collect()) };

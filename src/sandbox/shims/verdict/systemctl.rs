@@ -60,6 +60,27 @@ const ACTS: [(&str, Option<bool>); 15] = [
     ("kill", None),
 ];
 
+/// Verbs about the manager, and what it remembers.
+const OTHERS: [&str; 17] = [
+    "daemon-reload",
+    "daemon-reexec",
+    "reset-failed",
+    "set-property",
+    "set-environment",
+    "unset-environment",
+    "import-environment",
+    "log-level",
+    "log-target",
+    "service-log-level",
+    "service-log-target",
+    "service-watchdogs",
+    "bind",
+    "mount-image",
+    "cancel",
+    "switch-root",
+    "enqueue-marked",
+];
+
 /// Verbs about the machine.
 const POWER: [&str; 13] = [
     "poweroff",
@@ -180,9 +201,8 @@ const SPEC: &Spec = &[
 
 /// What a command line of systemctl asks for. Without systemd as the node's init it says so itself, and acts on nothing.
 pub(super) fn systemctl(words: &[&str], booted: bool) -> Verdict {
-    let Some(parsed) = parse(words, SPEC) else {
-        return if booted { unknown(words) } else { Verdict::RunReal };
-    };
+    // What it does not know it says itself.
+    let Some(parsed) = parse(words, SPEC) else { return Verdict::RunReal };
     let verb = parsed.operands.first().map_or("list-units", String::as_str);
     if ["user", "H", "M", "C", "h", "version", "dry-run"].into_iter().any(|option| parsed.has(option)) {
         // Of another manager than the node's, which is out of reach; or about itself.
@@ -216,9 +236,10 @@ pub(super) fn systemctl(words: &[&str], booted: bool) -> Verdict {
             wanted.check(Check::Units { verb, units }).into()
         }
         None if POWER.contains(&verb) => Wanted::new(EffectKind::Power, verb).into(),
-        None => {
+        None if OTHERS.contains(&verb) => {
             Wanted::new(EffectKind::Service, parsed.operands.get(1..).unwrap_or_default().join(" ")).into()
         }
+        None => Verdict::RunReal,
     }
 }
 
