@@ -156,6 +156,11 @@ impl Reporter {
         self.shared.listeners.add(&*listener, number)
     }
 
+    /// Forgets the listeners of tasks that have ended.
+    pub(super) fn end(&self) {
+        locked(&self.shared.sources).1.clear();
+    }
+
     /// The effects that were asked for since the last call, in their order.
     pub(super) fn asked(&self) -> io::Result<Vec<Asked>> {
         let mut rung = [0; 8];
