@@ -241,7 +241,7 @@ impl Shared {
                     return;
                 }
                 let program = inspect::name(notice.pid);
-                let line = self.scripts.line_of(notice.pid, std::slice::from_ref(&program));
+                let line = self.scripts.line_of(notice.pid, &[target.clone(), program.clone()]);
                 locked(&self.told).attempts.add(call, target, answer, || (program, line));
             }
             Tell::Effect { kind, target, argv } => {
