@@ -11,9 +11,17 @@ use std::path::Path;
 
 /// Returns a directory descriptor of a detached, private, recursive, read-only clone of the tree at `root`.
 pub fn read_only_clone(root: &Path) -> io::Result<OwnedFd> {
-    let flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-    let tree = open_tree(rustix::fs::CWD, root, flags)?;
+    clone(root, OpenTreeFlags::AT_RECURSIVE)
+}
+
+/// The same without what is mounted below `root`: that is not there at all.
+pub(crate) fn read_only_clone_alone(root: &Path) -> io::Result<OwnedFd> {
+    clone(root, OpenTreeFlags::empty())
+}
+
+fn clone(root: &Path, extent: OpenTreeFlags) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let tree = open_tree(rustix::fs::CWD, root, flags | extent)?;
     // Read-only and private in one call: with shared propagation a mount that the host makes later would
     // appear inside the clone, writable.
     let attributes = libc::mount_attr {

@@ -13,7 +13,8 @@
 //! - `boundary` keeps the lower's mounts apart.
 //! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `durable`, `shim` are
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
-//! - `serve` is the one place that knows FUSE.
+//! - `serve` is the one place that knows FUSE, and `knobs` the other: a file system of its own, which shows the kernel's
+//!   files and pretends what is written to them; it has nothing of the overlay but the transport.
 //! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount, and `layer_at`
 //!   parts of it; `touched` says which parts are worth it, and `seen` what the lower had when it was first shown.
 //!
@@ -41,6 +42,7 @@ mod data;
 mod dirfd;
 mod durable;
 mod ids;
+mod knobs;
 mod layer;
 mod layer_at;
 mod links;
@@ -68,6 +70,7 @@ mod whiteout;
 mod xattr;
 
 pub use clone::read_only_clone;
+pub use knobs::{Keeper, Knobs, Refusal, Shown, Write, serve_knobs};
 pub use layer::{LayerEntry, LayerKind, read_layer};
 pub use layer_at::{read_layer_at, read_layer_within};
 pub use overlay::{Error, Options, Overlay};

@@ -50,8 +50,9 @@ pub struct Args {
     /// Fetch nothing: take the parameters and modules that the last fetch brought
     #[arg(long)]
     pub no_fetch: bool,
-    /// Whose network the steps see
-    #[arg(long, value_name = "none|host")]
+    /// What of the network the steps reach: nothing, the node's package sources, or all that the host does
+    /// [default: fetch]
+    #[arg(long, value_name = "none|fetch|host")]
     pub network: Option<String>,
     /// Seconds that a step may take
     #[arg(long, value_name = "SECONDS")]
@@ -188,6 +189,7 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
     match event {
         DanceEvent::Doing(_) => {}
         DanceEvent::Waiting { holder } => terminal.say_at(Level::Info, &format!("Waiting for {holder}")),
+        DanceEvent::Warned { message } => terminal.say_at(Level::Warning, message),
         DanceEvent::Swept { path } => {
             terminal
                 .say_at(Level::Warning, &format!("Removed what a killed run had left: {}", path.display()));

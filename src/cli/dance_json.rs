@@ -293,6 +293,7 @@ impl Teller<'_> {
             }
             DanceEvent::Doing(_)
             | DanceEvent::Waiting { .. }
+            | DanceEvent::Warned { .. }
             | DanceEvent::Swept { .. }
             | DanceEvent::Recovered { .. }
             | DanceEvent::Fetching { .. }
@@ -361,6 +362,7 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         // JSON has what happened, and nothing for somebody who only waits.
         DanceEvent::Doing(_) => return None,
         DanceEvent::Waiting { holder } => Event::Waiting { holder },
+        DanceEvent::Warned { message } => Event::Warning { message: message.to_owned() },
         DanceEvent::Swept { path } => Event::Swept { path: path.into() },
         DanceEvent::Recovered { run, how } => Event::Recovered { run, how: how.into() },
         DanceEvent::Fetching { from } => Event::Fetching { from },

@@ -113,6 +113,9 @@ impl<'a> View<'a> {
                 self.status = Some("waiting for the other run".to_owned());
                 self.put(To::Err, Line::new(Ink::Dim, format!("{} waiting for {holder}", signs.running)));
             }
+            DanceEvent::Warned { message } => {
+                self.put(To::Err, Line::new(Ink::Care, format!("! {message}")));
+            }
             DanceEvent::Swept { path } => {
                 let text = format!("! removed what a killed run had left: {}", path.display());
                 self.put(To::Err, Line::new(Ink::Care, text));

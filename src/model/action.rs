@@ -79,6 +79,32 @@ impl Action {
 impl Effect {
     /// The command as one would type it.
     pub fn command(&self) -> String {
-        shell_words::join(&self.argv)
+        let words = self.argv.iter().enumerate().map(|(at, word)| quoted(word, at > 0));
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A word as a shell wants it; `=` needs no quotes but in the first, where it would set a variable.
+fn quoted(word: &str, may_have_equals: bool) -> String {
+    let bare = if may_have_equals { word.replace('=', "") } else { word.to_owned() };
+    if !bare.is_empty() && shell_words::quote(&bare) == bare.as_str() {
+        return word.to_owned();
+    }
+    shell_words::quote(word).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_as_one_would_type_it() {
+        for words in [&["sysctl", "-w", "a.b=1"][..], &["a=b", "x y", "", "=", "it's", "a=b c"]] {
+            let argv: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let command =
+                argv.iter().enumerate().map(|(at, word)| quoted(word, at > 0)).collect::<Vec<_>>().join(" ");
+            assert_eq!(shell_words::split(&command).unwrap(), argv);
+            assert_eq!(command.contains('\''), words[0] != "sysctl", "{command}");
+        }
     }
 }

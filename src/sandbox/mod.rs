@@ -6,24 +6,33 @@
 
 mod drift;
 pub mod inside;
+mod knobs;
 mod layers;
 mod lines;
+pub mod network;
 pub mod protocol;
+mod report;
+mod script_line;
 pub mod shims;
 mod watch;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::model::root::LiveRoot;
+use crate::sandbox::knobs::Knobs;
+use crate::sandbox::network::{Network, Reach};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
+use crate::sandbox::report::Reporter;
+use crate::sandbox::script_line::Scripts;
 use crate::sys::channel::Channel;
 use crate::sys::files;
 use crate::sys::helper::Helper;
+use crate::sys::pids;
 use crate::sys::tree::Root;
 
 pub use drift::Drift;
@@ -79,8 +88,8 @@ pub struct Spec<'a> {
     pub make: Vec<PathBuf>,
     /// What the sandbox's host is called; the node's own name where there is none.
     pub host_name: Option<String>,
-    /// Whether the sandbox has a network of its own, in which nobody else is.
-    pub own_network: bool,
+    /// What of the network it reaches.
+    pub network: Reach,
     /// How many processes a task may have at once.
     pub processes: u32,
 }
@@ -92,8 +101,11 @@ pub struct Sandbox {
     live: Live,
     channel: Channel,
     shims: OwnedFd,
+    reporter: Reporter,
+    knobs: Knobs,
     server: disco_fuse::Server,
     inside: Helper,
+    network: Option<Network>,
 }
 
 /// The root that a sandbox shows, as it is outside of it.
@@ -129,7 +141,8 @@ impl Sandbox {
     pub fn open(spec: &Spec<'_>) -> Result<Sandbox, SandboxError> {
         let layer = spec.scratch.join("layer");
         let mountpoint = spec.scratch.join("root");
-        for folder in [&layer, &mountpoint] {
+        let knobs_point = spec.scratch.join("knobs");
+        for folder in [&layer, &mountpoint, &knobs_point] {
             cannot(
                 "make the scratchpad",
                 files::create_new_dir(folder, 0o755).map_err(|error| error.source),
@@ -148,25 +161,73 @@ impl Sandbox {
         let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
         let (channel, theirs) = cannot("open a channel", Channel::pair())?;
         let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
+        let pids_above = cannot("choose numbers for processes", pids::above_the_hosts())?;
+        let (mut knobs, unserved) =
+            cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, spec.host_name.as_deref()))?;
         let setup = Setup {
             mountpoint,
+            knobs: unserved.is_some().then_some(knobs_point),
             home: spec.home.to_owned(),
             view: spec.view.to_owned(),
             hidden: spec.hidden.clone(),
             make: spec.make.clone(),
             host_name: spec.host_name.clone(),
-            own_network: spec.own_network,
+            own_network: spec.network != Reach::Everything,
             processes: spec.processes,
+            pids_above,
         };
-        cannot("reach the inside", channel.send(&ToInside::Setup(setup), &[fuse.as_fd()]))?;
-        expect(&channel, |message| matches!(message, FromInside::Mounted))?;
+        let fds: Vec<_> =
+            [fuse.as_fd()].into_iter().chain(unserved.as_ref().map(knobs::Unserved::fuse)).collect();
+        cannot("reach the inside", channel.send(&ToInside::Setup(setup), &fds))?;
+        let mut mounted = Ok(());
+        let namespace = expect(&channel, |message| match message {
+            FromInside::Mounted { knobs } => {
+                mounted = knobs.clone();
+                true
+            }
+            _ => false,
+        })?
+        .into_iter()
+        .next();
         let server = cannot(
             "serve the overlay",
             disco_fuse::serve(overlay.clone(), fuse, disco_fuse::Writes::Through),
         )?;
+        cannot("serve the kernel's settings", knobs.serve(unserved, mounted))?;
+        // While the inside raises its walls.
+        let network = match (&spec.network, namespace) {
+            (Reach::Hosts(policy), Some(namespace)) => Some(cannot(
+                "open the way to the package sources",
+                Network::open(namespace.into(), policy.clone()),
+            )?),
+            (Reach::Hosts(_), None) => return Err(SandboxError::Lost),
+            (Reach::Nothing | Reach::Everything, _) => None,
+        };
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
-        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, server, inside })
+        let copy = |fd: BorrowedFd<'_>| {
+            cannot("reach the layers", fd.try_clone_to_owned()).map(|fd| Root::from_fd(fd, ""))
+        };
+        let ground = report::Ground {
+            lower: copy(live.tree.as_fd())?,
+            upper: copy(overlay.upper_dir())?,
+            scripts: Scripts {
+                home: spec.home.to_owned(),
+                view: spec.view.to_owned(),
+                lower: copy(live.tree.as_fd())?,
+            },
+            shares_network: spec.network == Reach::Everything,
+            pretends_knobs: knobs.lacking().is_none(),
+            pids_above,
+        };
+        let reporter = cannot("listen for what steps try", Reporter::start(ground))?;
+        let layers = Layers { overlay };
+        Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network })
+    }
+
+    /// Why writes to the kernel's settings are refused in it and not pretended, where that is so.
+    pub fn lacks_knobs(&self) -> Option<&str> {
+        self.knobs.lacking()
     }
 
     /// The layers as they are now; whole between two tasks.
@@ -183,10 +244,12 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, server, inside } = self;
+        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network } = self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
+        drop((reporter, network));
         cannot("end the overlay", server.join())?;
+        cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers })
     }
 }
@@ -222,7 +285,10 @@ fn shims(root: &Root) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
 }
 
 /// The descriptors of the one message that may come now.
-fn expect(channel: &Channel, wanted: impl Fn(&FromInside) -> bool) -> Result<Vec<OwnedFd>, SandboxError> {
+fn expect(
+    channel: &Channel,
+    mut wanted: impl FnMut(&FromInside) -> bool,
+) -> Result<Vec<OwnedFd>, SandboxError> {
     match cannot("reach the inside", channel.receive::<FromInside>())? {
         Some((message, fds)) if wanted(&message) => Ok(fds),
         Some((FromInside::Failed(reason), _)) => Err(SandboxError::Open(reason)),

@@ -14,7 +14,7 @@ pub const SHIM_SOCKET: &str = "/dev/disco";
 /// From the supervisor to the inside.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToInside {
-    /// The first message, with /dev/fuse: raise the walls.
+    /// The first message, with an open /dev/fuse for each file system to mount: raise the walls.
     Setup(Setup),
     /// Run this task, with its standard output and standard error, then the descriptors that the task names.
     Run(Task),
@@ -29,6 +29,8 @@ pub enum ToInside {
 pub struct Setup {
     /// An empty folder of the host to mount the overlay on, in the sandbox's mount namespace alone.
     pub mountpoint: PathBuf,
+    /// Another one, for the kernel's knobs, where they are served.
+    pub knobs: Option<PathBuf>,
     /// disco's home, as it is inside, where it shows the view and nothing else.
     pub home: PathBuf,
     /// The folder of the host with the `parameters/` and `modules/` that are shown in the home.
@@ -43,6 +45,8 @@ pub struct Setup {
     pub own_network: bool,
     /// How many processes a task may have at once.
     pub processes: u32,
+    /// The number above which a task's processes are, where one could be chosen.
+    pub pids_above: Option<u32>,
 }
 
 /// A piece of work inside the sandbox, in a pid namespace of its own. Paths are paths inside.
@@ -112,10 +116,15 @@ pub struct Command {
 /// From the inside to the supervisor.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromInside {
-    /// The overlay is mounted, and must be served now.
-    Mounted,
+    /// The overlay is mounted, and must be served now; comes with the network namespace, where the sandbox has its own.
+    Mounted {
+        /// Why the kernel's knobs are not, if they are not.
+        knobs: Result<(), String>,
+    },
     /// The walls are up; comes with the listening socket of the shims.
     Ready,
+    /// A task is about to begin; comes with the listener of its system calls, where it could have one.
+    Begun,
     /// A terminal pair: comes with the side of whoever attends, then the task's.
     Terminal,
     /// A wall could not be raised, or a task not be started: why.

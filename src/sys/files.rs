@@ -164,6 +164,12 @@ pub fn open_system(path: &str, write: bool) -> io::Result<fs::File> {
     fs::File::options().read(true).write(write).open(path)
 }
 
+/// Opens a folder, to be looked through alone.
+pub fn open_folder(path: &Path) -> io::Result<std::os::fd::OwnedFd> {
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?)
+}
+
 /// The names in a folder, sorted by their bytes.
 pub fn list_dir(path: &Path) -> Result<Vec<OsString>, FileError> {
     let mut names = fs::read_dir(path)

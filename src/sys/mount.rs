@@ -32,15 +32,18 @@ pub fn make_all_private() -> Result<(), MountError> {
 
 /// Mounts the file system that whoever reads `fuse` (an open /dev/fuse) will serve: suid works, device nodes do not open.
 pub fn fuse(fuse: BorrowedFd<'_>, at: &Path) -> Result<(), MountError> {
-    let options = format!(
-        "fd={},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other",
-        fuse.as_raw_fd()
-    );
-    named(
-        "mount the overlay",
-        at,
-        mount(Some("disco"), at, Some("fuse.disco"), MsFlags::MS_NODEV, Some(&*options)),
-    )
+    named("mount the overlay", at, mount_fuse(fuse, at, "disco", MsFlags::MS_NODEV))
+}
+
+/// Mounts the kernel's knobs, which whoever reads `fuse` (an open /dev/fuse) will serve.
+pub fn fuse_of_knobs(fuse: BorrowedFd<'_>, at: &Path, flags: MsFlags) -> Result<(), MountError> {
+    named("mount the kernel's settings", at, mount_fuse(fuse, at, "knobs", flags))
+}
+
+fn mount_fuse(fuse: BorrowedFd<'_>, at: &Path, name: &str, flags: MsFlags) -> nix::Result<()> {
+    let fd = fuse.as_raw_fd();
+    let options = format!("fd={fd},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other");
+    mount(Some(name), at, Some("fuse.disco"), flags, Some(&*options))
 }
 
 /// A small file system in memory.

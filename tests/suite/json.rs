@@ -36,7 +36,17 @@ fn the_seeds_example_is_told_in_noop_and_live() {
     world.service("postgresql");
     world.example();
     world.master();
-    let told = ["fetching", "planned", "processing", "line", "asked", "changed", "processing", "changed"];
+    let told = [
+        "fetching",
+        "planned",
+        "processing",
+        "line",
+        "asked",
+        "labelled",
+        "changed",
+        "processing",
+        "changed",
+    ];
     let noop = world.disco(&["dance", "--noop", "--format", "json"]);
     noop.succeeds().stderr_is("");
     let noop = lines(&noop);
@@ -44,7 +54,9 @@ fn the_seeds_example_is_told_in_noop_and_live() {
     assert_eq!(noop[1]["modules"], 2);
     assert_eq!(noop[3]["text"], "Hello, disco");
     assert_eq!(noop[4]["argv"], json!(["service", "postgresql", "stop"]));
-    let created = &noop[7]["changes"][1];
+    assert_eq!((&noop[5]["step"], &noop[5]["truth"]), (&json!("10-service_stop.sh"), &json!("approximate")));
+    assert_eq!(noop[6]["because"], json!(["service"]));
+    let created = &noop[8]["changes"][1];
     assert_eq!(
         (&created["path"], &created["change"], &created["after"]["md5"]),
         (&json!("/etc/othermodule/stuff.cfg"), &json!("created"), &json!("77b20e4840b1be13a577e152edc6b443"))
@@ -57,8 +69,8 @@ fn the_seeds_example_is_told_in_noop_and_live() {
     };
     let expected = |mode: &str, outcome: &str| {
         json!({"schema": 1, "event": "summary", "root": "/", "mode": mode, "outcome": outcome, "reason": null,
-            "modules_done": 2, "modules_failed": 0, "modules_skipped": 0, "changes": noop[7]["changes"].as_array().unwrap().len(),
-            "actions": 1, "exit": 0})
+            "modules_done": 2, "modules_failed": 0, "modules_skipped": 0, "changes": noop[8]["changes"].as_array().unwrap().len(),
+            "actions": 1, "exit": 0, "truth": "approximate", "because": ["service"]})
     };
     assert_eq!(summary(&noop), expected("noop", "shown"));
     let live = world.disco(&["dance", "--format", "json"]);
@@ -66,7 +78,7 @@ fn the_seeds_example_is_told_in_noop_and_live() {
     let live = lines(&live);
     assert_eq!(events(&live), [&told[..], &["merged", "executed", "summary"]].concat());
     assert_eq!(summary(&live), expected("live", "merged"));
-    assert_eq!(noop[7], live[7], "what NOOP told is what live did");
+    assert_eq!(noop[8], live[8], "what NOOP told is what live did");
 }
 
 #[test]

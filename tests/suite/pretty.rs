@@ -61,13 +61,14 @@ fn a_terminal_gets_the_calm_view_and_a_pipe_the_text_of_before() {
         "  │ out",
         "  │ x\\u{1b}[2Jy",
         "  ↻ would run: service postgresql stop",
-        "✓ loud  1 change, 1 action  ",
+        "✓ loud  1 change, 1 action  approximate: service  ",
         "  + /etc/loud  created, root:root 644, 1 line",
         "    +x",
         "✓ silent  no changes  ",
         "",
         "✓ NOOP: 1 change in 1 of 2 modules, 1 action pending; nothing was changed.",
         "  Run again without --noop to apply.",
+        "  This report is approximate: service.",
         "  Took ",
     ];
     let told: Vec<&String> = lines[from..].iter().filter(|line| *line != "  ┃ err").collect();
@@ -170,12 +171,13 @@ fn control_c_after_the_merge_is_seen_at_once_and_says_that_it_is_merged() {
     let script = format!("({typed}) | script -qefc 'stty cols 80; exec disco dance' /tmp/shown");
     let out = world.command(&["bash", "-c", &script]).env("TERM", "xterm").run();
     let lines = screen(out.succeeds());
-    let end = &lines[lines.len() - 4..];
+    let end = &lines[lines.len() - 5..];
     assert_eq!(
-        end[..3],
+        end[..4],
         [
             "",
             "✓ Merged 1 change; 1 action run.",
+            "  This report is approximate: service.",
             "  The signal to stop came after the merge had begun, so it was completed."
         ]
     );

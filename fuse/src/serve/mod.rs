@@ -4,7 +4,7 @@
 //! into what it understands.
 
 mod front;
-mod replies;
+pub(crate) mod replies;
 mod requests;
 
 use crate::Overlay;
@@ -44,9 +44,9 @@ pub fn serve(overlay: Arc<Overlay>, fuse: OwnedFd, writes: Writes) -> io::Result
     Ok(Server(session.spawn()?))
 }
 
-/// An overlay that is being served. Dropping it waits for nothing: the threads end with the mount.
+/// A file system that is being served. Dropping it waits for nothing: the threads end with the mount.
 #[derive(Debug)]
-pub struct Server(BackgroundSession);
+pub struct Server(pub(crate) BackgroundSession);
 
 impl Server {
     /// Returns when the mount is gone.

@@ -8,15 +8,15 @@ use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, ReplyEmpty, ReplyEnt
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long the kernel may rely on what it was told: nobody but itself changes the view.
-pub(super) const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long it may rely on what a name leads to. A shim steps aside when its file is written, and opening for that asks
 /// nobody: so its name is asked for each time.
 pub(super) fn kept(ino: u64) -> Duration {
     if Ids::is_shim(ino) { Duration::ZERO } else { KEPT }
 }
-pub(super) const GENERATION: Generation = Generation(0);
+pub(crate) const GENERATION: Generation = Generation(0);
 
-pub(super) fn error(errno: rustix::io::Errno) -> Errno {
+pub(crate) fn error(errno: rustix::io::Errno) -> Errno {
     Errno::from_i32(errno.raw_os_error())
 }
 
@@ -43,7 +43,7 @@ pub(super) fn wanted_time(time: TimeOrNow) -> Time {
     }
 }
 
-pub(super) fn kind(kind: rustix::fs::FileType) -> FileType {
+pub(crate) fn kind(kind: rustix::fs::FileType) -> FileType {
     match kind {
         rustix::fs::FileType::Directory => FileType::Directory,
         rustix::fs::FileType::Symlink => FileType::Symlink,
@@ -55,7 +55,7 @@ pub(super) fn kind(kind: rustix::fs::FileType) -> FileType {
     }
 }
 
-pub(super) fn attributes(stat: &Stat) -> FileAttr {
+pub(crate) fn attributes(stat: &Stat) -> FileAttr {
     FileAttr {
         ino: INodeNo(stat.ino),
         size: stat.size,

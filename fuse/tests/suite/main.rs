@@ -8,6 +8,7 @@ mod copy_up;
 mod descriptors;
 mod immutable;
 mod killed;
+mod knobs;
 mod layer;
 mod layers;
 mod links;

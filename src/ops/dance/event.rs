@@ -51,6 +51,11 @@ pub enum DanceEvent<'a> {
         /// Who holds it, in its own words.
         holder: &'a str,
     },
+    /// Something that whoever starts runs should know.
+    Warned {
+        /// What, in words.
+        message: &'a str,
+    },
     /// What a killed run had left was removed.
     Swept {
         /// Where it was.

@@ -8,6 +8,7 @@ mod event;
 pub(super) mod finish;
 pub(super) mod ground;
 mod modules;
+mod reach;
 mod recover;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -274,10 +275,15 @@ pub(super) fn open_sandbox(
         hidden: inside(&ground.hidden),
         make: inside(&ground.made),
         host_name: (!ground.root.is_own()).then(|| settings.node.value.to_string()),
-        own_network: settings.network.value == Network::None,
+        network: reach::of(run, settings, ground),
         processes: settings.step_processes.value,
     };
-    Ok(run.metered("sandbox", |_| Sandbox::open(&spec))?)
+    let sandbox = run.metered("sandbox", |_| Sandbox::open(&spec))?;
+    if let Some(why) = sandbox.lacks_knobs() {
+        let message = format!("Writes to /proc/sys and /sys are refused here, not pretended: {why}");
+        (run.on_event)(DanceEvent::Warned { message: &message });
+    }
+    Ok(sandbox)
 }
 
 /// What all steps of a run share.
@@ -303,7 +309,8 @@ pub(super) fn step_context<'a>(
 fn best_label(network: Network) -> Label {
     let mut label = Label::default();
     match network {
-        Network::None => {}
+        // What is fetched from a package source is what the live system would fetch.
+        Network::None | Network::Fetch => {}
         Network::Host => label.lower(Truth::Unknown, "network"),
     }
     label

@@ -16,6 +16,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use thiserror::Error;
 
 use crate::model::told::in_full;
+use crate::sandbox::inside::init::Bounds;
 use crate::sandbox::inside::task::Ready;
 use crate::sandbox::protocol::{FromInside, Task, ToInside};
 use crate::sys::channel::Channel;
@@ -36,25 +37,29 @@ pub enum InsideError {
 pub fn main() -> Result<(), InsideError> {
     namespace::close_inherited().map_err(|error| InsideError::Channel(io::Error::other(error)))?;
     let channel = Channel::from(io::stdin().as_fd().try_clone_to_owned().map_err(InsideError::Channel)?);
-    let Ok(Some((ToInside::Setup(setup), mut fds))) = channel.receive() else {
+    let Ok(Some((ToInside::Setup(setup), fds))) = channel.receive() else {
         return Err(InsideError::NotOurs);
     };
-    let Some(fuse) = fds.pop() else { return Err(InsideError::NotOurs) };
+    let mut fds = fds.into_iter();
+    let Some(fuse) = fds.next() else { return Err(InsideError::NotOurs) };
     let say = |message: &FromInside, fds: &[OwnedFd]| {
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         channel.send(message, &fds).map_err(InsideError::Channel)
     };
-    let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|()| {
-        say(&FromInside::Mounted, &[]).map_err(chain)?;
-        walls::raise(&setup).map_err(chain)
+    let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|network| {
+        let network: Vec<OwnedFd> = network.into_iter().map(Into::into).collect();
+        let knobs = walls::mount_knobs(&setup, fds.next()).map_err(chain);
+        let with_knobs = knobs.is_ok() && setup.knobs.is_some();
+        say(&FromInside::Mounted { knobs }, &network).map_err(chain)?;
+        walls::raise(&setup, with_knobs).map_err(chain)
     });
     match raised {
         Ok(listener) => say(&FromInside::Ready, &[listener])?,
         Err(reason) => return say(&FromInside::Failed(reason), &[]),
     }
     // A first process that cannot be started is tried again, and told, when there is a task.
-    let most = setup.processes;
-    let mut tasks = Tasks { most, next: Ready::start(most).ok(), ending: Vec::new() };
+    let bounds = Bounds { most: setup.processes, pids_above: setup.pids_above };
+    let mut tasks = Tasks { bounds, next: Ready::start(bounds).ok(), ending: Vec::new() };
     while let Some((message, fds)) = channel.receive::<ToInside>().map_err(InsideError::Channel)? {
         match message {
             ToInside::Run(task) => {
@@ -80,8 +85,7 @@ fn chain(error: impl std::error::Error) -> String {
 
 /// The tasks, one after another, with the next one's first process made ready while one runs.
 struct Tasks {
-    /// How many processes a task may have at once.
-    most: u32,
+    bounds: Bounds,
     next: Option<Ready>,
     /// First processes that have reported, and end by themselves.
     ending: Vec<i32>,
@@ -93,12 +97,12 @@ impl Tasks {
             // The sandbox may have been there for days: whoever attends sees the node as it is now.
             mount::forget("/".as_ref()).map_err(io::Error::other)?;
         }
-        let ready = self.next.take().map_or_else(|| Ready::start(self.most), Ok)?;
-        let running = ready.give(task, &fds)?;
+        let ready = self.next.take().map_or_else(|| Ready::start(self.bounds), Ok)?;
+        let running = ready.give(task, &fds, supervisor)?;
         drop(fds);
         self.collect()?;
         // This task is under way: one that cannot be started now is tried again with the next.
-        self.next = Ready::start(self.most).ok();
+        self.next = Ready::start(self.bounds).ok();
         let (answer, ending) = running.finish(supervisor)?;
         // The supervisor looks at the scratchpad next. Who closed its files has waited for this; others map them, or are gone.
         mount::settle("/".as_ref()).map_err(io::Error::other)?;

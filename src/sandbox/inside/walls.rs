@@ -1,17 +1,19 @@
 //! The walls of the sandbox. A wall that cannot be raised ends the run: nothing ever runs without it.
 
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use nix::mount::MsFlags;
 use thiserror::Error;
 
+use crate::sandbox::knobs::ACTING;
 use crate::sandbox::protocol::{SHIM_SOCKET, Setup};
 use crate::sys::channel;
-use crate::sys::crowd;
 use crate::sys::files::{self, FileError};
 use crate::sys::mount::{self, MountError};
 use crate::sys::namespace::{self, WallError};
+use crate::sys::netns::NetworkNamespace;
+use crate::sys::pids;
 
 /// A wall that could not be raised.
 #[derive(Debug, Error)]
@@ -29,20 +31,33 @@ pub enum Error {
 
 const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
 
-/// Enters new namespaces, and mounts the overlay there: after this it must be served.
-pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
+/// Enters new namespaces, and mounts the overlay there: after this it must be served. Returns the network namespace, where
+/// that is the sandbox's own.
+pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<Option<NetworkNamespace>, Error> {
     namespace::die_with_parent()?;
     namespace::hide()?;
     namespace::enter_new(setup.own_network)?;
+    let network = setup.own_network.then(NetworkNamespace::own).transpose();
+    let network = network.map_err(FileError::at("open", "/proc/thread-self/ns/net"))?;
     if let Some(name) = &setup.host_name {
         namespace::set_host_name(name)?;
     }
     mount::make_all_private()?;
-    Ok(mount::fuse(std::os::fd::AsFd::as_fd(&fuse), &setup.mountpoint)?)
+    mount::fuse(fuse.as_fd(), &setup.mountpoint)?;
+    Ok(network)
 }
 
-/// Everything that all tasks share; ends with the overlay as the root. Returns the listening socket of the shims.
-pub fn raise(setup: &Setup) -> Result<OwnedFd, Error> {
+/// Mounts the kernel's knobs, in this mount namespace alone: after this they must be served.
+pub fn mount_knobs(setup: &Setup, fuse: Option<OwnedFd>) -> Result<(), Error> {
+    match (&setup.knobs, fuse) {
+        (Some(at), Some(fuse)) => Ok(mount::fuse_of_knobs(fuse.as_fd(), at, QUIET)?),
+        (_, _) => Ok(()),
+    }
+}
+
+/// Everything that all tasks share; ends with the overlay as the root. Returns the listening socket of the shims. `knobs` says
+/// whether the kernel's are mounted.
+pub fn raise(setup: &Setup, knobs: bool) -> Result<OwnedFd, Error> {
     let root = &setup.mountpoint;
     let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
     mount::read_far_ahead(root)?;
@@ -52,7 +67,9 @@ pub fn raise(setup: &Setup) -> Result<OwnedFd, Error> {
         files::create_dirs(&inside(missing), 0o755)?;
     }
     devices(&root.join("dev"))?;
-    if root.join("sys").is_dir() {
+    if knobs {
+        show_knobs(setup, root)?;
+    } else if root.join("sys").is_dir() {
         mount::kernel("sysfs", &root.join("sys"), QUIET | MsFlags::MS_RDONLY, "")?;
     }
     home(&inside(&setup.home), &setup.view)?;
@@ -63,30 +80,40 @@ pub fn raise(setup: &Setup) -> Result<OwnedFd, Error> {
     listen()
 }
 
-/// What each task has of its own: /proc of its pid namespace, with what acts on the kernel out of reach; and a bound for
-/// `most` processes.
-pub fn raise_for_task(most: u32) -> Result<(), Error> {
+/// Shows the kernel's knobs at /sys, and at /proc for each task to take from: its own /proc covers that.
+fn show_knobs(setup: &Setup, root: &Path) -> Result<(), Error> {
+    let Some(knobs) = &setup.knobs else { return Ok(()) };
+    if root.join("sys").is_dir() {
+        mount::bind(&knobs.join("sys"), &root.join("sys"))?;
+    }
+    if root.join("proc").is_dir() {
+        mount::bind(knobs, &root.join("proc"))?;
+    }
+    Ok(())
+}
+
+/// What each task has of its own: /proc of its pid namespace, with what acts on the kernel pretending or out of reach; and
+/// numbers for its processes, above that one.
+pub fn raise_for_task(pids_above: Option<u32>) -> Result<(), Error> {
     let proc = Path::new("/proc");
     if !proc.is_dir() {
         return Ok(());
     }
+    let knobs = files::open_folder(proc).map_err(FileError::at("open", proc))?;
     mount::kernel("proc", proc, QUIET, "")?;
-    crowd::bound(most).map_err(FileError::at("write", "/proc/sys/kernel/pid_max"))?;
-    for name in [
-        "sys",
-        "irq",
-        "bus",
-        "fs",
-        "acpi",
-        "scsi",
-        "sysrq-trigger",
-        "mtrr",
-        "dynamic_debug",
-        "driver",
-        "asound",
-    ] {
+    if let Some(above) = pids_above {
+        pids::begin_above(above).map_err(FileError::at("write", "/proc/sys/kernel/ns_last_pid"))?;
+    }
+    let knobs = PathBuf::from(format!("/proc/self/fd/{}/proc", knobs.as_raw_fd()));
+    let pretending = knobs.is_dir();
+    for name in ACTING {
         let path = proc.join(name);
-        if path.exists() {
+        if !path.exists() {
+            continue;
+        }
+        if pretending {
+            mount::bind(&knobs.join(name), &path)?;
+        } else {
             mount::bind(&path, &path)?;
             mount::make_read_only(&path)?;
         }
