@@ -5,7 +5,9 @@ use crate::world::World;
 
 /// Runs each line and shows it, what it printed, and its status.
 fn transcript(lines: &[&str]) -> String {
-    let run = |line: &&str| format!("echo '$ {}'; {{ {line}; }} 2>&1; echo \"= $?\"\n", line.replace('\'', "'\\''"));
+    let run = |line: &&str| {
+        format!("echo '$ {}'; {{ {line}; }} 2>&1; echo \"= $?\"\n", line.replace('\'', "'\\''"))
+    };
     lines.iter().map(run).collect()
 }
 
