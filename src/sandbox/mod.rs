@@ -8,6 +8,7 @@ mod drift;
 pub mod inside;
 mod knobs;
 mod layers;
+pub mod limits;
 mod lines;
 pub mod protocol;
 pub mod shims;
@@ -22,6 +23,7 @@ use thiserror::Error;
 
 use crate::model::root::LiveRoot;
 use crate::sandbox::knobs::Knobs;
+use crate::sandbox::limits::{Limited, Limits};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::files;
@@ -83,8 +85,8 @@ pub struct Spec<'a> {
     pub host_name: Option<String>,
     /// Whether the sandbox has a network of its own, in which nobody else is.
     pub own_network: bool,
-    /// How many processes a task may have at once.
-    pub processes: u32,
+    /// What a task may take at most.
+    pub limits: Limits,
 }
 
 /// An open sandbox. Dropping it ends whatever runs in it, and waits for that.
@@ -97,6 +99,8 @@ pub struct Sandbox {
     knobs: Knobs,
     server: disco_fuse::Server,
     inside: Helper,
+    /// Dropped after those who are in its group have ended.
+    limited: Limited,
 }
 
 /// The root that a sandbox shows, as it is outside of it.
@@ -154,6 +158,7 @@ impl Sandbox {
         let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
         let (mut knobs, unserved) =
             cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, spec.host_name.as_deref()))?;
+        let (mut limited, joining) = Limited::start(spec.limits, spec.scratch, inside.id())?;
         let setup = Setup {
             mountpoint,
             knobs: unserved.is_some().then_some(knobs_point),
@@ -163,7 +168,7 @@ impl Sandbox {
             make: spec.make.clone(),
             host_name: spec.host_name.clone(),
             own_network: spec.own_network,
-            processes: spec.processes,
+            counted: limited.counted(),
         };
         let fds: Vec<_> =
             [fuse.as_fd()].into_iter().chain(unserved.as_ref().map(knobs::Unserved::fuse)).collect();
@@ -183,7 +188,9 @@ impl Sandbox {
         cannot("serve the kernel's settings", knobs.serve(unserved, mounted))?;
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
-        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, knobs, server, inside })
+        limited.joined(joining);
+        cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
+        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, knobs, server, inside, limited })
     }
 
     /// Why writes to the kernel's settings are refused in it and not pretended, where that is so.
@@ -205,9 +212,11 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, knobs, server, inside } = self;
+        let Sandbox { layers, live: _, channel, shims, knobs, server, inside, limited } = self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
+        // The run's group goes once nobody is in it.
+        drop(limited);
         cannot("end the overlay", server.join())?;
         cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers })

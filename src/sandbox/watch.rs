@@ -15,6 +15,7 @@ use crate::model::action::{Effect, EffectKind};
 use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
 use crate::model::truth::{Label, Truth};
+use crate::sandbox::limits::Begun;
 use crate::sandbox::lines::Lines;
 use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
 use crate::sandbox::shims::verdict::{Verdict, verdict};
@@ -28,6 +29,9 @@ use crate::sys::look;
 const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 /// How long the host may take to answer a look.
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
+
+/// How often the size of files is looked at.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Something that a running task did.
 #[derive(Debug)]
@@ -77,6 +81,7 @@ impl Sandbox {
         )?;
         let mut fds = vec![theirs_out.as_fd(), theirs_err.as_fd()];
         fds.extend(files.iter().map(|file| file.as_fd()));
+        let begun = self.limited.begin(&self.layers.overlay, files)?;
         cannot("reach the inside", self.channel.send(&ToInside::Run(task), &fds))?;
         drop((theirs_out, theirs_err));
         let lines = |stream, from| {
@@ -86,6 +91,8 @@ impl Sandbox {
             streams: vec![lines(Stream::Stdout, stdout)?, lines(Stream::Stderr, stderr)?],
             stop: interrupt.flag(),
             label: Label::default(),
+            begun,
+            files,
             on_event,
         };
         self.follow(&mut watch, limit, interrupt)
@@ -104,10 +111,17 @@ impl Sandbox {
         let [stdin, stdout, stderr] = streams;
         // The inside has the kernel forget before such a task: what is shown now is what counts.
         self.layers.overlay.look_afresh();
+        let begun = self.limited.begin(&self.layers.overlay, &[])?;
         let task = ToInside::Run(Task::Attend { command, own_terminal });
         cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
-        let mut watch =
-            Watch { streams: Vec::new(), stop: interrupt.flag(), label: Label::default(), on_event };
+        let mut watch = Watch {
+            streams: Vec::new(),
+            stop: interrupt.flag(),
+            label: Label::default(),
+            begun,
+            files: &[],
+            on_event,
+        };
         self.follow(&mut watch, FOREVER, interrupt)
     }
 
@@ -133,14 +147,12 @@ impl Sandbox {
             watch.note_write(&write, self.knobs.sysctl());
         }
         let label = std::mem::take(&mut watch.label);
+        let met = self.limited.end(&self.layers.overlay, &watch.begun);
         let outcome = match stopped {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
             Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
-            // A step that did not notice would have gone on with half a file.
-            None if self.layers.overlay.take_filled() => Outcome::Failed {
-                reason: "no space is left for the scratchpad (setting client/storage)".to_owned(),
-            },
-            None => end.outcome,
+            Some(Stop::Printed) => self.limited.too_much(),
+            None => met.unwrap_or(end.outcome),
         };
         Ok(TaskRun { outcome, cost: end.cost, label, attempts: Vec::new() })
     }
@@ -170,6 +182,8 @@ impl Sandbox {
                     .map(|lines| PollFd::new(lines, PollFlags::IN)),
             );
             let left = deadline.saturating_duration_since(Instant::now());
+            // What goes to a file rings no bell here.
+            let left = if watch.files.is_empty() { left } else { left.min(TICK) };
             let wait = stopped
                 .is_none()
                 .then(|| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
@@ -199,6 +213,9 @@ impl Sandbox {
                 stopped = match interrupt.signal() {
                     Some(_) => Some(Stop::Interrupted),
                     None if Instant::now() >= deadline => Some(Stop::TimedOut),
+                    None if self.limited.is_too_much(&watch.begun, watch.printed(), watch.files)? => {
+                        Some(Stop::Printed)
+                    }
                     None => None,
                 };
                 if stopped.is_some() {
@@ -260,6 +277,7 @@ impl Sandbox {
 
 enum Stop {
     TimedOut,
+    Printed,
     Interrupted,
 }
 
@@ -267,10 +285,17 @@ struct Watch<'a> {
     streams: Vec<Lines>,
     stop: &'a AtomicBool,
     label: Label,
+    begun: Begun,
+    files: &'a [&'a File],
     on_event: &'a mut dyn FnMut(Event<'_>),
 }
 
 impl Watch<'_> {
+    /// How many bytes it has printed so far.
+    fn printed(&self) -> u64 {
+        self.streams.iter().map(Lines::read).sum()
+    }
+
     /// Tells and remembers what a pretended write to one of the kernel's files means for the step.
     fn note_write(&mut self, write: &KnobWrite, sysctl: Option<&Path>) {
         self.label.lower(Truth::Approximate, &write.because());

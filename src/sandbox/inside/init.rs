@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 use crate::model::step::{Cost, Outcome};
 use crate::sandbox::inside::payload::{self, Streams, told};
 use crate::sandbox::inside::{chain, walls};
-use crate::sandbox::protocol::{Task, TaskEnd};
+use crate::sandbox::limits;
+use crate::sandbox::protocol::{Counted, Task, TaskEnd};
 use crate::sys::channel::Channel;
 use crate::sys::clock::Meter;
 use crate::sys::wait::Seen;
@@ -25,8 +26,8 @@ pub type Report = Result<TaskEnd, String>;
 
 /// The body of the first process; its exit status only says whether the report was sent. Walls and the payload's process
 /// first: the task may be long in coming, on `channel` to this process and on `worker` to the payload's. Without a task it
-/// ends. `most` is how many processes the task may have at once.
-pub fn main(channel: Channel, worker: Channel, most: u32) -> i32 {
+/// ends. `most` is what the task may have at once.
+pub fn main(channel: Channel, worker: Channel, most: Counted) -> i32 {
     // First, so that the end of the process that started this one is noticed, should it come before the walls.
     let closed = spawn::close_all_but([channel.as_fd(), worker.as_fd()]);
     let payload = closed.and_then(|()| raise(most)).and_then(|()| spawn::fork(|| payload::main(&worker)));
@@ -39,13 +40,14 @@ pub fn main(channel: Channel, worker: Channel, most: u32) -> i32 {
 }
 
 /// Raises the walls that each task has of its own.
-fn raise(most: u32) -> io::Result<()> {
+fn raise(most: Counted) -> io::Result<()> {
     namespace::die_with_parent().map_err(io::Error::other)?;
     wait::keep_ends()?;
     nix::unistd::setsid()?;
     // So far it is the channel to the supervisor.
     rustix::stdio::dup2_stdin(files::open_system("/dev/null", false)?)?;
-    walls::raise_for_task(most).map_err(io::Error::other)?;
+    walls::raise_for_task(most.processes).map_err(io::Error::other)?;
+    namespace::outlive_nobody();
     namespace::forbid_core_dumps().map_err(io::Error::other)?;
     seccomp::restrict()?;
     namespace::drop_capabilities().map_err(io::Error::other)?;
@@ -54,7 +56,7 @@ fn raise(most: u32) -> io::Result<()> {
 }
 
 /// Waits for the payload, and does what is left to do after it.
-fn see_to(task: &Task, fds: Vec<OwnedFd>, child: i32, most: u32) -> io::Result<TaskEnd> {
+fn see_to(task: &Task, fds: Vec<OwnedFd>, child: i32, most: Counted) -> io::Result<TaskEnd> {
     let end = wait_for(child, most)?;
     let Task::Fill { target, mode, .. } = task else { return Ok(end) };
     if !end.outcome.is_done() {
@@ -68,8 +70,8 @@ fn see_to(task: &Task, fds: Vec<OwnedFd>, child: i32, most: u32) -> io::Result<T
 }
 
 /// Waits for the payload, ends everything else in this namespace, and adds up what all of them cost. With more than `most`
-/// processes at once it has failed, and is ended too.
-fn wait_for(child: i32, most: u32) -> io::Result<TaskEnd> {
+/// at once it has failed, and is ended too.
+fn wait_for(child: i32, most: Counted) -> io::Result<TaskEnd> {
     let mut cost = Cost::default();
     let mut counted = Instant::now();
     let outcome = loop {
@@ -84,10 +86,7 @@ fn wait_for(child: i32, most: u32) -> io::Result<TaskEnd> {
             Seen::NoChild => return Err(io::Error::other("the payload is lost")),
         }
         if counted.elapsed() >= TICK {
-            // Where there is no /proc to count in, time is its only limit.
-            if crowd::count().is_ok_and(|count| count > most as usize) {
-                let reason =
-                    format!("more than {most} processes at once (setting client/step_processes), ended");
+            if let Some(reason) = beyond(most) {
                 break Outcome::Failed { reason };
             }
             counted = Instant::now();
@@ -102,6 +101,17 @@ fn wait_for(child: i32, most: u32) -> io::Result<TaskEnd> {
         cost = cost.with(ended.cost);
     }
     Ok(TaskEnd { outcome, cost })
+}
+
+/// Which limit the processes here are beyond, as a reason. Where there is no /proc to count in, time is the only one.
+fn beyond(most: Counted) -> Option<String> {
+    let Counted { processes, memory } = most;
+    if crowd::count().is_ok_and(|count| count > processes as usize) {
+        return Some(format!(
+            "more than {processes} processes at once (setting client/step_processes), ended"
+        ));
+    }
+    memory.filter(|most| crowd::has_more_memory(*most)).map(limits::out_of_memory)
 }
 
 /// An exit status as an outcome.

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use crate::model::told::in_full;
 use crate::sandbox::inside::task::Ready;
-use crate::sandbox::protocol::{FromInside, Task, ToInside};
+use crate::sandbox::protocol::{Counted, FromInside, Task, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::{mount, namespace, wait};
 
@@ -45,6 +45,7 @@ pub fn main() -> Result<(), InsideError> {
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         channel.send(message, &fds).map_err(InsideError::Channel)
     };
+    namespace::outlive_others();
     let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|()| {
         let knobs = walls::mount_knobs(&setup, fds.next()).map_err(chain);
         let with_knobs = knobs.is_ok() && setup.knobs.is_some();
@@ -55,9 +56,8 @@ pub fn main() -> Result<(), InsideError> {
         Ok(listener) => say(&FromInside::Ready, &[listener])?,
         Err(reason) => return say(&FromInside::Failed(reason), &[]),
     }
-    // A first process that cannot be started is tried again, and told, when there is a task.
-    let most = setup.processes;
-    let mut tasks = Tasks { most, next: Ready::start(most).ok(), ending: Vec::new() };
+    let most = setup.counted;
+    let mut tasks = Tasks { most, next: None, ending: Vec::new() };
     while let Some((message, fds)) = channel.receive::<ToInside>().map_err(InsideError::Channel)? {
         match message {
             ToInside::Run(task) => {
@@ -65,6 +65,8 @@ pub fn main() -> Result<(), InsideError> {
                     tasks.run(&channel, &task, fds).unwrap_or_else(|error| FromInside::Failed(chain(error)));
                 say(&answer, &[])?;
             }
+            // A first process that cannot be started is tried again, and told, when there is a task.
+            ToInside::Begin => tasks.next = Ready::start(most).ok(),
             ToInside::OpenTerminal => match nix::pty::openpty(None, None) {
                 Ok(pair) => say(&FromInside::Terminal, &[pair.master, pair.slave])?,
                 Err(errno) => say(&FromInside::Failed(format!("cannot open a terminal: {errno}")), &[])?,
@@ -83,8 +85,8 @@ fn chain(error: impl std::error::Error) -> String {
 
 /// The tasks, one after another, with the next one's first process made ready while one runs.
 struct Tasks {
-    /// How many processes a task may have at once.
-    most: u32,
+    /// What a task may have at once.
+    most: Counted,
     next: Option<Ready>,
     /// First processes that have reported, and end by themselves.
     ending: Vec<i32>,

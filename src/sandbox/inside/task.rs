@@ -10,7 +10,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::model::step::Cost;
 use crate::sandbox::inside::init;
-use crate::sandbox::protocol::{FromInside, Task, TaskEnd, ToInside};
+use crate::sandbox::protocol::{Counted, FromInside, Task, TaskEnd, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::{spawn, wait};
 
@@ -26,7 +26,7 @@ pub(super) struct Ready {
 impl Ready {
     /// Starts one, for a task of at most so many processes at once. Its walls go up while this returns; one that does not is
     /// told with the task's end.
-    pub(super) fn start(most: u32) -> io::Result<Ready> {
+    pub(super) fn start(most: Counted) -> io::Result<Ready> {
         let ((channel, its), (worker, its_workers)) = (Channel::pair()?, Channel::pair()?);
         let (pidfd, pid) = spawn::clone_as_init(|| init::main(its, its_workers, most))?;
         Ok(Ready { pidfd, pid, channel, worker })
