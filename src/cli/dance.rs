@@ -50,8 +50,9 @@ pub struct Args {
     /// Fetch nothing: take the parameters and modules that the last fetch brought
     #[arg(long)]
     pub no_fetch: bool,
-    /// Whose network the steps see
-    #[arg(long, value_name = "none|host")]
+    /// What of the network the steps reach: nothing, the node's package sources, or all that the host does
+    /// [default: fetch]
+    #[arg(long, value_name = "none|fetch|host")]
     pub network: Option<String>,
     /// Seconds that a step may take
     #[arg(long, value_name = "SECONDS")]

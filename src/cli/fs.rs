@@ -65,8 +65,9 @@ Examples:
 /// What `disco fs mount` takes.
 #[derive(Debug, clap::Args)]
 pub struct MountArgs {
-    /// Whose network is seen in it
-    #[arg(long, value_name = "none|host")]
+    /// What of the network is reached in it: nothing, the node's package sources, or all that the host does
+    /// [default: fetch]
+    #[arg(long, value_name = "none|fetch|host")]
     network: Option<String>,
 }
 

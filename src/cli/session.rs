@@ -47,8 +47,9 @@ struct Common {
     /// Another root to show and merge into, such as a mounted image; services are not acted on [default: /]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// Whose network it sees
-    #[arg(long, value_name = "none|host")]
+    /// What of the network it reaches: nothing, the node's package sources, or all that the host does
+    /// [default: fetch]
+    #[arg(long, value_name = "none|fetch|host")]
     network: Option<String>,
     /// How differences of content are shown
     #[arg(long, value_enum, default_value = "normal")]

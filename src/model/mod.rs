@@ -6,6 +6,7 @@ pub mod attributes;
 pub mod change;
 pub mod facts;
 pub mod finding;
+pub mod host;
 pub mod layer;
 pub mod look;
 pub mod module;

@@ -10,12 +10,15 @@ mod knobs;
 mod layers;
 pub mod limits;
 mod lines;
+pub mod network;
 pub mod protocol;
+mod report;
+mod script_line;
 pub mod shims;
 mod watch;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,10 +27,14 @@ use thiserror::Error;
 use crate::model::root::LiveRoot;
 use crate::sandbox::knobs::Knobs;
 use crate::sandbox::limits::{Limited, Limits};
+use crate::sandbox::network::{Network, Reach};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
+use crate::sandbox::report::Reporter;
+use crate::sandbox::script_line::Scripts;
 use crate::sys::channel::Channel;
 use crate::sys::files;
 use crate::sys::helper::Helper;
+use crate::sys::pids;
 use crate::sys::tree::Root;
 
 pub use drift::Drift;
@@ -83,8 +90,8 @@ pub struct Spec<'a> {
     pub make: Vec<PathBuf>,
     /// What the sandbox's host is called; the node's own name where there is none.
     pub host_name: Option<String>,
-    /// Whether the sandbox has a network of its own, in which nobody else is.
-    pub own_network: bool,
+    /// What of the network it reaches.
+    pub network: Reach,
     /// What a task may take at most.
     pub limits: Limits,
 }
@@ -96,9 +103,11 @@ pub struct Sandbox {
     live: Live,
     channel: Channel,
     shims: OwnedFd,
+    reporter: Reporter,
     knobs: Knobs,
     server: disco_fuse::Server,
     inside: Helper,
+    network: Option<Network>,
     /// Dropped after those who are in its group have ended.
     limited: Limited,
 }
@@ -156,6 +165,7 @@ impl Sandbox {
         let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
         let (channel, theirs) = cannot("open a channel", Channel::pair())?;
         let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
+        let pids_above = cannot("choose numbers for processes", pids::above_the_hosts())?;
         let (mut knobs, unserved) =
             cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, spec.host_name.as_deref()))?;
         let (mut limited, joining) = Limited::start(spec.limits, spec.scratch, inside.id())?;
@@ -167,30 +177,59 @@ impl Sandbox {
             hidden: spec.hidden.clone(),
             make: spec.make.clone(),
             host_name: spec.host_name.clone(),
-            own_network: spec.own_network,
+            own_network: spec.network != Reach::Everything,
             counted: limited.counted(),
+            pids_above,
         };
         let fds: Vec<_> =
             [fuse.as_fd()].into_iter().chain(unserved.as_ref().map(knobs::Unserved::fuse)).collect();
         cannot("reach the inside", channel.send(&ToInside::Setup(setup), &fds))?;
         let mut mounted = Ok(());
-        expect(&channel, |message| match message {
+        let namespace = expect(&channel, |message| match message {
             FromInside::Mounted { knobs } => {
                 mounted = knobs.clone();
                 true
             }
             _ => false,
-        })?;
+        })?
+        .into_iter()
+        .next();
         let server = cannot(
             "serve the overlay",
             disco_fuse::serve(overlay.clone(), fuse, disco_fuse::Writes::Through),
         )?;
         cannot("serve the kernel's settings", knobs.serve(unserved, mounted))?;
+        // While the inside raises its walls.
+        let network = match (&spec.network, namespace) {
+            (Reach::Hosts(policy), Some(namespace)) => Some(cannot(
+                "open the way to the package sources",
+                Network::open(namespace.into(), policy.clone()),
+            )?),
+            (Reach::Hosts(_), None) => return Err(SandboxError::Lost),
+            (Reach::Nothing | Reach::Everything, _) => None,
+        };
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
         limited.joined(joining);
         cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
-        Ok(Sandbox { layers: Layers { overlay }, live, channel, shims, knobs, server, inside, limited })
+        let copy = |fd: BorrowedFd<'_>| {
+            cannot("reach the layers", fd.try_clone_to_owned()).map(|fd| Root::from_fd(fd, ""))
+        };
+        let ground = report::Ground {
+            lower: copy(live.tree.as_fd())?,
+            upper: copy(overlay.upper_dir())?,
+            scripts: Scripts {
+                home: spec.home.to_owned(),
+                view: spec.view.to_owned(),
+                lower: copy(live.tree.as_fd())?,
+            },
+            shares_network: spec.network == Reach::Everything,
+            pretends_knobs: knobs.lacking().is_none(),
+            pids_above,
+        };
+        let reporter = cannot("listen for what steps try", Reporter::start(ground))?;
+        let layers = Layers { overlay };
+        Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network, limited })
     }
 
     /// Why writes to the kernel's settings are refused in it and not pretended, where that is so.
@@ -212,11 +251,12 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, knobs, server, inside, limited } = self;
+        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network, limited } =
+            self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
         // The run's group goes once nobody is in it.
-        drop(limited);
+        drop((reporter, network, limited));
         cannot("end the overlay", server.join())?;
         cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers })

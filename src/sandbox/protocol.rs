@@ -47,6 +47,8 @@ pub struct Setup {
     pub own_network: bool,
     /// What a task may have at most, as far as it is counted inside.
     pub counted: Counted,
+    /// The number above which a task's processes are, where one could be chosen.
+    pub pids_above: Option<u32>,
 }
 
 /// What the first process of a task counts, and ends the task for.
@@ -125,13 +127,15 @@ pub struct Command {
 /// From the inside to the supervisor.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromInside {
-    /// The overlay is mounted, and must be served now.
+    /// The overlay is mounted, and must be served now; comes with the network namespace, where the sandbox has its own.
     Mounted {
         /// Why the kernel's knobs are not, if they are not.
         knobs: Result<(), String>,
     },
     /// The walls are up; comes with the listening socket of the shims.
     Ready,
+    /// A task is about to begin; comes with the listener of its system calls, where it could have one.
+    Begun,
     /// A terminal pair: comes with the side of whoever attends, then the task's.
     Terminal,
     /// A wall could not be raised, or a task not be started: why.

@@ -2,33 +2,31 @@
 //! script printed before it asked for an action is told before the action.
 
 use std::fs::File;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::actions::knob_effects::KnobWrite;
-use crate::model::action::{Effect, EffectKind};
+use crate::model::action::Effect;
 use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
 use crate::model::truth::{Label, Truth};
 use crate::sandbox::limits::Begun;
 use crate::sandbox::lines::Lines;
+use crate::sandbox::network::Network;
 use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
-use crate::sandbox::shims::verdict::{Verdict, verdict};
-use crate::sandbox::shims::{self, Answer, Question};
-use crate::sandbox::{Looks, Sandbox, SandboxError, cannot};
-use crate::sys::channel::Channel;
+use crate::sandbox::report::Asked;
+use crate::sandbox::shims::answer::Shims;
+use crate::sandbox::{Sandbox, SandboxError, cannot};
 use crate::sys::interrupt::Interrupt;
-use crate::sys::look;
 
 /// A time limit for who has none: ten years.
 const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
-/// How long the host may take to answer a look.
-const LOOK_LIMIT: Duration = Duration::from_secs(20);
+
+/// Why a report is less than exact where nobody hears what is tried: somebody else's filter has the one listener there can be.
+const UNHEARD: &str = "calls that nobody could report";
 
 /// How often the size of files is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -89,7 +87,7 @@ impl Sandbox {
         };
         let mut watch = Watch {
             streams: vec![lines(Stream::Stdout, stdout)?, lines(Stream::Stderr, stderr)?],
-            stop: interrupt.flag(),
+            shims: Shims::new(interrupt.flag()),
             label: Label::default(),
             begun,
             files,
@@ -114,14 +112,8 @@ impl Sandbox {
         let begun = self.limited.begin(&self.layers.overlay, &[])?;
         let task = ToInside::Run(Task::Attend { command, own_terminal });
         cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
-        let mut watch = Watch {
-            streams: Vec::new(),
-            stop: interrupt.flag(),
-            label: Label::default(),
-            begun,
-            files: &[],
-            on_event,
-        };
+        let (shims, label) = (Shims::new(interrupt.flag()), Label::default());
+        let mut watch = Watch { streams: Vec::new(), shims, label, begun, files: &[], on_event };
         self.follow(&mut watch, FOREVER, interrupt)
     }
 
@@ -138,23 +130,25 @@ impl Sandbox {
             lines.finish(watch.on_event);
         }
         // Whoever asked and did not live to hear the answer has asked in this step, and not in the next.
-        while let Some(heard) = self.hear() {
-            if let Ok((_, question)) = heard {
-                watch.note(&question);
-            }
-        }
+        watch.shims.note_rest(self, watch.on_event);
+        self.tell_asked(watch)?;
         while let Some(write) = self.knobs.hear() {
             watch.note_write(&write, self.knobs.sysctl());
         }
-        let label = std::mem::take(&mut watch.label);
         let met = self.limited.end(&self.layers.overlay, &watch.begun);
+        let mut attempts = self.reporter.attempts();
+        attempts.extend(self.network.iter().flat_map(Network::take_tried));
+        let mut label = watch.shims.take_label().and(&watch.label);
+        for attempt in &attempts {
+            label.lower(Truth::Approximate, &attempt.call);
+        }
         let outcome = match stopped {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
             Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
             Some(Stop::Printed) => self.limited.too_much(),
             None => met.unwrap_or(end.outcome),
         };
-        Ok(TaskRun { outcome, cost: end.cost, label, attempts: Vec::new() })
+        Ok(TaskRun { outcome, cost: end.cost, label, attempts })
     }
 
     /// The loop, until the inside says that the task has ended; and why it was ended early, if it was.
@@ -169,6 +163,7 @@ impl Sandbox {
             let mut fds = vec![
                 PollFd::new(&self.channel, PollFlags::IN),
                 PollFd::new(&self.shims, PollFlags::IN),
+                PollFd::new(&self.reporter, PollFlags::IN),
                 PollFd::new(&self.knobs, PollFlags::IN),
             ];
             if stopped.is_none() {
@@ -191,23 +186,27 @@ impl Sandbox {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return cannot("watch a step", Err(errno.into())),
             }
-            let (ended, asked) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
+            let [said, asked, tried] = [0, 1, 2].map(|at| !fds[at].revents().is_empty());
             drop(fds);
             for lines in &mut watch.streams {
                 cannot("read what a step printed", lines.drain(watch.on_event))?;
             }
             if asked {
-                self.answer(watch);
+                watch.shims.answer(self, watch.on_event);
             }
             while let Some(write) = self.knobs.hear() {
                 watch.note_write(&write, self.knobs.sysctl());
             }
-            if ended {
-                return match cannot("reach the inside", self.channel.receive())? {
-                    Some((FromInside::Ended(end), _)) => Ok((end, stopped)),
-                    Some((FromInside::Failed(reason), _)) => Err(SandboxError::Inside(reason)),
-                    Some(_) | None => Err(SandboxError::Lost),
-                };
+            if tried {
+                self.tell_asked(watch)?;
+            }
+            if said {
+                match cannot("reach the inside", self.channel.receive())? {
+                    Some((FromInside::Begun, listener)) => self.begin(watch, listener)?,
+                    Some((FromInside::Ended(end), _)) => return Ok((end, stopped)),
+                    Some((FromInside::Failed(reason), _)) => return Err(SandboxError::Inside(reason)),
+                    Some(_) | None => return Err(SandboxError::Lost),
+                }
             }
             if stopped.is_none() {
                 stopped = match interrupt.signal() {
@@ -224,54 +223,27 @@ impl Sandbox {
             }
         }
     }
+}
 
-    /// Answers one shim. A shim that cannot be answered gets no answer, says so itself, and fails its caller.
-    fn answer(&self, watch: &mut Watch<'_>) {
-        let Some(Ok((channel, question))) = self.hear() else { return };
-        let Ok((answer, fds)) = self.decide(&question, watch) else { return };
-        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        // A shim that has gone meanwhile needs no answer.
-        let _ = channel.send(&answer, &fds);
-    }
-
-    /// The next one that asks, with its question; `None` where nobody does, an error where what it says is no question
-    /// about a program of this node.
-    fn hear(&self) -> Option<io::Result<(Channel, Question)>> {
-        let socket = rustix::net::accept_with(&self.shims, rustix::net::SocketFlags::CLOEXEC).ok()?;
-        let heard = || -> io::Result<(Channel, Question)> {
-            let (patience, timeout) = (Some(Duration::from_secs(2)), rustix::net::sockopt::Timeout::Recv);
-            rustix::net::sockopt::set_socket_timeout(&socket, timeout, patience)?;
-            let channel = Channel::from(socket);
-            let (mut question, _) = channel.receive::<Question>()?.ok_or(io::ErrorKind::UnexpectedEof)?;
-            question.program = shims::program_of(&self.live.tree, &question)?;
-            Ok((channel, question))
-        };
-        Some(heard())
-    }
-
-    fn decide(&self, question: &Question, watch: &mut Watch<'_>) -> io::Result<(Answer, Vec<OwnedFd>)> {
-        let say = |stdout: &[u8], stderr: &[u8], status| {
-            Ok((Answer::Say { status }, vec![look::page(stdout)?, look::page(stderr)?]))
-        };
-        let failed = |error: &dyn std::error::Error| {
-            say(&[], format!("{}: {error}\n", question.program.display()).as_bytes(), 1)
-        };
-        match (watch.note(question), self.live.looks) {
-            (Verdict::Effect, _) => Ok((Answer::Say { status: 0 }, Vec::new())),
-            (Verdict::Look, Looks::Host) => {
-                let arguments = question.argv.get(1..).unwrap_or_default();
-                match look::run(&question.program, arguments, LOOK_LIMIT, watch.stop) {
-                    Ok(look::Seen { stdout, stderr, status }) => say(&stdout, &stderr, status),
-                    Err(error) => failed(&error),
-                }
-            }
-            (Verdict::Look, Looks::Inside) | (Verdict::Files | Verdict::FilesAndEffect, _) => {
-                match look::open_program(self.layers.lower(), &question.program) {
-                    Ok(real) => Ok((Answer::RunReal, vec![real])),
-                    Err(error) => failed(&error),
-                }
+impl Sandbox {
+    /// A task begins: its system calls are heard of, where its filter could have a listener.
+    fn begin(&self, watch: &mut Watch<'_>, listener: Vec<OwnedFd>) -> Result<(), SandboxError> {
+        match listener.into_iter().next() {
+            Some(listener) => cannot("listen for what a step tries", self.reporter.listen(listener)),
+            None => {
+                watch.label.lower(Truth::Approximate, UNHEARD);
+                Ok(())
             }
         }
+    }
+
+    /// Tells the effects that were asked for by system calls.
+    fn tell_asked(&self, watch: &mut Watch<'_>) -> Result<(), SandboxError> {
+        for Asked { effect, call } in cannot("hear what a step tries", self.reporter.asked())? {
+            watch.label.lower(Truth::Approximate, call);
+            (watch.on_event)(Event::Asked(&effect));
+        }
+        Ok(())
     }
 }
 
@@ -283,7 +255,7 @@ enum Stop {
 
 struct Watch<'a> {
     streams: Vec<Lines>,
-    stop: &'a AtomicBool,
+    shims: Shims<'a>,
     label: Label,
     begun: Begun,
     files: &'a [&'a File],
@@ -300,24 +272,5 @@ impl Watch<'_> {
     fn note_write(&mut self, write: &KnobWrite, sysctl: Option<&Path>) {
         self.label.lower(Truth::Approximate, &write.because());
         (self.on_event)(Event::Asked(&write.effect(sysctl)));
-    }
-
-    /// Judges a question, and tells and remembers what it means for the step.
-    fn note(&mut self, question: &Question) -> Verdict {
-        let verdict = verdict(&question.name, question.argv.get(1..).unwrap_or_default());
-        if verdict != Verdict::Files {
-            self.label.lower(Truth::Approximate, &question.name);
-        }
-        if matches!(verdict, Verdict::Effect | Verdict::FilesAndEffect) {
-            (self.on_event)(Event::Asked(&Effect {
-                kind: EffectKind::Service,
-                target: String::new(),
-                program: question.program.clone(),
-                argv: question.argv.clone(),
-                cwd: question.directory.clone(),
-                line: None,
-            }));
-        }
-        verdict
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::model::host::Host;
 use crate::model::names::NodeName;
 use crate::model::run::Mode;
 
@@ -60,6 +61,8 @@ pub struct Sourced<T> {
 pub enum Network {
     /// Nothing.
     None,
+    /// The node's package sources and proxies, and the hosts that a setting names.
+    Fetch,
     /// All that the host can.
     Host,
 }
@@ -68,6 +71,7 @@ impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Network::None => "none",
+            Network::Fetch => "fetch",
             Network::Host => "host",
         })
     }
@@ -125,6 +129,8 @@ pub struct Settings {
     pub rsync: Sourced<Vec<String>>,
     /// What of the network a step can reach.
     pub network: Sourced<Network>,
+    /// The hosts beyond the package sources that a step can reach with [`Network::Fetch`].
+    pub network_hosts: Sourced<Vec<Host>>,
     /// How long one step may take.
     pub step_timeout: Sourced<Duration>,
     /// How many processes one step may have at once, at least 1.
@@ -180,6 +186,9 @@ impl Settings {
             Name::Fetch => shown(&self.fetch, bool::to_string),
             Name::Rsync => shown(&self.rsync, |words| shell_words::join(words)),
             Name::Network => shown(&self.network, Network::to_string),
+            Name::NetworkHosts => shown(&self.network_hosts, |hosts| {
+                hosts.iter().map(Host::to_string).collect::<Vec<_>>().join(" ")
+            }),
             Name::StepTimeout => shown(&self.step_timeout, seconds),
             Name::StepProcesses => shown(&self.step_processes, u32::to_string),
             Name::StepMemory => shown(&self.step_memory, Amount::to_string),

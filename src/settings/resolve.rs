@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::model::host::{Host, NoHost};
 use crate::model::names::{NodeName, ParameterName};
 use crate::model::params::{Param, Params};
 use crate::model::run::Mode;
@@ -43,6 +44,7 @@ pub fn resolve(
         fetch: said.parse(Name::Fetch, truth)?,
         rsync: said.parse(Name::Rsync, command)?,
         network: said.parse(Name::Network, network)?,
+        network_hosts: said.parse(Name::NetworkHosts, hosts)?,
         step_timeout: said.parse(Name::StepTimeout, seconds)?,
         step_processes: said.parse(Name::StepProcesses, |text| {
             // The limit that Linux has itself.
@@ -136,10 +138,14 @@ fn truth(text: &str) -> Result<bool, String> {
 fn network(text: &str) -> Result<Network, String> {
     match text {
         "none" => Ok(Network::None),
+        "fetch" => Ok(Network::Fetch),
         "host" => Ok(Network::Host),
-        "fetch" => Err("not available yet; use none or host".to_owned()),
-        _ => Err("use none or host".to_owned()),
+        _ => Err("use none, fetch or host".to_owned()),
     }
+}
+
+fn hosts(text: &str) -> Result<Vec<Host>, String> {
+    text.split_whitespace().map(|host| host.parse().map_err(|error: NoHost| error.to_string())).collect()
 }
 
 fn command(text: &str) -> Result<Vec<String>, String> {
@@ -206,7 +212,8 @@ mod tests {
                 row("server/uri", ""),
                 row("client/fetch", "true"),
                 row("client/cmds/rsync", "rsync"),
-                row("client/network", "none"),
+                row("client/network", "fetch"),
+                row("client/network_hosts", ""),
                 row("client/step_timeout", "3600"),
                 row("client/step_processes", "4096"),
                 row("client/step_memory", "80%"),
@@ -230,7 +237,7 @@ mod tests {
             (&flag, &variable, &parameter, "host", "--network"),
             (&Flags::new(), &variable, &parameter, "none", "env DISCO_CLIENT_NETWORK"),
             (&Flags::new(), &empty, &parameter, "host", "parameter disco/client/network"),
-            (&Flags::new(), &empty, &Params::default(), "none", "default"),
+            (&Flags::new(), &empty, &Params::default(), "fetch", "default"),
         ] {
             let settings = resolve(flags, variables, params, "h").unwrap();
             assert_eq!(shown(&settings, "client/network"), (value.to_owned(), origin.to_owned()));
@@ -282,8 +289,14 @@ mod tests {
             ("NOOP", "maybe", "noop is \"maybe\" (env NOOP): use true, 1 or yes; or false, 0 or no"),
             (
                 "DISCO_CLIENT_NETWORK",
-                "fetch",
-                "client/network is \"fetch\" (env DISCO_CLIENT_NETWORK): not available yet; use none or host",
+                "all",
+                "client/network is \"all\" (env DISCO_CLIENT_NETWORK): use none, fetch or host",
+            ),
+            (
+                "DISCO_CLIENT_NETWORK_HOSTS",
+                "a *.b:443 c/d",
+                "client/network_hosts is \"a *.b:443 c/d\" (env DISCO_CLIENT_NETWORK_HOSTS): \"c/d\" is no host: \
+                 use NAME, *.NAME or ADDRESS, and :PORT where it is not 80 and 443",
             ),
             (
                 "DISCO_CLIENT_FETCH_JOBS",

@@ -19,6 +19,8 @@ pub enum Name {
     Rsync,
     /// The network of steps.
     Network,
+    /// What else of it they reach.
+    NetworkHosts,
     /// The time limit of a step.
     StepTimeout,
     /// The most processes of a step.
@@ -78,7 +80,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 17] = [
+pub static TABLE: [Setting; 18] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -122,7 +124,20 @@ pub static TABLE: [Setting; 17] = [
         "fetch first; false: take what the last fetch brought",
     ),
     parameter(Name::Rsync, "client/cmds/rsync", None, "rsync", "the rsync command line, with quoted words"),
-    parameter(Name::Network, "client/network", Some("--network"), "none", "what steps reach: none or host"),
+    parameter(
+        Name::Network,
+        "client/network",
+        Some("--network"),
+        "fetch",
+        "what steps reach: none, fetch (the package sources) or host",
+    ),
+    parameter(
+        Name::NetworkHosts,
+        "client/network_hosts",
+        None,
+        "",
+        "what fetch reaches besides: HOST[:PORT] or *.NAME, with spaces between",
+    ),
     parameter(
         Name::StepTimeout,
         "client/step_timeout",

@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
+use crate::model::attributes::FileKind;
 use crate::model::path::RootedPath;
 use crate::sys::tree::Root;
+
+/// The most that is read of a text, in bytes.
+const MOST_TEXT: u64 = 4 << 20;
 
 impl Root {
     /// Where a path leads; `None` where nothing is there (a link that leads nowhere included).
@@ -31,7 +35,7 @@ impl Root {
         Ok(path.clone())
     }
 
-    /// The text of the regular file that a path leads to, bytes that are not UTF-8 replaced; `None` where there is none.
+    /// The text (up to 4 MiB) of the regular file that a path leads to, bytes that are not UTF-8 replaced; `None` where there is none.
     pub fn text_behind(&self, path: &Path) -> io::Result<Option<String>> {
         let Some(found) = self.follow(path)? else { return Ok(None) };
         let stat = rustix::fs::fstat(&found)?;
@@ -39,8 +43,14 @@ impl Root {
             return Ok(None);
         }
         let mut bytes = Vec::new();
-        File::open(link_of(&found))?.read_to_end(&mut bytes)?;
+        File::open(link_of(&found))?.take(MOST_TEXT).read_to_end(&mut bytes)?;
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// What kind of object a path leads to; `None` where nothing is there.
+    pub fn kind_behind(&self, path: &Path) -> io::Result<Option<FileKind>> {
+        let Some(found) = self.follow(path)? else { return Ok(None) };
+        Ok(FileKind::from_mode(rustix::fs::fstat(&found)?.st_mode))
     }
 
     fn follow(&self, path: &Path) -> io::Result<Option<OwnedFd>> {
@@ -95,6 +105,8 @@ mod tests {
         }
         assert_eq!(root.text_behind(Path::new("/var/up")).unwrap().as_deref(), Some("ID=x\n"));
         assert_eq!(root.text_behind(Path::new("/var")).unwrap(), None);
+        assert_eq!(root.kind_behind(Path::new("/var/up")).unwrap(), Some(FileKind::Regular));
+        assert_eq!(root.kind_behind(Path::new("/var/dangling")).unwrap(), None);
         let would = |path: &str| root.would_lead_to(&RootedPath::new(path).unwrap()).unwrap().to_string();
         assert_eq!((would("/var/a/b").as_str(), would("/new").as_str()), ("/srv/a/b", "/new"));
         let own = Root::open(Path::new("/"), "").unwrap();

@@ -1,7 +1,7 @@
 //! The one place that clones this process: into a new pid and mount namespace, for a step of the sandbox.
 //!
 //! Only for a process with a single thread: the child goes on with a copy of its memory, locks included.
-#![allow(unsafe_code)] // clone(2) with namespaces and a pidfd, and _exit(2), have no safe form
+#![allow(unsafe_code)] // clone(2) with namespaces and a pidfd, pidfd_getfd(2), and _exit(2) have no safe form
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -64,6 +64,17 @@ pub fn close_all_but(kept: [BorrowedFd<'_>; 2]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A copy of a descriptor that another process has, by its number there.
+pub fn descriptor_of(process: &OwnedFd, number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: it takes numbers alone.
+    let copy = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0) };
+    match i32::try_from(copy) {
+        // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
+        Ok(copy) if copy >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(copy) }),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Gives every signal its default action and an empty mask, as a program expects at its start (Rust ignores SIGPIPE).

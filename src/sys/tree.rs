@@ -85,6 +85,12 @@ pub struct Root {
     label: Arc<str>,
 }
 
+impl std::os::fd::AsFd for Root {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 impl Root {
     /// The tree whose root is the directory at `path` of this process's own view.
     pub fn open(path: &Path, label: &str) -> Result<Root, TreeError> {

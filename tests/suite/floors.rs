@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 7] = [
     &["sys"],
     &[
         "settings", "fetch", "modules", "plan", "render", "params", "changes", "merge", "actions", "lock",
-        "runs",
+        "runs", "sources",
     ],
     &["sandbox"],
     &["step"],

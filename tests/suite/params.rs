@@ -138,5 +138,5 @@ fn settings_say_where_each_value_came_from() {
         .exits(78)
         .stderr_has("client/network")
         .stderr_has("everything")
-        .stderr_has("none or host");
+        .stderr_has("none, fetch or host");
 }

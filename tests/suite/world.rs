@@ -4,6 +4,7 @@
 //! Nothing that happens in it reaches the machine: its root is a kernel overlay on a tmpfs, its mounts, processes,
 //! network, host name and IPC are its own, and all of it ends with the `World` (or with the test's process, however
 //! that ends). The host is never written by path; whatever a test wants inside goes through a command inside.
+//! A `World::with_systemd` is the same over a small Debian, with a real systemd as its first process.
 
 mod manifest;
 mod master;
@@ -13,7 +14,7 @@ mod service;
 mod ssh;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ const LONGEST: &str = "120";
 pub struct World {
     init: Child,
     pid: u32,
+    /// The process that has the node's copy-on-write layer open as its descriptor 9.
+    keeper: u32,
     /// Its end of file ends the node.
     stdin: Option<ChildStdin>,
     /// What the master will serve; see `publish`.
@@ -45,7 +48,33 @@ impl World {
     /// A new node; `None` where this machine cannot have one, after saying why. With `DISCO_REQUIRE_PRIVILEGED=1` that
     /// is a failure instead.
     pub fn new() -> Option<World> {
-        match Self::open() {
+        Self::or_say_why(Self::open(|top| {
+            let mut unshare = Command::new("unshare");
+            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/throwaway-root");
+            unshare.args(["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "bash"]);
+            unshare.arg(script).arg(top).arg(env!("CARGO_BIN_EXE_disco"));
+            unshare
+        }))
+    }
+
+    /// A new node with systemd; otherwise as `new`. The first one on a machine takes a minute: its root is made.
+    pub fn with_systemd() -> Option<World> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/systemd-node");
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("systemd-node");
+        let built = Command::new(script).arg("build").arg(&folder).output().expect("the script starts");
+        if !built.status.success() {
+            return Self::or_say_why(Err(String::from_utf8_lossy(&built.stderr).into_owned()));
+        }
+        Self::or_say_why(Self::open(|top| {
+            let mut unshare = Command::new("unshare");
+            unshare.args(["--mount", "--pid", "--fork", "--kill-child", script, "boot"]);
+            unshare.arg(folder).arg(top).arg(env!("CARGO_BIN_EXE_disco"));
+            unshare
+        }))
+    }
+
+    fn or_say_why(opened: Result<World, String>) -> Option<World> {
+        match opened {
             Ok(world) => Some(world),
             Err(reason) if std::env::var("DISCO_REQUIRE_PRIVILEGED").as_deref() == Ok("1") => {
                 panic!("no hermetic node, and DISCO_REQUIRE_PRIVILEGED=1 allows no skip: {reason}")
@@ -57,17 +86,14 @@ impl World {
         }
     }
 
-    fn open() -> Result<World, String> {
+    /// Opens the node that a script makes in the folder it is given.
+    fn open(starting: impl FnOnce(&Path) -> Command) -> Result<World, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("needs root: a live merge changes owners, and a copy-on-write root is mounted".into());
         }
         let top = TempDir::with_prefix("disco-world-").map_err(|e| e.to_string())?;
         let stage = TempDir::with_prefix("disco-master-").map_err(|e| e.to_string())?;
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/throwaway-root");
-        let mut init = Command::new("unshare")
-            .args(["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "bash", script])
-            .arg(top.path())
-            .arg(env!("CARGO_BIN_EXE_disco"))
+        let mut init = starting(top.path())
             .env_clear()
             .env("PATH", PATH)
             .stdin(Stdio::piped())
@@ -78,15 +104,17 @@ impl World {
         let mut first = String::new();
         let stdout = init.stdout.take().expect("stdout is a pipe");
         BufReader::new(stdout).read_line(&mut first).map_err(|e| e.to_string())?;
-        let Some(pid) = first.strip_prefix("ready ").and_then(|pid| pid.trim().parse().ok()) else {
+        let pids: Vec<u32> = first.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let (true, Some(&pid)) = (first.starts_with("ready "), pids.first()) else {
             let mut said = String::new();
             let mut stderr = init.stderr.take().expect("stderr is a pipe");
             stderr.read_to_string(&mut said).map_err(|e| e.to_string())?;
             let status = init.wait().map_err(|e| e.to_string())?;
-            return Err(format!("scripts/throwaway-root: {status}: {}", said.trim()));
+            return Err(format!("the node does not start: {status}: {}", said.trim()));
         };
         let stdin = init.stdin.take();
-        Ok(World { init, pid, stdin, stage, _top: top })
+        let keeper = pids.get(1).copied().unwrap_or(pid);
+        Ok(World { init, pid, keeper, stdin, stage, _top: top })
     }
 
     /// The pid of the node's first process, as the machine numbers it.
@@ -164,8 +192,8 @@ impl World {
     /// Everything that differs from the machine in the node's root, with what it is; `/proc`, `/sys`, `/dev`, `/run`,
     /// `/tmp` and `/var/disco` apart.
     pub fn manifest(&self) -> Manifest {
-        // The node's init holds this descriptor open on the copy-on-write layer, for us alone.
-        Manifest::of(&PathBuf::from(format!("/proc/{}/fd/9/.", self.pid)))
+        // This descriptor is held open on the copy-on-write layer, for us alone.
+        Manifest::of(&PathBuf::from(format!("/proc/{}/fd/9/.", self.keeper)))
     }
 
     /// Every process of the node but its init, `pid command line` a line, sorted. disco's own come and go while it runs: they

@@ -8,6 +8,7 @@ mod event;
 pub(super) mod finish;
 pub(super) mod ground;
 mod modules;
+mod reach;
 mod recover;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -276,7 +277,7 @@ pub(super) fn open_sandbox(
         hidden: inside(&ground.hidden),
         make: inside(&ground.made),
         host_name: (!ground.root.is_own()).then(|| settings.node.value.to_string()),
-        own_network: settings.network.value == Network::None,
+        network: reach::of(run, settings, ground),
         limits: Limits {
             processes: settings.step_processes.value,
             memory: settings.step_memory.value.bytes_of(host::memory()?),
@@ -315,7 +316,8 @@ pub(super) fn step_context<'a>(
 fn best_label(network: Network) -> Label {
     let mut label = Label::default();
     match network {
-        Network::None => {}
+        // What is fetched from a package source is what the live system would fetch.
+        Network::None | Network::Fetch => {}
         Network::Host => label.lower(Truth::Unknown, "network"),
     }
     label

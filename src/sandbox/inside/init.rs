@@ -2,7 +2,7 @@
 //! process, waits for everything, and reports what it all cost. What the payload leaves running ends with it.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -15,6 +15,7 @@ use crate::sandbox::limits;
 use crate::sandbox::protocol::{Counted, Task, TaskEnd};
 use crate::sys::channel::Channel;
 use crate::sys::clock::Meter;
+use crate::sys::seccomp::Reporter;
 use crate::sys::wait::Seen;
 use crate::sys::{crowd, files, lay, namespace, seccomp, spawn, wait};
 
@@ -24,15 +25,41 @@ const TICK: Duration = Duration::from_millis(200);
 /// What the first process says of its task: how it ended, or why it could not be started.
 pub type Report = Result<TaskEnd, String>;
 
+/// What it says first: that its walls are up, with its descriptor of the listener of its system calls, where it could have one;
+/// or why they are not. The descriptor is fetched: to send it would be such a call.
+pub type Raised = Result<Option<i32>, String>;
+
+/// What every task of a sandbox is held to.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// What it may have at once.
+    pub most: Counted,
+    /// The number above which its processes are, where one could be chosen.
+    pub pids_above: Option<u32>,
+}
+
 /// The body of the first process; its exit status only says whether the report was sent. Walls and the payload's process
 /// first: the task may be long in coming, on `channel` to this process and on `worker` to the payload's. Without a task it
-/// ends. `most` is what the task may have at once.
-pub fn main(channel: Channel, worker: Channel, most: Counted) -> i32 {
+/// ends.
+pub fn main(channel: Channel, worker: Channel, bounds: Bounds) -> i32 {
     // First, so that the end of the process that started this one is noticed, should it come before the walls.
     let closed = spawn::close_all_but([channel.as_fd(), worker.as_fd()]);
-    let payload = closed.and_then(|()| raise(most)).and_then(|()| spawn::fork(|| payload::main(&worker)));
-    let report = match channel.receive::<Task>() {
-        Ok(Some((task, fds))) => payload.and_then(|child| see_to(&task, fds, child, most)).map_err(chain),
+    let reporter = closed.and_then(|()| raise(bounds)).map_err(chain);
+    let raised: Raised = reporter.as_ref().map_err(String::clone).map(|reporter| match reporter {
+        Reporter::Listener(listener) => Some(listener.as_raw_fd()),
+        Reporter::Nobody => None,
+    });
+    if channel.send(&raised, &[]).is_err() || raised.is_err() {
+        return 1;
+    }
+    let payload = spawn::fork(|| payload::main(&worker));
+    let task = channel.receive::<Task>();
+    // With the task it was fetched. From here on nobody here can answer for whoever should.
+    drop(reporter);
+    let report = match task {
+        Ok(Some((task, fds))) => {
+            payload.and_then(|child| see_to(&task, fds, child, bounds.most)).map_err(chain)
+        }
         Ok(None) => return 0,
         Err(error) => Err(chain(error)),
     };
@@ -40,19 +67,19 @@ pub fn main(channel: Channel, worker: Channel, most: Counted) -> i32 {
 }
 
 /// Raises the walls that each task has of its own.
-fn raise(most: Counted) -> io::Result<()> {
+fn raise(bounds: Bounds) -> io::Result<Reporter> {
     namespace::die_with_parent().map_err(io::Error::other)?;
     wait::keep_ends()?;
     nix::unistd::setsid()?;
     // So far it is the channel to the supervisor.
     rustix::stdio::dup2_stdin(files::open_system("/dev/null", false)?)?;
-    walls::raise_for_task(most.processes).map_err(io::Error::other)?;
+    walls::raise_for_task(bounds.pids_above).map_err(io::Error::other)?;
     namespace::outlive_nobody();
     namespace::forbid_core_dumps().map_err(io::Error::other)?;
-    seccomp::restrict()?;
+    let reporter = seccomp::restrict()?;
     namespace::drop_capabilities().map_err(io::Error::other)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
-    Ok(())
+    Ok(reporter)
 }
 
 /// Waits for the payload, and does what is left to do after it.

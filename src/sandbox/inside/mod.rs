@@ -16,8 +16,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use thiserror::Error;
 
 use crate::model::told::in_full;
+use crate::sandbox::inside::init::Bounds;
 use crate::sandbox::inside::task::Ready;
-use crate::sandbox::protocol::{Counted, FromInside, Task, ToInside};
+use crate::sandbox::protocol::{FromInside, Task, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::{mount, namespace, wait};
 
@@ -46,18 +47,19 @@ pub fn main() -> Result<(), InsideError> {
         channel.send(message, &fds).map_err(InsideError::Channel)
     };
     namespace::outlive_others();
-    let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|()| {
+    let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|network| {
+        let network: Vec<OwnedFd> = network.into_iter().map(Into::into).collect();
         let knobs = walls::mount_knobs(&setup, fds.next()).map_err(chain);
         let with_knobs = knobs.is_ok() && setup.knobs.is_some();
-        say(&FromInside::Mounted { knobs }, &[]).map_err(chain)?;
+        say(&FromInside::Mounted { knobs }, &network).map_err(chain)?;
         walls::raise(&setup, with_knobs).map_err(chain)
     });
     match raised {
         Ok(listener) => say(&FromInside::Ready, &[listener])?,
         Err(reason) => return say(&FromInside::Failed(reason), &[]),
     }
-    let most = setup.counted;
-    let mut tasks = Tasks { most, next: None, ending: Vec::new() };
+    let bounds = Bounds { most: setup.counted, pids_above: setup.pids_above };
+    let mut tasks = Tasks { bounds, next: None, ending: Vec::new() };
     while let Some((message, fds)) = channel.receive::<ToInside>().map_err(InsideError::Channel)? {
         match message {
             ToInside::Run(task) => {
@@ -66,7 +68,7 @@ pub fn main() -> Result<(), InsideError> {
                 say(&answer, &[])?;
             }
             // A first process that cannot be started is tried again, and told, when there is a task.
-            ToInside::Begin => tasks.next = Ready::start(most).ok(),
+            ToInside::Begin => tasks.next = Ready::start(bounds).ok(),
             ToInside::OpenTerminal => match nix::pty::openpty(None, None) {
                 Ok(pair) => say(&FromInside::Terminal, &[pair.master, pair.slave])?,
                 Err(errno) => say(&FromInside::Failed(format!("cannot open a terminal: {errno}")), &[])?,
@@ -85,8 +87,7 @@ fn chain(error: impl std::error::Error) -> String {
 
 /// The tasks, one after another, with the next one's first process made ready while one runs.
 struct Tasks {
-    /// What a task may have at once.
-    most: Counted,
+    bounds: Bounds,
     next: Option<Ready>,
     /// First processes that have reported, and end by themselves.
     ending: Vec<i32>,
@@ -98,12 +99,12 @@ impl Tasks {
             // The sandbox may have been there for days: whoever attends sees the node as it is now.
             mount::forget("/".as_ref()).map_err(io::Error::other)?;
         }
-        let ready = self.next.take().map_or_else(|| Ready::start(self.most), Ok)?;
-        let running = ready.give(task, &fds)?;
+        let ready = self.next.take().map_or_else(|| Ready::start(self.bounds), Ok)?;
+        let running = ready.give(task, &fds, supervisor)?;
         drop(fds);
         self.collect()?;
         // This task is under way: one that cannot be started now is tried again with the next.
-        self.next = Ready::start(self.most).ok();
+        self.next = Ready::start(self.bounds).ok();
         let (answer, ending) = running.finish(supervisor)?;
         // The supervisor looks at the scratchpad next. Who closed its files has waited for this; others map them, or are gone.
         mount::settle("/".as_ref()).map_err(io::Error::other)?;

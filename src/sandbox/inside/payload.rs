@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::sandbox::inside::{chain, rendered};
 use crate::sandbox::protocol::{Command, Task};
@@ -14,7 +14,9 @@ const CANNOT_EXECUTE: i32 = 127;
 
 /// The body of the payload's process: waits for the task, and does it. Its exit status is the task's.
 pub(super) fn main(worker: &Channel) -> i32 {
-    let received = spawn::default_signals().and_then(|()| worker.receive::<Task>());
+    let alone =
+        spawn::close_all_but([worker.as_fd(), worker.as_fd()]).and_then(|()| spawn::default_signals());
+    let received = alone.and_then(|()| worker.receive::<Task>());
     match received {
         Ok(Some((task, fds))) => perform(&task, fds).unwrap_or_else(|error| told(Err(error))),
         Ok(None) => 0,

@@ -9,8 +9,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::model::step::Cost;
-use crate::sandbox::inside::init;
-use crate::sandbox::protocol::{Counted, FromInside, Task, TaskEnd, ToInside};
+use crate::sandbox::inside::init::{self, Bounds};
+use crate::sandbox::protocol::{FromInside, Task, TaskEnd, ToInside};
 use crate::sys::channel::Channel;
 use crate::sys::{spawn, wait};
 
@@ -24,16 +24,24 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Starts one, for a task of at most so many processes at once. Its walls go up while this returns; one that does not is
-    /// told with the task's end.
-    pub(super) fn start(most: Counted) -> io::Result<Ready> {
+    /// Starts one. Its walls go up while this returns; one that does not is told when the task is given.
+    pub(super) fn start(bounds: Bounds) -> io::Result<Ready> {
         let ((channel, its), (worker, its_workers)) = (Channel::pair()?, Channel::pair()?);
-        let (pidfd, pid) = spawn::clone_as_init(|| init::main(its, its_workers, most))?;
+        let (pidfd, pid) = spawn::clone_as_init(|| init::main(its, its_workers, bounds))?;
         Ok(Ready { pidfd, pid, channel, worker })
     }
 
-    /// Hands the task over.
-    pub(super) fn give(self, task: &Task, fds: &[OwnedFd]) -> io::Result<Running> {
+    /// Hands the task over, once the walls are up and the supervisor listens.
+    pub(super) fn give(self, task: &Task, fds: &[OwnedFd], supervisor: &Channel) -> io::Result<Running> {
+        let listener = match self.channel.receive::<init::Raised>()? {
+            Some((Ok(number), _)) => {
+                number.map(|number| spawn::descriptor_of(&self.pidfd, number)).transpose()?
+            }
+            Some((Err(reason), _)) => return Err(io::Error::other(reason)),
+            None => return Err(io::Error::other("the task's first process is lost")),
+        };
+        let listener: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+        supervisor.send(&FromInside::Begun, &listener)?;
         let started = Instant::now();
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         self.worker.send(task, &fds)?;

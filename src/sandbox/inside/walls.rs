@@ -9,10 +9,11 @@ use thiserror::Error;
 use crate::sandbox::knobs::ACTING;
 use crate::sandbox::protocol::{SHIM_SOCKET, Setup};
 use crate::sys::channel;
-use crate::sys::crowd;
 use crate::sys::files::{self, FileError};
 use crate::sys::mount::{self, MountError};
 use crate::sys::namespace::{self, WallError};
+use crate::sys::netns::NetworkNamespace;
+use crate::sys::pids;
 
 /// A wall that could not be raised.
 #[derive(Debug, Error)]
@@ -30,16 +31,20 @@ pub enum Error {
 
 const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
 
-/// Enters new namespaces, and mounts the overlay there: after this it must be served.
-pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<(), Error> {
+/// Enters new namespaces, and mounts the overlay there: after this it must be served. Returns the network namespace, where
+/// that is the sandbox's own.
+pub fn mount_overlay(setup: &Setup, fuse: OwnedFd) -> Result<Option<NetworkNamespace>, Error> {
     namespace::die_with_parent()?;
     namespace::hide()?;
     namespace::enter_new(setup.own_network)?;
+    let network = setup.own_network.then(NetworkNamespace::own).transpose();
+    let network = network.map_err(FileError::at("open", "/proc/thread-self/ns/net"))?;
     if let Some(name) = &setup.host_name {
         namespace::set_host_name(name)?;
     }
     mount::make_all_private()?;
-    Ok(mount::fuse(fuse.as_fd(), &setup.mountpoint)?)
+    mount::fuse(fuse.as_fd(), &setup.mountpoint)?;
+    Ok(network)
 }
 
 /// Mounts the kernel's knobs, in this mount namespace alone: after this they must be served.
@@ -87,16 +92,18 @@ fn show_knobs(setup: &Setup, root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// What each task has of its own: /proc of its pid namespace, with what acts on the kernel pretending or out of reach; and a
-/// bound for `most` processes.
-pub fn raise_for_task(most: u32) -> Result<(), Error> {
+/// What each task has of its own: /proc of its pid namespace, with what acts on the kernel pretending or out of reach; and
+/// numbers for its processes, above that one.
+pub fn raise_for_task(pids_above: Option<u32>) -> Result<(), Error> {
     let proc = Path::new("/proc");
     if !proc.is_dir() {
         return Ok(());
     }
     let knobs = files::open_folder(proc).map_err(FileError::at("open", proc))?;
     mount::kernel("proc", proc, QUIET, "")?;
-    crowd::bound(most).map_err(FileError::at("write", "/proc/sys/kernel/pid_max"))?;
+    if let Some(above) = pids_above {
+        pids::begin_above(above).map_err(FileError::at("write", "/proc/sys/kernel/ns_last_pid"))?;
+    }
     let knobs = PathBuf::from(format!("/proc/self/fd/{}/proc", knobs.as_raw_fd()));
     let pretending = knobs.is_dir();
     for name in ACTING {

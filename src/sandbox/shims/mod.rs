@@ -1,6 +1,7 @@
 //! Shims: what the sandbox shows in the place of commands that act on the running system. The overlay serves disco's own
 //! program under their names, at their own paths; called so, it asks the supervisor what to do.
 
+pub(in crate::sandbox) mod answer;
 pub mod client;
 pub mod verdict;
 

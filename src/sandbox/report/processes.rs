@@ -1,0 +1,102 @@
+//! What a step does to processes by their numbers. Those of the host are not in the sandbox: a signal to one is an effect.
+
+use crate::model::action::EffectKind;
+use crate::sandbox::report::judge::{Caller, Judge, Judged, Tell, signal};
+use crate::sys::inspect;
+use crate::sys::notify::Reply;
+
+/// Programs whose command line says only which script they run.
+const INTERPRETERS: [&str; 10] =
+    ["bash", "sh", "dash", "zsh", "ksh", "python", "perl", "ruby", "lua", "busybox"];
+
+/// Whose process a number is, as whoever calls means it.
+enum Whose {
+    /// The sandbox's, or nobody's: the call goes its way.
+    Own,
+    /// The host's.
+    Host(String),
+}
+
+impl Judge {
+    fn whose(&self, caller: &Caller<'_>, number: i32) -> Whose {
+        // Number 1 is who the host's first process is for every script; here it waits for the step's processes.
+        let sandboxes = number != 1
+            && match self.pids_above {
+                Some(above) => number.unsigned_abs() > above,
+                None => inspect::is_numbered_beside(caller.pid(), number),
+            };
+        match number > 0 && !sandboxes && inspect::exists(number) {
+            true => Whose::Host(format!("process {number} ({})", inspect::name(number))),
+            false => Whose::Own,
+        }
+    }
+
+    /// A call about a process.
+    pub(super) fn process(&self, caller: &Caller<'_>) -> Judged {
+        let call = caller.0.number;
+        let (number, given) = match call {
+            libc::SYS_kill | libc::SYS_rt_sigqueueinfo | libc::SYS_tkill => {
+                (caller.number(0), caller.number(1))
+            }
+            libc::SYS_tgkill | libc::SYS_rt_tgsigqueueinfo => (caller.number(0), caller.number(2)),
+            libc::SYS_ptrace | libc::SYS_setpriority | libc::SYS_ioprio_set => (caller.number(1), 0),
+            _ => (caller.number(0), 0),
+        };
+        // A negative one is a group, known by its first process.
+        let Whose::Host(target) = self.whose(caller, number.saturating_abs()) else { return Judged::pass() };
+        match call {
+            libc::SYS_kill
+            | libc::SYS_tkill
+            | libc::SYS_tgkill
+            | libc::SYS_rt_sigqueueinfo
+            | libc::SYS_rt_tgsigqueueinfo => match given {
+                // It only asks whether that process is there, and it is.
+                0 => Judged { reply: Reply::Value(0), tell: None },
+                _ => kill(number, given, target),
+            },
+            libc::SYS_ptrace | libc::SYS_process_vm_readv | libc::SYS_process_vm_writev => {
+                Judged::refuse(libc::EPERM, target)
+            }
+            libc::SYS_pidfd_open => Judged::fails(target),
+            // With no new limit it only asks; and not about a process that it does not see.
+            libc::SYS_prlimit64 if caller.argument(2) == 0 => Judged::pass(),
+            _ => by_command_line(caller, target),
+        }
+    }
+}
+
+fn kill(number: i32, given: i32, target: String) -> Judged {
+    let (option, number) = (format!("-{}", signal(given)), number.to_string());
+    let argv: &[&str] =
+        if number.starts_with('-') { &["kill", &option, "--", &number] } else { &["kill", &option, &number] };
+    Judged::act(EffectKind::Process, target, argv)
+}
+
+/// It is pretended. The command that does it later is that of whoever calls, unless that is a script.
+fn by_command_line(caller: &Caller<'_>, target: String) -> Judged {
+    let program = inspect::program(caller.pid()).unwrap_or_default();
+    let name = program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let argv = inspect::command_line(caller.pid());
+    match argv.is_empty() || INTERPRETERS.iter().any(|interpreter| name.starts_with(interpreter)) {
+        true => Judged::pretend(target),
+        false => Judged {
+            reply: Reply::Value(0),
+            tell: Some(Tell::Effect { kind: EffectKind::Process, target, argv }),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_the_command_that_sends_it() {
+        let argv = |judged: Judged| match judged.tell {
+            Some(Tell::Effect { argv, .. }) => argv.join(" "),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(argv(kill(812, libc::SIGHUP, String::new())), "kill -HUP 812");
+        assert_eq!(argv(kill(-812, 40, String::new())), "kill -40 -- -812");
+    }
+}

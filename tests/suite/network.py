@@ -1,0 +1,58 @@
+"""The hosts of tests/suite/network.rs: a name server at 192.0.2.53, and web servers that say who they are. What was asked of
+a web server is in /tmp/asked, a line each."""
+import http.server, pathlib, socket, struct, threading
+
+NAMES = {
+    "deb.world.example": "192.0.2.10",
+    "other.world.example": "192.0.2.11",
+    "here.wild.example": "127.0.0.1",
+    "there.wild.example": "192.0.2.11",
+}
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *rest):
+        super().__init__(*rest, directory="/srv/repository")
+
+    def do_GET(self):
+        with open("/tmp/asked", "a") as asked:
+            asked.write("%s:%s %s\n" % (*self.server.server_address, self.path))
+        if self.path == "/who":
+            text = ("%s:%s\n" % self.server.server_address).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            return self.wfile.write(text)
+        # As a proxy: any host is this one.
+        self.path = self.path.removeprefix("http://only-by-proxy.example")
+        super().do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+def names():
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("192.0.2.53", 53))
+    while True:
+        asked, whom = server.recvfrom(4096)
+        labels, at = [], 12
+        while asked[at]:
+            labels.append(asked[at + 1 : at + 1 + asked[at]].decode())
+            at += 1 + asked[at]
+        end = at + 5
+        address, kind = NAMES.get(".".join(labels).lower()), asked[at + 2]
+        found = address and kind == 1
+        answer = asked[:2] + struct.pack(">HHHHH", 0x8180 if address else 0x8183, 1, int(bool(found)), 0, 0)
+        answer += asked[12:end]
+        if found:
+            answer += struct.pack(">HHHLH", 0xC00C, 1, 1, 60, 4) + socket.inet_aton(address)
+        server.sendto(answer, whom)
+
+
+for where in [("192.0.2.10", 80), ("192.0.2.10", 3142), ("192.0.2.11", 80), ("192.0.2.11", 8080), ("127.0.0.1", 80), ("127.0.0.1", 5432)]:
+    threading.Thread(target=http.server.ThreadingHTTPServer(where, Handler).serve_forever).start()
+threading.Thread(target=names).start()
+pathlib.Path("/tmp/up").touch()
