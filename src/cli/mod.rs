@@ -3,6 +3,7 @@
 pub mod dance;
 mod dance_json;
 mod dance_pretty;
+pub mod doctor;
 pub mod exit;
 pub mod fs;
 pub mod line;
@@ -117,7 +118,7 @@ changed stays there, and `disco fs diff` shows it.
 
 Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
     Shell(session::ShellArgs),
-    /// Keep a sandbox mounted, for shells to join, and show what differs in it
+    /// Keep a sandbox mounted for shells to join, and show its changes
     #[command(
         subcommand,
         after_help = "Examples:\n  disco fs mount\n  disco shell\n  disco fs diff\n  disco fs unmount"
@@ -139,6 +140,16 @@ Examples:
     Module(module::Args),
     /// Show every setting with its value and where that came from
     Settings(settings::Args),
+    /// Check whether this machine has all that a sandbox needs
+    #[command(after_help = "\
+Each requirement is really tried, and nothing of that stays: `ok`, `degraded` (disco does without, and
+the line says what does not hold then) or `missing` (there is no sandbox without it). The exit status
+is 0 unless something is missing, then 1.
+
+Examples:
+  disco doctor
+  disco doctor --format json | jq -r 'select(.standing != \"ok\").todo'")]
+    Doctor(doctor::Args),
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  disco completions bash > /etc/bash_completion.d/disco")]
     Completions {
@@ -238,6 +249,7 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
             let done = inside::main().map(|()| Exit::Done);
             return done.map_err(|error| Failure::from_error(Kind::Software, &error));
         }
+        Command::Doctor(args) => return doctor::run(&args, global, terminal),
         Command::Report(args) => report::run(&args, global)?,
         Command::Runs(args) => runs::run(&args, global)?,
         Command::Param(args) => param::run(args, global)?,

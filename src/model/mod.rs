@@ -14,6 +14,7 @@ pub mod names;
 pub mod params;
 pub mod path;
 pub mod plan;
+pub mod requirement;
 pub mod root;
 pub mod run;
 pub mod step;

@@ -1,6 +1,7 @@
 //! One function a command: what it does, from the parts below. No printing, no arguments, no exit codes.
 
 pub mod dance;
+pub mod doctor;
 pub mod gather;
 pub mod lint;
 pub mod modules;

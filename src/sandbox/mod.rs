@@ -277,6 +277,11 @@ pub fn is_inside() -> bool {
         .is_ok_and(|there| there.is_some_and(|it| files::is_socket(&it)))
 }
 
+/// The lower layer of a sandbox over that root: a read-only clone of its mounts.
+pub fn lower_of(root: &LiveRoot) -> io::Result<OwnedFd> {
+    disco_fuse::read_only_clone(&root.path())
+}
+
 /// Whether an extended attribute of the scratchpad is the overlay's own.
 pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
     disco_fuse::is_private_xattr(name)

@@ -136,6 +136,7 @@ impl Sandbox {
             watch.note_write(&write, self.knobs.sysctl());
         }
         let met = self.limited.end(&self.layers.overlay, &watch.begun);
+        self.reporter.end();
         let mut attempts = self.reporter.attempts();
         attempts.extend(self.network.iter().flat_map(Network::take_tried));
         let mut label = watch.shims.take_label().and(&watch.label);

@@ -81,6 +81,16 @@ const KEPT: [Capability; 19] = [
     Capability::CAP_AUDIT_WRITE,
 ];
 
+/// Which capabilities this process lacks of those that steps keep, and of CAP_SYS_ADMIN, which raises walls.
+pub fn lacking() -> io::Result<Vec<String>> {
+    let held = caps::read(None, CapSet::Effective).map_err(|error| io::Error::other(error.to_string()))?;
+    let wanted = KEPT.into_iter().chain([Capability::CAP_SYS_ADMIN]);
+    Ok(wanted
+        .filter(|capability| !held.contains(capability))
+        .map(|capability| capability.to_string())
+        .collect())
+}
+
 /// Drops every capability but those that a step keeps, for this process and whatever it executes.
 pub fn drop_capabilities() -> Result<(), WallError> {
     let failed = |error: caps::errors::CapsError| {

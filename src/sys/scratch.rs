@@ -91,6 +91,25 @@ pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
     Ok(removed)
 }
 
+/// What a sweep would remove.
+pub fn left_over(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
+    let failed = |source| LockError::Io { path: storage.to_owned(), source };
+    let entries = match fs::read_dir(storage) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_str().is_some_and(is_stamped)
+            && Lock::take_if_left(&entry.path().join("lock"))?.is_some()
+        {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
 /// Takes a lock of that kind on a folder itself.
 fn held(folder: &fs::File, kind: FlockOperation) -> io::Result<()> {
     loop {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at the machine with the standard library")]
 
+mod doctor;
 mod dpkg;
 mod endurance;
 mod example;
@@ -22,6 +23,7 @@ mod packages;
 mod params;
 mod pretty;
 mod report;
+mod reporter;
 mod root;
 mod same;
 mod seed;

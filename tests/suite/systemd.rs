@@ -83,12 +83,7 @@ fn the_node_has_a_systemd_of_its_own_that_a_change_shows_on() {
         let ours = std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap();
         assert_ne!(inside, ours, "the node shares the {kind} namespace of the test");
     }
-    for line in [
-        "systemctl restart canary",
-        "systemctl stop canary",
-        "systemctl enable idle",
-        "systemctl daemon-reload",
-    ] {
+    for line in ["systemctl restart canary", "systemctl enable idle"] {
         let before = State::of(&world);
         world.sh(line).succeeds();
         assert_ne!(State::of(&world).manager, before.manager, "{line} is not seen");
@@ -169,7 +164,7 @@ const EFFECTS: [&str; 22] = [
     "systemctl daemon-reexec",
     "systemctl isolate rescue.target",
     "systemctl set-property --runtime canary CPUWeight=50",
-    "systemctl set-environment 'LEAK=1'",
+    "systemctl set-environment LEAK=1",
     "systemctl reboot",
     "systemctl poweroff",
     "service canary stop",
@@ -429,7 +424,6 @@ fn nothing_in_the_sandbox_reaches_systemd() {
 }
 
 #[test]
-#[ignore = "until stopped calls are told"]
 fn attempts_to_reach_systemd_are_told() {
     let Some(world) = node() else { return };
     let script = SOCKETS.map(send).concat();
