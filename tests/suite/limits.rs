@@ -90,41 +90,12 @@ fn too_much_memory_is_ended_where_there_is_no_control_group() {
     world.disco(&["dance", "--server", "/tmp/master"]).succeeds();
 }
 
-/// Mounts the control groups of the machine in a node, and returns the folders of the node's own. disco's are made there, and
-/// nothing else is touched.
-fn with_groups(world: &World) -> Vec<String> {
-    let mut folders = Vec::new();
-    for controller in ["memory", "pids"] {
-        let at = format!("/run/groups/{controller}");
-        let mounted =
-            world.sh(&format!("mkdir -p {at} && mount -t cgroup -o {controller} {controller} {at}"));
-        let group = world.sh(&format!("grep -E '^[0-9]+:{controller}:' /proc/self/cgroup | cut -d: -f3"));
-        if mounted.status == Some(0) {
-            folders.push(format!("{at}{}", group.stdout.trim()));
-        }
-    }
-    folders
-}
-
-/// The groups there of runs that this node has had.
-fn groups(world: &World, folders: &[String]) -> String {
-    let runs = world.sh("ls /var/disco/runs").stdout.clone();
-    let all = world.sh(&format!(
-        "cd / && ls -d {}",
-        folders.iter().map(|f| format!("{f}/disco-*")).collect::<Vec<_>>().join(" ")
-    ));
-    let ours =
-        all.stdout.lines().filter(|group| runs.lines().any(|run| group.ends_with(&format!("disco-{run}"))));
-    ours.collect::<Vec<_>>().join("\n")
-}
-
 #[test]
 fn a_control_group_bounds_and_counts_what_nobody_sees_otherwise() {
     let Some(world) = World::new() else { return };
-    let folders = with_groups(&world);
+    let folders = world.mount_groups();
     // The one hierarchy of version 2 has no such mounts; the machine's own is then what tests must not touch.
     if folders.len() < 2 {
-        assert!(std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists(), "{folders:?}");
         return;
     }
     world.setting("disco/client/step_memory", "64");
@@ -148,15 +119,14 @@ fn a_control_group_bounds_and_counts_what_nobody_sees_otherwise() {
     world.copy_stage_to("/tmp/master");
     let out = world.disco(&["dance", "--noop", "--server", "/tmp/master"]);
     out.succeeds().stdout_has(":memory:/disco-").stdout_has("\n0\n").stderr_has("ermission denied");
-    assert_eq!(groups(&world, &folders), "", "groups are left");
+    assert_eq!(world.groups(&folders), [""; 0], "groups are left");
 }
 
 #[test]
 fn the_empty_group_of_a_killed_run_is_removed_by_the_next() {
     let Some(world) = World::new() else { return };
-    let folders = with_groups(&world);
+    let folders = world.mount_groups();
     if folders.len() < 2 {
-        assert!(std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists(), "{folders:?}");
         return;
     }
     let processes = world.processes();
@@ -166,14 +136,14 @@ fn the_empty_group_of_a_killed_run_is_removed_by_the_next() {
     });
     let pidfd =
         rustix::process::pidfd_open(running.machine_pid(), rustix::process::PidfdFlags::empty()).unwrap();
-    assert_eq!(groups(&world, &folders).lines().count(), 2, "a group of each kind");
+    assert_eq!(world.groups(&folders).len(), 2, "a group of each kind");
     pidfd_send_signal(&pidfd, Signal::KILL).unwrap();
     assert_eq!(running.wait().signal_or_status(), 137);
     world.only_has(&processes);
     // Empty, if no run of somebody else's has removed them already.
-    for group in groups(&world, &folders).lines() {
+    for group in world.groups(&folders) {
         world.run(&["cat", &format!("{group}/cgroup.procs")]).stdout_is("");
     }
     world.disco(&["try", "--", "true"]).succeeds();
-    assert_eq!(groups(&world, &folders), "", "groups are left");
+    assert_eq!(world.groups(&folders), [""; 0], "groups are left");
 }
