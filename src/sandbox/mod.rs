@@ -8,6 +8,7 @@ mod drift;
 pub mod inside;
 mod knobs;
 mod layers;
+pub mod limits;
 mod lines;
 pub mod network;
 pub mod protocol;
@@ -25,6 +26,7 @@ use thiserror::Error;
 
 use crate::model::root::LiveRoot;
 use crate::sandbox::knobs::Knobs;
+use crate::sandbox::limits::{Limited, Limits};
 use crate::sandbox::network::{Network, Reach};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sandbox::report::Reporter;
@@ -90,8 +92,8 @@ pub struct Spec<'a> {
     pub host_name: Option<String>,
     /// What of the network it reaches.
     pub network: Reach,
-    /// How many processes a task may have at once.
-    pub processes: u32,
+    /// What a task may take at most.
+    pub limits: Limits,
 }
 
 /// An open sandbox. Dropping it ends whatever runs in it, and waits for that.
@@ -106,6 +108,8 @@ pub struct Sandbox {
     server: disco_fuse::Server,
     inside: Helper,
     network: Option<Network>,
+    /// Dropped after those who are in its group have ended.
+    limited: Limited,
 }
 
 /// The root that a sandbox shows, as it is outside of it.
@@ -164,6 +168,7 @@ impl Sandbox {
         let pids_above = cannot("choose numbers for processes", pids::above_the_hosts())?;
         let (mut knobs, unserved) =
             cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, spec.host_name.as_deref()))?;
+        let (mut limited, joining) = Limited::start(spec.limits, spec.scratch, inside.id())?;
         let setup = Setup {
             mountpoint,
             knobs: unserved.is_some().then_some(knobs_point),
@@ -173,7 +178,7 @@ impl Sandbox {
             make: spec.make.clone(),
             host_name: spec.host_name.clone(),
             own_network: spec.network != Reach::Everything,
-            processes: spec.processes,
+            counted: limited.counted(),
             pids_above,
         };
         let fds: Vec<_> =
@@ -205,6 +210,8 @@ impl Sandbox {
         };
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        limited.joined(joining);
+        cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
         let copy = |fd: BorrowedFd<'_>| {
             cannot("reach the layers", fd.try_clone_to_owned()).map(|fd| Root::from_fd(fd, ""))
         };
@@ -222,7 +229,7 @@ impl Sandbox {
         };
         let reporter = cannot("listen for what steps try", Reporter::start(ground))?;
         let layers = Layers { overlay };
-        Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network })
+        Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network, limited })
     }
 
     /// Why writes to the kernel's settings are refused in it and not pretended, where that is so.
@@ -244,10 +251,12 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network } = self;
+        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network, limited } =
+            self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
-        drop((reporter, network));
+        // The run's group goes once nobody is in it.
+        drop((reporter, network, limited));
         cannot("end the overlay", server.join())?;
         cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers })

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod act;
 pub mod bell;
+pub mod cgroup;
 pub mod channel;
 pub mod clock;
 pub mod crowd;

@@ -14,6 +14,7 @@ mod follows;
 mod fs;
 mod json;
 mod knobs;
+mod limits;
 mod lint;
 mod merge;
 mod moments;
