@@ -31,6 +31,7 @@ use crate::sandbox::network::{Network, Reach};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sandbox::report::Reporter;
 use crate::sandbox::script_line::Scripts;
+use crate::sandbox::shims::answer::Desk;
 use crate::sys::channel::Channel;
 use crate::sys::files;
 use crate::sys::helper::Helper;
@@ -102,7 +103,7 @@ pub struct Sandbox {
     layers: Layers,
     live: Live,
     channel: Channel,
-    shims: OwnedFd,
+    shims: Desk,
     reporter: Reporter,
     knobs: Knobs,
     server: disco_fuse::Server,
@@ -209,7 +210,8 @@ impl Sandbox {
             (Reach::Nothing | Reach::Everything, _) => None,
         };
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
-        let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        let listener = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        let shims = cannot("listen to the shims", Desk::new(listener))?;
         limited.joined(joining);
         cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
         let copy = |fd: BorrowedFd<'_>| {
@@ -290,7 +292,10 @@ pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
 /// disco's own program under every shim's path.
 fn shims(root: &Root) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
     let shim = |path| Ok(disco_fuse::Shim { path, program: files::open_system("/proc/self/exe", false)? });
-    cannot("prepare the shims", shims::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()))
+    cannot(
+        "prepare the shims",
+        shims::places::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()),
+    )
 }
 
 /// The descriptors of the one message that may come now.

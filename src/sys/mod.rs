@@ -30,6 +30,7 @@ pub mod namespace;
 pub mod netns;
 pub mod notify;
 pub mod object;
+pub mod peer;
 pub mod pids;
 pub mod probe;
 pub mod process;

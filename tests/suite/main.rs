@@ -28,6 +28,7 @@ mod root;
 mod same;
 mod seed;
 mod session;
+mod shims;
 mod signals;
 mod supervisor;
 mod systemd;
