@@ -45,6 +45,8 @@ pub struct Setup {
     pub own_network: bool,
     /// How many processes a task may have at once.
     pub processes: u32,
+    /// Whether it is in a user namespace that is not the first: root there is not root of the host.
+    pub unprivileged: bool,
     /// The number above which a task's processes are, where one could be chosen.
     pub pids_above: Option<u32>,
 }
