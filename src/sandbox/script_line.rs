@@ -29,7 +29,7 @@ pub(super) struct Scripts {
 
 impl Scripts {
     /// The line of the script that process `pid` belongs to, where that can be told. Of a command of several lines it is the
-    /// last one that has these words, or else its end.
+    /// last one that has these words (all in a row, or else the first), or else its end.
     pub(super) fn line_of(&self, pid: i32, words: &[String]) -> Option<u32> {
         let (mut at, mut itself) = (pid, true);
         for _ in 0..GENERATIONS {
@@ -57,7 +57,7 @@ fn line(text: &str, position: usize, itself: bool, words: &[String]) -> Option<u
     let read = text.as_bytes().get(..position)?;
     let is_end = position == 0 || position == text.len() || !read.ends_with(b"\n");
     if itself && is_end {
-        return None;
+        return only_line(text, words);
     }
     let read = String::from_utf8_lossy(read);
     let lines: Vec<&str> = read.trim_end_matches('\n').split('\n').collect();
@@ -71,6 +71,21 @@ fn line(text: &str, position: usize, itself: bool, words: &[String]) -> Option<u
         .or_else(|| near().find(|(_, line)| first.is_some_and(|word| line.contains(word))))
         .map_or(lines.len(), |(at, _)| at + 1);
     u32::try_from(found).ok()
+}
+
+/// The one line of a script that has one of these words, the first that is in any; none where several have it.
+fn only_line(text: &str, words: &[String]) -> Option<u32> {
+    let lines = || text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
+    let holds = |line: &str, word: &str| {
+        line.split(|c: char| c.is_whitespace() || "\"'`$();&|<>".contains(c)).any(|part| part == word)
+    };
+    let word = words
+        .iter()
+        .filter(|word| !word.is_empty())
+        .find(|word| lines().any(|(_, line)| holds(line, word)))?;
+    let mut having = lines().filter(|(_, line)| holds(line, word));
+    let (at, _) = having.next()?;
+    having.next().is_none().then_some(at)?.checked_add(1)?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -89,6 +104,8 @@ mod tests {
             (end_of(7), false, "sendmail", Some(7)),
             (text.len(), false, "last", Some(8)),
             (text.len(), true, "kill -HUP 1", None),
+            (text.len(), true, "/etc/none curl", Some(6)),
+            (text.len(), true, "service", None),
             (end_of(7), true, "kill -HUP 1", Some(7)),
             (text.len() + 1, false, "x", None),
         ] {

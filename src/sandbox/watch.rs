@@ -127,6 +127,7 @@ impl Sandbox {
         while let Some(write) = self.knobs.hear() {
             watch.note_write(&write, self.knobs.sysctl());
         }
+        self.reporter.end();
         let mut attempts = self.reporter.attempts();
         attempts.extend(self.network.iter().flat_map(Network::take_tried));
         let mut label = watch.shims.take_label().and(&watch.label);

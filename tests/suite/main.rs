@@ -22,6 +22,7 @@ mod packages;
 mod params;
 mod pretty;
 mod report;
+mod reporter;
 mod root;
 mod same;
 mod seed;

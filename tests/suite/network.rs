@@ -8,8 +8,7 @@ const LABEL: &str = "deb.world.example";
 /// A node whose apt has one source, a server of its own, where the package `hello-world` is.
 fn node() -> Option<World> {
     let world = World::new()?;
-    world.sh("ip addr add 192.0.2.10/32 dev lo && ip addr add 192.0.2.11/32 dev lo && ip addr add 192.0.2.53/32 dev lo")
-        .succeeds();
+    world.sh("set -e; for last in 10 11 12 53; do ip addr add 192.0.2.$last/32 dev lo; done").succeeds();
     world.write("/tmp/servers.py", include_str!("network.py"));
     world
         .sh(r#"set -e

@@ -110,16 +110,18 @@ fn a_terminal_gets_a_table_and_a_pipe_the_seeds_text() {
 fn a_step_says_how_true_its_report_is_and_what_network_it_had() {
     let Some(world) = World::new() else { return };
     let reach = "rsync rsync://127.0.0.1/ >/dev/null 2>&1 && echo reached || echo alone";
-    world.module("m").script("10.sh", reach).script("20.sh", "service x stop");
+    world.module("m").script("05.sh", "true").script("10.sh", reach).script("20.sh", "service x stop");
     world.master();
     let truths = || {
         let run = world.sh("ls /var/disco/runs | tail -1").succeeds().stdout.trim().to_owned();
         let text = world.read(&format!("/var/disco/runs/{run}/record.json"));
         let record: serde_json::Value = serde_json::from_str(&text).expect("a record is JSON");
-        [0, 1].map(|step| record["modules"][0]["steps"][step]["truth"].as_str().unwrap_or("none").to_owned())
+        let told =
+            |step: &serde_json::Value| format!("{} {}", step["truth"], step["because"]).replace('"', "");
+        record["modules"][0]["steps"].as_array().unwrap().iter().map(told).collect::<Vec<_>>()
     };
     world.disco(&["dance", "--noop"]).succeeds().stdout_has("alone\n");
-    assert_eq!(truths(), ["exact", "approximate"]);
+    assert_eq!(truths(), ["exact []", "approximate [connect]", "approximate [service]"]);
     world.disco(&["dance", "--noop", "--network", "host"]).succeeds().stdout_has("reached\n");
-    assert_eq!(truths(), ["unknown", "unknown"]);
+    assert_eq!(truths(), ["unknown [network]", "unknown [network]", "unknown [network,service]"]);
 }

@@ -156,6 +156,11 @@ impl Reporter {
         self.shared.listeners.add(&*listener, number)
     }
 
+    /// Forgets the listeners of tasks that have ended.
+    pub(super) fn end(&self) {
+        locked(&self.shared.sources).1.clear();
+    }
+
     /// The effects that were asked for since the last call, in their order.
     pub(super) fn asked(&self) -> io::Result<Vec<Asked>> {
         let mut rung = [0; 8];
@@ -236,7 +241,7 @@ impl Shared {
                     return;
                 }
                 let program = inspect::name(notice.pid);
-                let line = self.scripts.line_of(notice.pid, std::slice::from_ref(&program));
+                let line = self.scripts.line_of(notice.pid, &[target.clone(), program.clone()]);
                 locked(&self.told).attempts.add(call, target, answer, || (program, line));
             }
             Tell::Effect { kind, target, argv } => {

@@ -134,10 +134,13 @@ impl Judge {
             Some(rustix::net::SocketType::RAW) => ("raw", ["raw", "raw6"], None),
             _ => ("tcp", ["tcp", "tcp6"], Some(LISTENS)),
         };
-        let inside = tables.iter().any(|table| {
-            inspect::network_table(caller.pid(), table).is_ok_and(|table| takes(&table, to, state))
-        });
-        match inside {
+        let inside = |tables: [&str; 2], state| {
+            tables.iter().any(|table| {
+                inspect::network_table(caller.pid(), table).is_ok_and(|table| takes(&table, to, state))
+            })
+        };
+        // Before it connects, getaddrinfo(3) asks which way a packet would go to each address, with the port: that is no more.
+        match inside(tables, state) || (protocol == "udp" && inside(["tcp", "tcp6"], Some(LISTENS))) {
             true => Judged::pass(),
             false => Judged::fails(format!("{} port {} ({protocol})", to.ip(), to.port())),
         }
