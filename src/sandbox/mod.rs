@@ -37,6 +37,7 @@ use crate::sys::files;
 use crate::sys::helper::Helper;
 use crate::sys::pids;
 use crate::sys::tree::Root;
+use crate::sys::user_namespace;
 
 pub use drift::Drift;
 pub use watch::{Event, TaskRun};
@@ -53,6 +54,9 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
+    /// Who is not root needs a user namespace.
+    #[error("not root, and no user namespace can be had")]
+    NoUserNamespace(#[source] io::Error),
     /// The overlay refused its layers.
     #[error("cannot lay out the overlay")]
     Overlay(#[source] disco_fuse::Error),
@@ -158,6 +162,10 @@ impl Sandbox {
             tree: cannot("open the root", Root::open(&root, "").map_err(io::Error::other))?,
             looks: if spec.root.is_own() { Looks::Host } else { Looks::Inside },
         };
+        let unprivileged = user_namespace::is_in_one();
+        if unprivileged {
+            disco_fuse::be_unprivileged(user_namespace::is_settled());
+        }
         let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(&root))?;
         let options =
             disco_fuse::Options { shims: shims(&live.tree)?, ..disco_fuse::Options::over(lower, layer) };
@@ -180,6 +188,7 @@ impl Sandbox {
             host_name: spec.host_name.clone(),
             own_network: spec.network != Reach::Everything,
             counted: limited.counted(),
+            unprivileged,
             pids_above,
         };
         let fds: Vec<_> =

@@ -47,6 +47,8 @@ pub struct Setup {
     pub own_network: bool,
     /// What a task may have at most, as far as it is counted inside.
     pub counted: Counted,
+    /// Whether it is in a user namespace that is not the first: root there is not root of the host.
+    pub unprivileged: bool,
     /// The number above which a task's processes are, where one could be chosen.
     pub pids_above: Option<u32>,
 }

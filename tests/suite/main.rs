@@ -33,6 +33,7 @@ mod signals;
 mod supervisor;
 mod systemd;
 mod templates;
+mod unprivileged;
 mod walls;
 mod world;
 mod world_is_apart;
