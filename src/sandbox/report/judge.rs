@@ -244,6 +244,10 @@ fn system(caller: &Caller<'_>) -> Judged {
         libc::SYS_perf_event_open => Judged::refuse(libc::EPERM, "counters of the kernel"),
         libc::SYS_userfaultfd => Judged::refuse(libc::EPERM, "page faults"),
         libc::SYS_fanotify_init => Judged::refuse(libc::EPERM, "events of whole file systems"),
+        libc::SYS_vhangup => Judged::refuse(libc::EPERM, "everybody at this terminal"),
+        libc::SYS_timerfd_create | libc::SYS_timer_create => {
+            Judged::refuse(libc::EPERM, "a clock that wakes the machine")
+        }
         // The filter asks about nothing else: but for calls that only some architectures have.
         _ => Judged::refuse(libc::EPERM, "ports of devices"),
     }
