@@ -36,8 +36,8 @@ impl<'a> Shims<'a> {
 
     /// Answers one shim. A shim that cannot be answered gets no answer, says so itself, and fails its caller.
     pub(in crate::sandbox) fn answer(&mut self, sandbox: &Sandbox, on_event: &mut dyn FnMut(Event<'_>)) {
-        let Some(Ok((channel, question))) = hear(sandbox) else { return };
-        let Ok((answer, fds)) = self.decide(sandbox, &question, on_event) else { return };
+        let Some(Ok((channel, question, asker))) = hear(sandbox) else { return };
+        let Ok((answer, fds)) = self.decide(sandbox, &question, asker, on_event) else { return };
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         // A shim that has gone meanwhile needs no answer.
         let _ = channel.send(&answer, &fds);
@@ -46,7 +46,9 @@ impl<'a> Shims<'a> {
     /// Notes what was asked by those that did not live to hear the answer: in this task, and not in the next.
     pub(in crate::sandbox) fn note_rest(&mut self, sandbox: &Sandbox, on_event: &mut dyn FnMut(Event<'_>)) {
         while let Some(heard) = hear(sandbox) {
-            if let Ok((_, question)) = heard {
+            if let Ok((_, question, asker)) = heard
+                && (asker.may_act() || !acts(&question))
+            {
                 self.note(&question, on_event);
             }
         }
@@ -56,6 +58,7 @@ impl<'a> Shims<'a> {
         &mut self,
         sandbox: &Sandbox,
         question: &Question,
+        asker: Asker,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> io::Result<(Answer, Vec<OwnedFd>)> {
         let say = |stdout: &[u8], stderr: &[u8], status| {
@@ -64,6 +67,11 @@ impl<'a> Shims<'a> {
         let failed = |error: &dyn std::error::Error| {
             say(&[], format!("{}: {error}\n", question.program.display()).as_bytes(), 1)
         };
+        if !asker.may_act() && acts(question) {
+            // As on the node: it is the program that fails.
+            let real = look::open_program(sandbox.layers.lower(), &question.program)?;
+            return Ok((Answer::RunReal, vec![real]));
+        }
         match (self.note(question, on_event), sandbox.live.looks) {
             (Verdict::Effect, _) => Ok((Answer::Say { status: 0 }, Vec::new())),
             (Verdict::Look, Looks::Host) => {
@@ -102,17 +110,38 @@ impl<'a> Shims<'a> {
     }
 }
 
+/// Who asks, as the kernel says.
+#[derive(Debug, Clone, Copy)]
+struct Asker {
+    user: u32,
+}
+
+impl Asker {
+    /// Whether what it asks for can become an effect: those are made by root, and a step's other users may have nothing made
+    /// that they could not do themselves.
+    fn may_act(self) -> bool {
+        self.user == 0
+    }
+}
+
+/// Whether a question asks for an effect.
+fn acts(question: &Question) -> bool {
+    let verdict = verdict(&question.name, question.argv.get(1..).unwrap_or_default());
+    matches!(verdict, Verdict::Effect | Verdict::FilesAndEffect)
+}
+
 /// The next one that asks, with its question; `None` where nobody does, an error where what it says is no question
 /// about a program of this node.
-fn hear(sandbox: &Sandbox) -> Option<io::Result<(Channel, Question)>> {
+fn hear(sandbox: &Sandbox) -> Option<io::Result<(Channel, Question, Asker)>> {
     let socket = rustix::net::accept_with(&sandbox.shims, rustix::net::SocketFlags::CLOEXEC).ok()?;
-    let heard = || -> io::Result<(Channel, Question)> {
+    let heard = || -> io::Result<(Channel, Question, Asker)> {
+        let asker = Asker { user: rustix::net::sockopt::socket_peercred(&socket)?.uid.as_raw() };
         let (patience, timeout) = (Some(Duration::from_secs(2)), rustix::net::sockopt::Timeout::Recv);
         rustix::net::sockopt::set_socket_timeout(&socket, timeout, patience)?;
         let channel = Channel::from(socket);
         let (mut question, _) = channel.receive::<Question>()?.ok_or(io::ErrorKind::UnexpectedEof)?;
         question.program = shims::program_of(&sandbox.live.tree, &question)?;
-        Ok((channel, question))
+        Ok((channel, question, asker))
     };
     Some(heard())
 }
