@@ -47,6 +47,9 @@ pub struct Setup {
     pub processes: u32,
     /// The number above which a task's processes are, where one could be chosen.
     pub pids_above: Option<u32>,
+    /// Whether steps run without the filter of system calls: for tests.
+    #[cfg(debug_assertions)]
+    pub no_filter: bool,
 }
 
 /// A piece of work inside the sandbox, in a pid namespace of its own. Paths are paths inside.

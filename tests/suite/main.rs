@@ -21,6 +21,7 @@ mod network;
 mod packages;
 mod params;
 mod pretty;
+mod redteam;
 mod report;
 mod reporter;
 mod root;
