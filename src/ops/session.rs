@@ -2,8 +2,7 @@
 //! merged. A run like any other, with a record.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use crate::model::names::ModuleName;
@@ -24,6 +23,7 @@ use crate::sys::interrupt::Interrupt;
 use crate::sys::pty::{self, OwnTerminal};
 use crate::sys::scratch::ScratchFolder;
 use crate::sys::spool;
+use crate::sys::streams::Streams;
 use crate::sys::user_namespace;
 
 /// What a session is for.
@@ -69,19 +69,9 @@ pub fn session(
             }
         };
         let done = {
-            let terminal = match pty::is_terminal() {
-                true => {
-                    let (outer, inner) = sandbox.open_terminal()?;
-                    Some(OwnTerminal::wire(outer, inner).map_err(terminal)?)
-                }
-                false => None,
-            };
-            let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-            let streams = match &terminal {
-                Some(own) => [own.inner(); 3],
-                None => [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
-            };
-            step::attend(&mut sandbox, &context, &name, command, streams, terminal.is_some(), &mut tell)?
+            let own_terminal = pty::is_terminal();
+            let wires = Wires::new(if own_terminal { Some(sandbox.open_terminal()?) } else { None })?;
+            step::attend(&mut sandbox, &context, &name, command, wires.inner(), own_terminal, &mut tell)?
         };
         let changes = differences.since_last(sandbox.layers())?;
         dance::tell_truth(run.on_event, &name, &done);
@@ -108,6 +98,33 @@ pub fn session(
     })
 }
 
+/// What joins the streams of a session to the user's.
+pub(super) enum Wires {
+    Terminal(OwnTerminal),
+    Pipes(Streams),
+}
+
+impl Wires {
+    /// Through a terminal pair of the sandbox's own, or else through pipes.
+    pub(super) fn new(terminal: Option<(OwnedFd, OwnedFd)>) -> Result<Wires, DanceError> {
+        let (action, wires) = match terminal {
+            Some((outer, inner)) => {
+                ("open a terminal of its own", OwnTerminal::wire(outer, inner).map(Wires::Terminal))
+            }
+            None => ("put pipes before its streams", Streams::wire().map(Wires::Pipes)),
+        };
+        wires.map_err(|source| SandboxError::Cannot { action, source }.into())
+    }
+
+    /// The sandbox's side: standard input, output and error.
+    pub(super) fn inner(&self) -> [BorrowedFd<'_>; 3] {
+        match self {
+            Wires::Terminal(own) => [own.inner(); 3],
+            Wires::Pipes(pipes) => pipes.inner(),
+        }
+    }
+}
+
 /// What a session sees of disco's home: its parameters and modules as they are now.
 pub(super) fn lay_view(settings: &Settings, scratch: &ScratchFolder) -> Result<PathBuf, DanceError> {
     let view = scratch.path().join("view");
@@ -116,10 +133,6 @@ pub(super) fn lay_view(settings: &Settings, scratch: &ScratchFolder) -> Result<P
         folders::hard_link_tree(&settings.home.value.join(name), &view.join(name))?;
     }
     Ok(view)
-}
-
-pub(super) fn terminal(source: io::Error) -> DanceError {
-    SandboxError::Cannot { action: "open a terminal of its own", source }.into()
 }
 
 /// The session as a step: the name that its records have, and what to execute.

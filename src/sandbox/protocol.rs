@@ -51,6 +51,9 @@ pub struct Setup {
     pub unprivileged: bool,
     /// The number above which a task's processes are, where one could be chosen.
     pub pids_above: Option<u32>,
+    /// Whether steps run without the filter of system calls: for tests.
+    #[cfg(debug_assertions)]
+    pub no_filter: bool,
 }
 
 /// What the first process of a task counts, and ends the task for.

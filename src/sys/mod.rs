@@ -42,6 +42,7 @@ pub mod seccomp;
 pub mod signals;
 pub mod spawn;
 pub mod spool;
+pub mod streams;
 pub mod tail;
 pub mod tree;
 pub mod user_namespace;

@@ -5,11 +5,11 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-/// The process that connected, as this one numbers it.
-pub fn pid_of(socket: impl AsFd) -> Option<i32> {
+/// The process that connected, as this one numbers it, and the user that it acted as.
+pub fn of(socket: impl AsFd) -> Option<(i32, u32)> {
     // No more can be known of a peer that cannot be asked for.
     let credentials = rustix::net::sockopt::socket_peercred(socket).ok()?;
-    Some(credentials.pid.as_raw_nonzero().get())
+    Some((credentials.pid.as_raw_nonzero().get(), credentials.uid.as_raw()))
 }
 
 /// A process that is there.

@@ -22,6 +22,7 @@ mod network;
 mod packages;
 mod params;
 mod pretty;
+mod redteam;
 mod report;
 mod reporter;
 mod root;

@@ -61,6 +61,8 @@ struct Work {
 struct Talk {
     channel: Channel,
     pid: Option<i32>,
+    /// Whether it may have effects, which root makes: the real ones would refuse them to others.
+    may_act: bool,
     asked: Option<Arc<Asked>>,
     /// Where the real program is, once it is known what was asked.
     real: PathBuf,
@@ -188,7 +190,7 @@ impl Shims {
             let Some((_, talk)) = work.talks.pop_first() else { break };
             let asked = match (talk.asked, talk.waits) {
                 (None, _) if is_readable(&talk.channel) => {
-                    heard(&talk.channel, talk.pid, sandbox, &mut work.programs)
+                    heard(&talk.channel, talk.pid, talk.may_act, sandbox, &mut work.programs)
                 }
                 (asked, Waits::Host(_) | Waits::Inside(_)) => asked.map(|asked| (asked, talk.real)),
                 _ => None,
@@ -205,12 +207,12 @@ impl Shims {
     fn hear(&mut self, sandbox: &Sandbox, work: &mut Work, id: u64, on_event: &mut Tell<'_>) {
         let Some(mut talk) = work.talks.remove(&id) else { return };
         let step = match std::mem::replace(&mut talk.waits, Waits::Nothing) {
-            Waits::Question => {
-                heard(&talk.channel, talk.pid, sandbox, &mut work.programs).map(|(asked, real)| {
+            Waits::Question => heard(&talk.channel, talk.pid, talk.may_act, sandbox, &mut work.programs).map(
+                |(asked, real)| {
                     (talk.asked, talk.real) = (Some(asked.clone()), real);
                     first(&asked, &work.node(sandbox))
-                })
-            }
+                },
+            ),
             Waits::Inside(then) => match talk.channel.receive::<FromShim>() {
                 Ok(Some((FromShim::Tried { status }, _))) => Some(then(status, &work.node(sandbox))),
                 Ok(_) | Err(_) => None,
@@ -337,9 +339,11 @@ impl Desk {
             if epoll::add(&self.ready, &socket, EventData::new_u64(id), EventFlags::IN).is_err() {
                 return;
             }
-            let pid = peer::pid_of(&socket);
+            let (pid, user) = peer::of(&socket).unzip();
+            let may_act = user == Some(0);
             let channel = Channel::from(socket);
-            let talk = Talk { channel, pid, asked: None, real: PathBuf::new(), waits: Waits::Question };
+            let (asked, real, waits) = (None, PathBuf::new(), Waits::Question);
+            let talk = Talk { channel, pid, may_act, asked, real, waits };
             work.talks.insert(id, talk);
         }
     }
