@@ -8,6 +8,7 @@ mod drift;
 pub mod inside;
 mod knobs;
 mod layers;
+pub mod limits;
 mod lines;
 pub mod network;
 pub mod protocol;
@@ -25,6 +26,7 @@ use thiserror::Error;
 
 use crate::model::root::LiveRoot;
 use crate::sandbox::knobs::Knobs;
+use crate::sandbox::limits::{Limited, Limits};
 use crate::sandbox::network::{Network, Reach};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sandbox::report::Reporter;
@@ -35,6 +37,7 @@ use crate::sys::files;
 use crate::sys::helper::Helper;
 use crate::sys::pids;
 use crate::sys::tree::Root;
+use crate::sys::user_namespace;
 
 pub use drift::Drift;
 pub use watch::{Event, TaskRun};
@@ -51,6 +54,9 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
+    /// Who is not root needs a user namespace.
+    #[error("not root, and no user namespace can be had")]
+    NoUserNamespace(#[source] io::Error),
     /// The overlay refused its layers.
     #[error("cannot lay out the overlay")]
     Overlay(#[source] disco_fuse::Error),
@@ -91,8 +97,8 @@ pub struct Spec<'a> {
     pub host_name: Option<String>,
     /// What of the network it reaches.
     pub network: Reach,
-    /// How many processes a task may have at once.
-    pub processes: u32,
+    /// What a task may take at most.
+    pub limits: Limits,
 }
 
 /// An open sandbox. Dropping it ends whatever runs in it, and waits for that.
@@ -107,6 +113,8 @@ pub struct Sandbox {
     server: disco_fuse::Server,
     inside: Helper,
     network: Option<Network>,
+    /// Dropped after those who are in its group have ended.
+    limited: Limited,
 }
 
 /// The root that a sandbox shows, as it is outside of it.
@@ -154,6 +162,10 @@ impl Sandbox {
             tree: cannot("open the root", Root::open(&root, "").map_err(io::Error::other))?,
             looks: if spec.root.is_own() { Looks::Host } else { Looks::Inside },
         };
+        let unprivileged = user_namespace::is_in_one();
+        if unprivileged {
+            disco_fuse::be_unprivileged(user_namespace::is_settled());
+        }
         let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(&root))?;
         let options = disco_fuse::Options { shims: shims(&live)?, ..disco_fuse::Options::over(lower, layer) };
         let overlay = Arc::new(disco_fuse::Overlay::open(options).map_err(SandboxError::Overlay)?);
@@ -164,6 +176,7 @@ impl Sandbox {
         let pids_above = cannot("choose numbers for processes", pids::above_the_hosts())?;
         let (mut knobs, unserved) =
             cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, spec.host_name.as_deref()))?;
+        let (mut limited, joining) = Limited::start(spec.limits, spec.scratch, inside.id())?;
         let setup = Setup {
             mountpoint,
             knobs: unserved.is_some().then_some(knobs_point),
@@ -173,8 +186,11 @@ impl Sandbox {
             make: spec.make.clone(),
             host_name: spec.host_name.clone(),
             own_network: spec.network != Reach::Everything,
-            processes: spec.processes,
+            counted: limited.counted(),
+            unprivileged,
             pids_above,
+            #[cfg(debug_assertions)]
+            no_filter: crate::sys::seccomp::door::is_asked_for(),
         };
         let fds: Vec<_> =
             [fuse.as_fd()].into_iter().chain(unserved.as_ref().map(knobs::Unserved::fuse)).collect();
@@ -206,6 +222,8 @@ impl Sandbox {
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let listener = fds.into_iter().next().ok_or(SandboxError::Lost)?;
         let shims = cannot("listen to the shims", Desk::new(listener))?;
+        limited.joined(joining);
+        cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
         let copy = |fd: BorrowedFd<'_>| {
             cannot("reach the layers", fd.try_clone_to_owned()).map(|fd| Root::from_fd(fd, ""))
         };
@@ -223,7 +241,7 @@ impl Sandbox {
         };
         let reporter = cannot("listen for what steps try", Reporter::start(ground))?;
         let layers = Layers { overlay };
-        Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network })
+        Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network, limited })
     }
 
     /// Why writes to the kernel's settings are refused in it and not pretended, where that is so.
@@ -245,10 +263,12 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network } = self;
+        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network, limited } =
+            self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
-        drop((reporter, network));
+        // The run's group goes once nobody is in it.
+        drop((reporter, network, limited));
         cannot("end the overlay", server.join())?;
         cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers })

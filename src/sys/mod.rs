@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod act;
 pub mod bell;
+pub mod cgroup;
 pub mod channel;
 pub mod clock;
 pub mod crowd;
@@ -41,6 +42,7 @@ pub mod seccomp;
 pub mod signals;
 pub mod spawn;
 pub mod spool;
+pub mod streams;
 pub mod tail;
 pub mod tree;
 pub mod user_namespace;

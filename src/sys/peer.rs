@@ -5,11 +5,11 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-/// The process that connected, as this one numbers it.
-pub fn pid_of(socket: impl AsFd) -> Option<i32> {
+/// The process that connected, as this one numbers it, and the user that it acted as.
+pub fn of(socket: impl AsFd) -> Option<(i32, u32)> {
     // No more can be known of a peer that cannot be asked for.
     let credentials = rustix::net::sockopt::socket_peercred(socket).ok()?;
-    Some(credentials.pid.as_raw_nonzero().get())
+    Some((credentials.pid.as_raw_nonzero().get(), credentials.uid.as_raw()))
 }
 
 /// A process that is there.
@@ -73,7 +73,7 @@ mod tests {
     fn this_process_is_there_and_knows_its_peer() {
         let (here, _there) = std::os::unix::net::UnixStream::pair().unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(pid_of(&here), Some(own));
+        assert_eq!(of(&here), Some((own, rustix::process::geteuid().as_raw())));
         let all = processes(Some(own));
         let this = all.iter().find(|process| process.pid == own).unwrap();
         assert!(this.inner.is_some() && !this.program.is_empty() && name(own).unwrap() == this.name);

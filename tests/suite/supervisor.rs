@@ -109,9 +109,9 @@ fn a_full_scratchpad_fails_the_step_that_does_not_notice() {
     world.master();
     let before = world.manifest();
     let out = world.disco(&["dance"]);
-    out.exits(1)
-        .stdout_has("went on\n")
-        .stderr_has("error: a: 10.sh: no space is left for the scratchpad (setting client/storage)\n");
+    out.exits(1).stdout_has("went on\n").stderr_has(
+        "error: a: 10.sh: no space is left for the scratchpad, of whose disk a step may take 3 MiB here",
+    );
     assert_eq!(world.manifest().since(&before), [""; 0], "it was merged");
     world.sh("ls -A /var/disco/scratch").stdout_is("");
     world.assign(&["b"]);

@@ -12,6 +12,7 @@ mod output;
 mod packages;
 mod service;
 mod ssh;
+mod traces;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -172,6 +173,16 @@ impl World {
     /// Writes a file of that mode, its folders included, owned by root.
     pub fn write_with_mode(&self, path: &str, mode: &str, text: &str) {
         self.command(&["install", "-D", "-m", mode, "/dev/stdin", path]).stdin(text).run().succeeds();
+    }
+
+    /// Copies a file of the machine to a path of the node, its folders included, with that mode.
+    pub fn install(&self, path: &str, mode: &str, from: &std::path::Path) {
+        let file = std::fs::File::open(from).expect("the file is there");
+        let copied = self
+            .entering(&["install", "-D", "-m", mode, "/dev/stdin", path])
+            .stdin(Stdio::from(file))
+            .status();
+        assert!(copied.expect("nsenter starts").success(), "{path} can be written");
     }
 
     /// The text of a file.

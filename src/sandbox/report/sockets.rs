@@ -123,12 +123,14 @@ impl Judge {
     }
 
     fn internet(&self, caller: &Caller<'_>, number: u64, to: SocketAddr) -> Judged {
-        // Without a port it only asks which way a packet would go, as getaddrinfo(3) does.
-        if self.shares_network || to.port() == 0 || to.ip().is_unspecified() {
-            return Judged::pass();
-        }
         let kind =
             i32::try_from(number).ok().and_then(|number| inspect::socket_kind(caller.pid(), number).ok());
+        // Without a port it only asks which way a packet would go, as getaddrinfo(3) does; raw packets have none.
+        let is_raw = kind == Some(rustix::net::SocketType::RAW);
+        let asks = to.port() == 0 && !is_raw;
+        if self.shares_network || asks || to.ip().is_unspecified() {
+            return Judged::pass();
+        }
         let (protocol, tables, state) = match kind {
             Some(rustix::net::SocketType::DGRAM) => ("udp", ["udp", "udp6"], None),
             Some(rustix::net::SocketType::RAW) => ("raw", ["raw", "raw6"], None),
@@ -142,6 +144,7 @@ impl Judge {
         // Before it connects, getaddrinfo(3) asks which way a packet would go to each address, with the port: that is no more.
         match inside(tables, state) || (protocol == "udp" && inside(["tcp", "tcp6"], Some(LISTENS))) {
             true => Judged::pass(),
+            false if is_raw => Judged::fails(format!("{} ({protocol})", to.ip())),
             false => Judged::fails(format!("{} port {} ({protocol})", to.ip(), to.port())),
         }
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::event::epoll::{self, CreateFlags, Event as Ready, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
 
-use crate::actions::Pretended;
+use crate::actions::{Deed, Pretended};
 use crate::model::action::Effect;
 use crate::model::truth::{Label, Truth};
 use crate::sandbox::shims::decide::{Asked, Done, Given, Node, Reply, Step, Then, first, unheard};
@@ -61,6 +61,8 @@ struct Work {
 struct Talk {
     channel: Channel,
     pid: Option<i32>,
+    /// Whether it may have effects, which root makes: the real ones would refuse them to others.
+    may_act: bool,
     asked: Option<Arc<Asked>>,
     /// Where the real program is, once it is known what was asked.
     real: PathBuf,
@@ -108,7 +110,6 @@ impl Desk {
     }
 
     /// Does something with what was pretended so far in this run.
-    #[allow(dead_code, reason = "for the supervisors of system calls and of kernel settings")]
     pub(in crate::sandbox) fn with_state<T>(&self, work: impl FnOnce(&mut Pretended) -> T) -> T {
         work(&mut self.work().state)
     }
@@ -188,7 +189,7 @@ impl Shims {
             let Some((_, talk)) = work.talks.pop_first() else { break };
             let asked = match (talk.asked, talk.waits) {
                 (None, _) if is_readable(&talk.channel) => {
-                    heard(&talk.channel, talk.pid, sandbox, &mut work.programs)
+                    heard(&talk.channel, talk.pid, talk.may_act, sandbox, &mut work.programs)
                 }
                 (asked, Waits::Host(_) | Waits::Inside(_)) => asked.map(|asked| (asked, talk.real)),
                 _ => None,
@@ -205,12 +206,12 @@ impl Shims {
     fn hear(&mut self, sandbox: &Sandbox, work: &mut Work, id: u64, on_event: &mut Tell<'_>) {
         let Some(mut talk) = work.talks.remove(&id) else { return };
         let step = match std::mem::replace(&mut talk.waits, Waits::Nothing) {
-            Waits::Question => {
-                heard(&talk.channel, talk.pid, sandbox, &mut work.programs).map(|(asked, real)| {
+            Waits::Question => heard(&talk.channel, talk.pid, talk.may_act, sandbox, &mut work.programs).map(
+                |(asked, real)| {
                     (talk.asked, talk.real) = (Some(asked.clone()), real);
                     first(&asked, &work.node(sandbox))
-                })
-            }
+                },
+            ),
             Waits::Inside(then) => match talk.channel.receive::<FromShim>() {
                 Ok(Some((FromShim::Tried { status }, _))) => Some(then(status, &work.node(sandbox))),
                 Ok(_) | Err(_) => None,
@@ -295,7 +296,12 @@ impl Shims {
             self.label.lower(Truth::Approximate, &asked.name);
         }
         if let Some(Done { kind, target, argv, deeds }) = effect {
-            deeds.iter().for_each(|deed| work.state.apply(deed));
+            for deed in &deeds {
+                work.state.apply(deed);
+                if let Deed::Ended(pid) = deed {
+                    sandbox.reporter.note_ended(*pid);
+                }
+            }
             on_event(Event::Asked(&Effect {
                 kind,
                 target,
@@ -337,9 +343,11 @@ impl Desk {
             if epoll::add(&self.ready, &socket, EventData::new_u64(id), EventFlags::IN).is_err() {
                 return;
             }
-            let pid = peer::pid_of(&socket);
+            let (pid, user) = peer::of(&socket).unzip();
+            let may_act = user == Some(0);
             let channel = Channel::from(socket);
-            let talk = Talk { channel, pid, asked: None, real: PathBuf::new(), waits: Waits::Question };
+            let (asked, real, waits) = (None, PathBuf::new(), Waits::Question);
+            let talk = Talk { channel, pid, may_act, asked, real, waits };
             work.talks.insert(id, talk);
         }
     }

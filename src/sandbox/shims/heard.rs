@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::sandbox::shims::decide::Asked;
-use crate::sandbox::shims::verdict::{command, verdict};
+use crate::sandbox::shims::verdict::{Verdict, command, verdict};
 use crate::sandbox::shims::{self, FromShim, Question, facts, places};
 use crate::sandbox::{Looks, Sandbox};
 use crate::sys::channel::Channel;
@@ -30,6 +30,7 @@ pub(super) fn system_program(name: &str) -> Option<PathBuf> {
 pub(super) fn heard(
     channel: &Channel,
     pid: Option<i32>,
+    may_act: bool,
     sandbox: &Sandbox,
     programs: &mut Programs,
 ) -> Option<(Arc<Asked>, PathBuf)> {
@@ -53,7 +54,12 @@ pub(super) fn heard(
     let (real, program) = programs.get(&key)?.clone();
     // Nothing runs on another root; what is asked for there is told all the same.
     let booted = sandbox.live.looks == Looks::Inside || facts::booted();
-    let verdict = verdict(name, arguments, booted);
+    let verdict = match verdict(name, arguments, booted) {
+        // The real one, inside, refuses it as it would.
+        Verdict::Effect(_) if !may_act => Verdict::RunReal,
+        Verdict::FilesAndEffect(_) if !may_act => Verdict::Files,
+        verdict => verdict,
+    };
     let wanted = verdict.facts();
     // Somebody who tells nothing is believed to have looked.
     let facts = match told {
