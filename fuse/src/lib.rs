@@ -68,6 +68,7 @@ mod stat;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod unprivileged;
 mod whiteout;
 mod xattr;
 
@@ -82,6 +83,7 @@ pub use serve::{Server, Writes, serve};
 pub use shim::Shim;
 pub use stat::Stat;
 pub use touched::{Extent, Touched};
+pub use unprivileged::be_unprivileged;
 pub use xattr::is_private_xattr;
 
 /// What a request ends with: a value, or the error number its caller shall see.

@@ -2,8 +2,7 @@
 //! merged. A run like any other, with a record.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use crate::model::names::ModuleName;
@@ -19,10 +18,13 @@ use crate::step::{self, StepError, StepEvent};
 use crate::sys::execute;
 use crate::sys::files;
 use crate::sys::folders;
+use crate::sys::host;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::pty::{self, OwnTerminal};
 use crate::sys::scratch::ScratchFolder;
 use crate::sys::spool;
+use crate::sys::streams::Streams;
+use crate::sys::user_namespace;
 
 /// What a session is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,16 @@ pub enum Session {
     Try(Vec<String>),
     /// A shell; how its last command ended says nothing about the session.
     Shell,
+}
+
+/// Makes this process what opens sandboxes: as root it is that already, anybody else becomes root of a user namespace, over
+/// what is his. Returns whether that was needed. For a process with one thread.
+pub fn settle() -> Result<bool, DanceError> {
+    if host::is_root() {
+        return Ok(false);
+    }
+    user_namespace::settle().map_err(SandboxError::NoUserNamespace)?;
+    Ok(true)
 }
 
 /// Holds the session, and returns its record, which is on disk by then. `mode` says whether it may merge, `wait`
@@ -57,19 +69,9 @@ pub fn session(
             }
         };
         let done = {
-            let terminal = match pty::is_terminal() {
-                true => {
-                    let (outer, inner) = sandbox.open_terminal()?;
-                    Some(OwnTerminal::wire(outer, inner).map_err(terminal)?)
-                }
-                false => None,
-            };
-            let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-            let streams = match &terminal {
-                Some(own) => [own.inner(); 3],
-                None => [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
-            };
-            step::attend(&mut sandbox, &context, &name, command, streams, terminal.is_some(), &mut tell)?
+            let own_terminal = pty::is_terminal();
+            let wires = Wires::new(if own_terminal { Some(sandbox.open_terminal()?) } else { None })?;
+            step::attend(&mut sandbox, &context, &name, command, wires.inner(), own_terminal, &mut tell)?
         };
         let changes = differences.since_last(sandbox.layers())?;
         dance::tell_truth(run.on_event, &name, &done);
@@ -96,6 +98,33 @@ pub fn session(
     })
 }
 
+/// What joins the streams of a session to the user's.
+pub(super) enum Wires {
+    Terminal(OwnTerminal),
+    Pipes(Streams),
+}
+
+impl Wires {
+    /// Through a terminal pair of the sandbox's own, or else through pipes.
+    pub(super) fn new(terminal: Option<(OwnedFd, OwnedFd)>) -> Result<Wires, DanceError> {
+        let (action, wires) = match terminal {
+            Some((outer, inner)) => {
+                ("open a terminal of its own", OwnTerminal::wire(outer, inner).map(Wires::Terminal))
+            }
+            None => ("put pipes before its streams", Streams::wire().map(Wires::Pipes)),
+        };
+        wires.map_err(|source| SandboxError::Cannot { action, source }.into())
+    }
+
+    /// The sandbox's side: standard input, output and error.
+    pub(super) fn inner(&self) -> [BorrowedFd<'_>; 3] {
+        match self {
+            Wires::Terminal(own) => [own.inner(); 3],
+            Wires::Pipes(pipes) => pipes.inner(),
+        }
+    }
+}
+
 /// What a session sees of disco's home: its parameters and modules as they are now.
 pub(super) fn lay_view(settings: &Settings, scratch: &ScratchFolder) -> Result<PathBuf, DanceError> {
     let view = scratch.path().join("view");
@@ -106,10 +135,6 @@ pub(super) fn lay_view(settings: &Settings, scratch: &ScratchFolder) -> Result<P
     Ok(view)
 }
 
-pub(super) fn terminal(source: io::Error) -> DanceError {
-    SandboxError::Cannot { action: "open a terminal of its own", source }.into()
-}
-
 /// The session as a step: the name that its records have, and what to execute.
 pub(super) fn described(session: &Session, root: &LiveRoot) -> (ModuleName, Command) {
     let (name, argv) = match session {
@@ -118,6 +143,10 @@ pub(super) fn described(session: &Session, root: &LiveRoot) -> (ModuleName, Comm
     };
     let mut environment: BTreeMap<String, String> =
         execute::ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    if user_namespace::is_settled() {
+        // Root's own folder is somebody else's.
+        environment.extend(host::environment().remove("HOME").map(|home| ("HOME".to_owned(), home)));
+    }
     environment.extend(execute::terminal_type().map(|term| ("TERM".to_owned(), term)));
     // What this process calls its folder is something else in another root.
     let directory = if root.is_own() { execute::current_folder() } else { "/".into() };

@@ -31,11 +31,13 @@ use crate::sandbox::network::{Network, Reach};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sandbox::report::Reporter;
 use crate::sandbox::script_line::Scripts;
+use crate::sandbox::shims::answer::Desk;
 use crate::sys::channel::Channel;
 use crate::sys::files;
 use crate::sys::helper::Helper;
 use crate::sys::pids;
 use crate::sys::tree::Root;
+use crate::sys::user_namespace;
 
 pub use drift::Drift;
 pub use watch::{Event, TaskRun};
@@ -52,6 +54,9 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
+    /// Who is not root needs a user namespace.
+    #[error("not root, and no user namespace can be had")]
+    NoUserNamespace(#[source] io::Error),
     /// The overlay refused its layers.
     #[error("cannot lay out the overlay")]
     Overlay(#[source] disco_fuse::Error),
@@ -102,7 +107,7 @@ pub struct Sandbox {
     layers: Layers,
     live: Live,
     channel: Channel,
-    shims: OwnedFd,
+    shims: Desk,
     reporter: Reporter,
     knobs: Knobs,
     server: disco_fuse::Server,
@@ -157,6 +162,10 @@ impl Sandbox {
             tree: cannot("open the root", Root::open(&root, "").map_err(io::Error::other))?,
             looks: if spec.root.is_own() { Looks::Host } else { Looks::Inside },
         };
+        let unprivileged = user_namespace::is_in_one();
+        if unprivileged {
+            disco_fuse::be_unprivileged(user_namespace::is_settled());
+        }
         let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(&root))?;
         let options =
             disco_fuse::Options { shims: shims(&live.tree)?, ..disco_fuse::Options::over(lower, layer) };
@@ -179,7 +188,10 @@ impl Sandbox {
             host_name: spec.host_name.clone(),
             own_network: spec.network != Reach::Everything,
             counted: limited.counted(),
+            unprivileged,
             pids_above,
+            #[cfg(debug_assertions)]
+            no_filter: crate::sys::seccomp::door::is_asked_for(),
         };
         let fds: Vec<_> =
             [fuse.as_fd()].into_iter().chain(unserved.as_ref().map(knobs::Unserved::fuse)).collect();
@@ -209,7 +221,8 @@ impl Sandbox {
             (Reach::Nothing | Reach::Everything, _) => None,
         };
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
-        let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        let listener = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        let shims = cannot("listen to the shims", Desk::new(listener))?;
         limited.joined(joining);
         cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
         let copy = |fd: BorrowedFd<'_>| {
@@ -290,7 +303,10 @@ pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
 /// disco's own program under every shim's path.
 fn shims(root: &Root) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
     let shim = |path| Ok(disco_fuse::Shim { path, program: files::open_system("/proc/self/exe", false)? });
-    cannot("prepare the shims", shims::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()))
+    cannot(
+        "prepare the shims",
+        shims::places::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()),
+    )
 }
 
 /// The descriptors of the one message that may come now.

@@ -47,8 +47,13 @@ pub struct Setup {
     pub own_network: bool,
     /// What a task may have at most, as far as it is counted inside.
     pub counted: Counted,
+    /// Whether it is in a user namespace that is not the first: root there is not root of the host.
+    pub unprivileged: bool,
     /// The number above which a task's processes are, where one could be chosen.
     pub pids_above: Option<u32>,
+    /// Whether steps run without the filter of system calls: for tests.
+    #[cfg(debug_assertions)]
+    pub no_filter: bool,
 }
 
 /// What the first process of a task counts, and ends the task for.

@@ -85,7 +85,7 @@ impl Sandbox {
         };
         let mut watch = Watch {
             streams: vec![lines(Stream::Stdout, stdout)?, lines(Stream::Stderr, stderr)?],
-            shims: Shims::new(interrupt.flag()),
+            shims: Shims::new(),
             label: Label::default(),
             begun,
             files,
@@ -110,7 +110,7 @@ impl Sandbox {
         let begun = self.limited.begin(&self.layers.overlay, &[])?;
         let task = ToInside::Run(Task::Attend { command, own_terminal });
         cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
-        let (shims, label) = (Shims::new(interrupt.flag()), Label::default());
+        let (shims, label) = (Shims::new(), Label::default());
         let mut watch = Watch { streams: Vec::new(), shims, label, begun, files: &[], on_event };
         self.follow(&mut watch, FOREVER, interrupt)
     }
@@ -261,7 +261,7 @@ enum Stop {
 
 struct Watch<'a> {
     streams: Vec<Lines>,
-    shims: Shims<'a>,
+    shims: Shims,
     label: Label,
     begun: Begun,
     files: &'a [&'a File],

@@ -34,6 +34,15 @@ pub fn command_line(pid: i32) -> Vec<String> {
     }
 }
 
+/// The user that it acts as.
+pub fn user(pid: i32) -> io::Result<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let users = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    // The real one first, then the one that counts.
+    let user = users.and_then(|users| users.split_ascii_whitespace().nth(1)?.parse().ok());
+    user.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
 /// The program that it runs, as a path of its own root.
 pub fn program(pid: i32) -> io::Result<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe"))
@@ -113,6 +122,7 @@ mod tests {
     #[test]
     fn this_process_is_seen_as_it_is() {
         let me = std::process::id().cast_signed();
+        assert_eq!(user(me).unwrap(), rustix::process::geteuid().as_raw());
         assert!(exists(me) && !exists(0) && !exists(-1) && !name(me).is_empty());
         assert_eq!(command_line(me), std::env::args().collect::<Vec<_>>());
         assert_eq!(folder(me).unwrap(), std::env::current_dir().unwrap());

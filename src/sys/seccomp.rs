@@ -39,6 +39,10 @@ pub enum Reporter {
 
 /// Puts this process, and whatever it starts, under the filter.
 pub fn restrict() -> io::Result<Reporter> {
+    #[cfg(debug_assertions)]
+    if door::IS_OPEN.load(std::sync::atomic::Ordering::Relaxed) {
+        return Ok(Reporter::Nobody);
+    }
     let listening = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     // So that a signal to whoever waits for an answer does not make the call be asked about twice (Linux 5.19).
     let wanted = [listening | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, listening];
@@ -71,6 +75,24 @@ fn install(program: &[libc::sock_filter], flags: libc::c_ulong) -> io::Result<li
     {
         -1 => Err(io::Error::last_os_error()),
         done => Ok(done),
+    }
+}
+
+/// A way past the filter, for tests that show what the other walls hold without it. No release build has it.
+#[cfg(debug_assertions)]
+pub mod door {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    pub(super) static IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+    /// Whether a test asks for it.
+    pub fn is_asked_for() -> bool {
+        std::env::var_os("DISCO_TEST_NO_FILTER").is_some()
+    }
+
+    /// Leaves the filter out in this process, and in those that it forks.
+    pub fn open() {
+        IS_OPEN.store(true, Ordering::Relaxed);
     }
 }
 

@@ -174,3 +174,36 @@ fn numbers_of_a_pid_file_are_never_those_of_the_sandbox() {
         "{numbers:?} {highest}"
     );
 }
+
+/// Becomes a program under a filter with a listener, which the kernel then gives nobody else.
+const LISTENER: &str = r#"import ctypes, fcntl, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+allow = struct.pack("HBBI", 6, 0, 0, 0x7fff0000)
+buffer = ctypes.create_string_buffer(allow)
+program = struct.pack("HxxxxxxQ", 1, ctypes.addressof(buffer))
+listener = libc.syscall(317, 1, 8, program)
+assert listener >= 0, ctypes.get_errno()
+fcntl.fcntl(listener, fcntl.F_SETFD, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"#;
+
+#[test]
+fn where_nobody_can_hear_the_walls_hold_and_the_report_says_so() {
+    let Some(world) = World::new() else { return };
+    let victim = world.sh("sleep 1000 >/dev/null 2>&1 & echo $!").succeeds().stdout.trim().to_owned();
+    with_calls(
+        &world,
+        &format!(
+            "echo x >/etc/x; kill {victim} || echo no; python3 /tmp/calls.py keys vsock ring; unshare -U true || echo no"
+        ),
+    );
+    world.master();
+    world.write("/tmp/listener.py", LISTENER);
+    let before = world.manifest();
+    let out = world.sh("python3 /tmp/listener.py disco dance --noop");
+    out.succeeds().stdout_has("no\nadd_key -38\nvsock 97\nio_uring_setup -38\nno\n").stdout_lacks("Stopped");
+    out.stderr_has("approximate: calls that nobody could report");
+    assert_eq!(out.changes(), ["/etc/x Created", "/tmp/calls.py Created"]);
+    assert_eq!(world.manifest().since(&before), [""; 0], "{out}");
+    world.sh(&format!("kill -0 {victim}")).succeeds();
+}

@@ -48,6 +48,44 @@ fn try_has_the_commands_streams_and_exit_status() {
 }
 
 #[test]
+fn the_files_behind_the_callers_streams_are_out_of_reach() {
+    let Some(world) = node() else { return };
+    world.write("/srv/file", "kept\n");
+    world.sh("mkdir /srv/folder").succeeds();
+    let look = "stat -c '%n %a %U' /dev/null /dev/tty /srv/file /srv/folder; cat /srv/file; ls /srv/folder";
+    let before = world.sh(look).succeeds().stdout.clone();
+    let reach = "for fd in 0 1 2; do
+            echo leak >>/proc/self/fd/$fd; cd /proc/self/fd/$fd && touch leak; cd /
+            chmod 600 /proc/self/fd/$fd; chown 1 /proc/self/fd/$fd; truncate -s 0 /proc/self/fd/$fd
+        done 2>/dev/null; true";
+    world.write("/srv/reach.sh", reach);
+    for streams in
+        ["</srv/file", "</srv/folder", "</dev/null", "0>>/srv/file", "</srv/file >>/dev/null 2>>/dev/null"]
+    {
+        world.sh(&format!("disco try -- bash /srv/reach.sh {streams}")).succeeds();
+        assert_eq!(world.sh(look).succeeds().stdout, before, "{streams}");
+    }
+    // What it writes is in the file, in its order; and nothing else has become of it.
+    world
+        .sh("disco try -- bash -c 'echo 1; echo 2 >&2; echo 3; chmod 600 /dev/stdout' >/srv/out 2>&1")
+        .succeeds();
+    world.sh("stat -c %a /srv/out; head -n 3 /srv/out").succeeds().stdout_is("644\n1\n2\n3\n");
+    // Whoever reads on finds what the command has left.
+    world.write("/srv/lines", "1\n2\n3\n");
+    world
+        .sh("(disco try -- bash -c 'read line; echo got $line' 2>/dev/null; cat) </srv/lines")
+        .succeeds()
+        .stdout_is("got 1\n2\n3\n");
+    world.sh("(disco try -- true; cat) </srv/lines").succeeds().stdout_is("1\n2\n3\n");
+    // So is it in a sandbox that is there already.
+    world.disco(&["fs", "mount"]).succeeds();
+    world.sh("disco shell </srv/reach.sh").succeeds();
+    world.sh("echo 'chmod 600 /proc/self/fd/1' | disco shell >>/srv/file").succeeds();
+    world.disco(&["fs", "unmount"]).succeeds();
+    world.sh("stat -c %a /srv/file; head -n 1 /srv/file").stdout_is("644\nkept\n");
+}
+
+#[test]
 fn try_commits_what_succeeded_and_then_acts() {
     let Some(world) = node() else { return };
     world.service("postgresql");

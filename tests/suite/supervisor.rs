@@ -162,6 +162,7 @@ fn a_run_under_way_keeps_its_record() {
 #[test]
 fn a_command_may_be_asked_for_from_a_folder_whose_name_is_no_text() {
     let Some(world) = World::new() else { return };
+    world.write_with_mode("/etc/init.d/x", "755", "#!/bin/sh\n");
     world.module("m").script(
         "10.sh",
         "mkdir $'/tmp/a\\xff'; cd $'/tmp/a\\xff'; service x stop; cd /; rmdir $'/tmp/a\\xff'",

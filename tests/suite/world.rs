@@ -175,6 +175,16 @@ impl World {
         self.command(&["install", "-D", "-m", mode, "/dev/stdin", path]).stdin(text).run().succeeds();
     }
 
+    /// Copies a file of the machine to a path of the node, its folders included, with that mode.
+    pub fn install(&self, path: &str, mode: &str, from: &std::path::Path) {
+        let file = std::fs::File::open(from).expect("the file is there");
+        let copied = self
+            .entering(&["install", "-D", "-m", mode, "/dev/stdin", path])
+            .stdin(Stdio::from(file))
+            .status();
+        assert!(copied.expect("nsenter starts").success(), "{path} can be written");
+    }
+
     /// The text of a file.
     pub fn read(&self, path: &str) -> String {
         self.run(&["cat", "--", path]).succeeds().stdout.clone()

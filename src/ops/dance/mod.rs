@@ -41,6 +41,7 @@ use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
 use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
+use crate::sys::user_namespace;
 
 pub use event::{DanceEvent, Doing};
 
@@ -319,6 +320,10 @@ fn best_label(network: Network) -> Label {
         // What is fetched from a package source is what the live system would fetch.
         Network::None | Network::Fetch => {}
         Network::Host => label.lower(Truth::Unknown, "network"),
+    }
+    if user_namespace::is_settled() {
+        // What is refused there may be allowed to root, and the other way round.
+        label.lower(Truth::Approximate, "user namespace");
     }
     label
 }

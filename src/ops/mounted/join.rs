@@ -1,7 +1,6 @@
 //! A shell in the mounted sandbox. A run with a record of its own, as any session; what it changed stays where it was made.
 
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -13,7 +12,7 @@ use crate::ops::session::{self, Session};
 use crate::settings::{Network, Settings};
 use crate::sys::channel::Channel;
 use crate::sys::interrupt::Interrupt;
-use crate::sys::pty::{self, OwnTerminal};
+use crate::sys::pty;
 
 use super::client::{answer, read};
 use super::{Ask, Attended, Mounted, MountedError, Reply, cannot};
@@ -36,20 +35,13 @@ pub fn join(
         let (name, command) = session::described(&Session::Shell, &ground.root);
         let done = {
             let mut sides = sides.into_iter();
-            let terminal = match (own_terminal, sides.next().zip(sides.next())) {
-                (false, _) => None,
-                (true, Some((outer, inner))) => {
-                    Some(OwnTerminal::wire(outer, inner).map_err(session::terminal)?)
-                }
-                (true, None) => return Err(MountedError::Unexpected.into()),
-            };
-            let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-            let streams = match &terminal {
-                Some(own) => [own.inner(); 3],
-                None => [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
-            };
+            let terminal = sides.next().zip(sides.next());
+            if own_terminal && terminal.is_none() {
+                return Err(MountedError::Unexpected.into());
+            }
+            let wires = session::Wires::new(terminal.filter(|_| own_terminal))?;
             let attend = Ask::Attend { command, own_terminal };
-            cannot("ask for a shell", mounted.channel.send(&attend, &streams))?;
+            cannot("ask for a shell", mounted.channel.send(&attend, &wires.inner()))?;
             follow(&mounted.channel, &ground.root, interrupt, run.on_event)?
         };
         let Attended { step, changes } = read(done)?;

@@ -40,6 +40,10 @@ pub fn main() -> Result<(), InsideError> {
     let Ok(Some((ToInside::Setup(setup), fds))) = channel.receive() else {
         return Err(InsideError::NotOurs);
     };
+    #[cfg(debug_assertions)]
+    if setup.no_filter {
+        crate::sys::seccomp::door::open();
+    }
     let mut fds = fds.into_iter();
     let Some(fuse) = fds.next() else { return Err(InsideError::NotOurs) };
     let say = |message: &FromInside, fds: &[OwnedFd]| {

@@ -16,7 +16,8 @@ use crate::sys::relay;
 
 /// The most connections at once; who comes then waits.
 const MOST_CONNECTIONS: usize = 64;
-/// The most questions at once that the host is looking up; who asks then is not answered, and asks again.
+/// The most questions at once that the host is looking up, those over TCP included; who asks then is not answered, and asks
+/// again.
 const MOST_QUESTIONS: usize = 16;
 /// How long a host may take to accept a connection. Longer than programs are patient.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -55,12 +56,18 @@ pub(super) fn attend(shared: &Arc<Shared>, mut listeners: Vec<TcpListener>, reso
         for (at, _) in tcp.iter().enumerate().filter(|(_, ready)| **ready) {
             let listener = listeners.get(at).or_else(|| resolvers.get(at - listeners.len()));
             let Some(Ok((stream, _))) = listener.map(TcpListener::accept) else { continue };
-            let (shared, relayed) = (shared.clone(), at < listeners.len());
-            connections.start(move || {
-                // An end that fails is an end.
-                let _ = if relayed { carry(&shared, &stream) } else { converse(&shared, stream) };
-                shared.news.ring();
-            });
+            let shared = shared.clone();
+            // An end that fails is an end.
+            if at < listeners.len() {
+                connections.start(move || {
+                    let _ = carry(&shared, &stream);
+                    shared.news.ring();
+                });
+            } else if questions.count() < MOST_QUESTIONS {
+                questions.start(move || {
+                    let _ = converse(&shared, stream);
+                });
+            }
         }
         listeners.append(&mut locked(&shared.new));
     }

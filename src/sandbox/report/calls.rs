@@ -30,6 +30,7 @@ names! {
     sched_setaffinity = SYS_sched_setaffinity, sched_setscheduler = SYS_sched_setscheduler,
     sched_setparam = SYS_sched_setparam, sched_setattr = SYS_sched_setattr, migrate_pages = SYS_migrate_pages,
     move_pages = SYS_move_pages, connect = SYS_connect, sendto = SYS_sendto, sendmsg = SYS_sendmsg, sendmmsg = SYS_sendmmsg,
+    vhangup = SYS_vhangup, timerfd_create = SYS_timerfd_create, timer_create = SYS_timer_create,
     open = SYS_openat, open = SYS_openat2,
 }
 

@@ -138,8 +138,25 @@ impl Caller<'_> {
 }
 
 impl Judge {
-    /// Decides about a call.
+    /// Decides about a call. What is pretended, or becomes an effect that root makes, is so for root alone: to others the
+    /// kernel would say no. Only a signal to a process of its own is anybody's to send.
     pub(super) fn judge(&self, notice: &Notice) -> Judged {
+        let judged = self.of_root(notice);
+        let Some(tell) = judged.tell.as_ref().filter(|_| judged.reply == Reply::Value(0)) else {
+            return judged;
+        };
+        let user = inspect::user(notice.pid).ok();
+        if user == Some(0) || (user.is_some() && user == self.signalled(&Caller(notice))) {
+            return judged;
+        }
+        let target = match tell {
+            Tell::Attempt { target, .. } | Tell::Effect { target, .. } => target.clone(),
+        };
+        Judged::refuse(libc::EPERM, target)
+    }
+
+    /// Decides about a call as if root made it.
+    fn of_root(&self, notice: &Notice) -> Judged {
         let caller = Caller(notice);
         if notice.foreign {
             return Judged::refuse(libc::ENOSYS, format!("call {} of another architecture", notice.number));
@@ -244,6 +261,10 @@ fn system(caller: &Caller<'_>) -> Judged {
         libc::SYS_perf_event_open => Judged::refuse(libc::EPERM, "counters of the kernel"),
         libc::SYS_userfaultfd => Judged::refuse(libc::EPERM, "page faults"),
         libc::SYS_fanotify_init => Judged::refuse(libc::EPERM, "events of whole file systems"),
+        libc::SYS_vhangup => Judged::refuse(libc::EPERM, "everybody at this terminal"),
+        libc::SYS_timerfd_create | libc::SYS_timer_create => {
+            Judged::refuse(libc::EPERM, "a clock that wakes the machine")
+        }
         // The filter asks about nothing else: but for calls that only some architectures have.
         _ => Judged::refuse(libc::EPERM, "ports of devices"),
     }

@@ -122,6 +122,11 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
+    /// The line of the script that a process belongs to, where that can be told; `words` are those of its command.
+    pub(super) fn line_of(&self, pid: i32, words: &[String]) -> Option<u32> {
+        self.shared.scripts.line_of(pid, words)
+    }
+
     /// Starts one that hears of nothing yet.
     pub(super) fn start(ground: Ground) -> io::Result<Reporter> {
         let Ground { lower, upper, scripts, shares_network, pretends_knobs, pids_above } = ground;
@@ -253,7 +258,7 @@ impl Shared {
                 let program = argv.first().cloned().unwrap_or_default().into();
                 let line = self.scripts.line_of(notice.pid, &argv);
                 let cwd = inspect::folder(notice.pid).unwrap_or_else(|_| PathBuf::from("/"));
-                let effect = Effect { kind, target, program, argv, cwd, line };
+                let effect = Effect { kind, target, program, argv, cwd, line, input: None };
                 locked(&self.told).asked.push(Asked { effect, call });
                 ring(&self.bell);
             }

@@ -31,6 +31,20 @@ impl Judge {
         }
     }
 
+    /// The user of the process that a call sends a signal to.
+    pub(super) fn signalled(&self, caller: &Caller<'_>) -> Option<u32> {
+        match caller.0.number {
+            libc::SYS_kill
+            | libc::SYS_tkill
+            | libc::SYS_tgkill
+            | libc::SYS_rt_sigqueueinfo
+            | libc::SYS_rt_tgsigqueueinfo => {
+                inspect::user(caller.number(0)).ok().filter(|_| caller.number(0) > 0)
+            }
+            _ => None,
+        }
+    }
+
     /// A call about a process.
     pub(super) fn process(&self, caller: &Caller<'_>) -> Judged {
         let call = caller.0.number;

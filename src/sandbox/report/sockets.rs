@@ -123,22 +123,28 @@ impl Judge {
     }
 
     fn internet(&self, caller: &Caller<'_>, number: u64, to: SocketAddr) -> Judged {
-        // Without a port it only asks which way a packet would go, as getaddrinfo(3) does.
-        if self.shares_network || to.port() == 0 || to.ip().is_unspecified() {
-            return Judged::pass();
-        }
         let kind =
             i32::try_from(number).ok().and_then(|number| inspect::socket_kind(caller.pid(), number).ok());
+        // Without a port it only asks which way a packet would go, as getaddrinfo(3) does; raw packets have none.
+        let is_raw = kind == Some(rustix::net::SocketType::RAW);
+        let asks = to.port() == 0 && !is_raw;
+        if self.shares_network || asks || to.ip().is_unspecified() {
+            return Judged::pass();
+        }
         let (protocol, tables, state) = match kind {
             Some(rustix::net::SocketType::DGRAM) => ("udp", ["udp", "udp6"], None),
             Some(rustix::net::SocketType::RAW) => ("raw", ["raw", "raw6"], None),
             _ => ("tcp", ["tcp", "tcp6"], Some(LISTENS)),
         };
-        let inside = tables.iter().any(|table| {
-            inspect::network_table(caller.pid(), table).is_ok_and(|table| takes(&table, to, state))
-        });
-        match inside {
+        let inside = |tables: [&str; 2], state| {
+            tables.iter().any(|table| {
+                inspect::network_table(caller.pid(), table).is_ok_and(|table| takes(&table, to, state))
+            })
+        };
+        // Before it connects, getaddrinfo(3) asks which way a packet would go to each address, with the port: that is no more.
+        match inside(tables, state) || (protocol == "udp" && inside(["tcp", "tcp6"], Some(LISTENS))) {
             true => Judged::pass(),
+            false if is_raw => Judged::fails(format!("{} ({protocol})", to.ip())),
             false => Judged::fails(format!("{} port {} ({protocol})", to.ip(), to.port())),
         }
     }

@@ -48,6 +48,7 @@ const NAMESPACES: c_uint = (libc::CLONE_NEWUSER
 const USER: c_uint = libc::CLONE_NEWUSER as c_uint;
 const ATTACH: &[c_uint] = &[libc::PTRACE_ATTACH, libc::PTRACE_SEIZE];
 const TYPING: &[c_uint] = &[libc::TIOCSTI as u32, libc::TIOCLINUX as u32];
+const ALARMS: &[c_uint] = &[libc::CLOCK_REALTIME_ALARM as u32, libc::CLOCK_BOOTTIME_ALARM as u32];
 /// Reading the kernel's log, and its size.
 const LOG_READS: &[c_uint] = &[2, 3, 9, 10];
 /// This process itself, its group, everybody: none of them leaves the pid namespace.
@@ -127,7 +128,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule(libc::SYS_reboot, &[], ask_or(libc::EPERM)),
     Rule(libc::SYS_syslog, &[NoneOf(0, ALL, LOG_READS)], ASK),
     Rule(libc::SYS_acct, &[], ASK),
-    // Clock and names.
+    Rule(libc::SYS_vhangup, &[], ask_or(libc::EPERM)),
+    // Clock and names; and the clocks that wake the machine.
+    Rule(libc::SYS_timerfd_create, &[OneOf(0, ALL, ALARMS)], ask_or(libc::EPERM)),
+    Rule(libc::SYS_timer_create, &[OneOf(0, ALL, ALARMS)], ask_or(libc::EPERM)),
     Rule(libc::SYS_settimeofday, &[], ASK),
     Rule(libc::SYS_clock_settime, &[], ASK),
     Rule(libc::SYS_adjtimex, &[], ASK),
