@@ -166,11 +166,6 @@ impl Reporter {
         locked(&self.shared.sources).1.clear();
     }
 
-    /// The line of the script that process `pid` belongs to, where that can be told (see [`Scripts::line_of`]).
-    pub(super) fn line_of(&self, pid: i32, words: &[String]) -> Option<u32> {
-        self.shared.scripts.line_of(pid, words)
-    }
-
     /// The effects that were asked for since the last call, in their order.
     pub(super) fn asked(&self) -> io::Result<Vec<Asked>> {
         let mut rung = [0; 8];
