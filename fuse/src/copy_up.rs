@@ -167,6 +167,8 @@ impl Overlay {
                 let target: OwnedFd = rustix::fs::openat(&self.work, name, flags, Mode::RUSR | Mode::WUSR)?;
                 let target = File::from(target);
                 if what == Content::All {
+                    // A sparse file takes fewer blocks than it is long.
+                    self.charge(stat.size.min(stat.blocks * 512))?;
                     content::copy(&source, &target, stat)?;
                 }
                 Ok(Some(target))

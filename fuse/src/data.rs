@@ -146,6 +146,7 @@ impl Overlay {
 
     /// Writes all of `data`; `drop_ids` when the writer has no right to keep set-id bits.
     pub(crate) fn write(&self, id: u64, offset: u64, data: &[u8], drop_ids: bool) -> Result<usize> {
+        self.charge(data.len() as u64)?;
         let asked = self.table.node(id)?.layer();
         let (node, file) = self.writable(id)?;
         let (at, new) = match asked {
@@ -175,9 +176,13 @@ impl Overlay {
         length: u64,
         drop_ids: bool,
     ) -> Result<()> {
+        let mode = FallocateFlags::from_bits_retain(mode);
+        if !mode.contains(FallocateFlags::PUNCH_HOLE) {
+            self.charge(length)?;
+        }
         let (node, file) = self.writable(id)?;
-        let done = rustix::fs::fallocate(&*file, FallocateFlags::from_bits_retain(mode), offset, length)
-            .and_then(|()| self.written(&node, drop_ids));
+        let done =
+            rustix::fs::fallocate(&*file, mode, offset, length).and_then(|()| self.written(&node, drop_ids));
         self.touch_written(&node);
         done
     }
@@ -200,6 +205,7 @@ impl Overlay {
         length: u64,
         drop_ids: bool,
     ) -> Result<usize> {
+        self.charge(length.min(1 << 30))?;
         // The target first: where both are the same, the source is what it was copied up to.
         let (node, to) = self.writable(to)?;
         let from = self.readable(from)?;

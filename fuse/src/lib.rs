@@ -13,6 +13,7 @@
 //! - `boundary` keeps the lower's mounts apart.
 //! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `durable`, `shim` are
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
+//! - `room` keeps some of the scratch's disk free.
 //! - `serve` is the one place that knows FUSE, and `knobs` the other: a file system of its own, which shows the kernel's
 //!   files and pretends what is written to them; it has nothing of the overlay but the transport.
 //! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount, and `layer_at`
@@ -57,6 +58,7 @@ mod put;
 mod readdir;
 mod remove;
 mod rename;
+mod room;
 mod scratch;
 mod seen;
 mod serve;
@@ -66,6 +68,7 @@ mod stat;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod unprivileged;
 mod whiteout;
 mod xattr;
 
@@ -80,6 +83,7 @@ pub use serve::{Server, Writes, serve};
 pub use shim::Shim;
 pub use stat::Stat;
 pub use touched::{Extent, Touched};
+pub use unprivileged::be_unprivileged;
 pub use xattr::is_private_xattr;
 
 /// What a request ends with: a value, or the error number its caller shall see.

@@ -18,6 +18,7 @@ use crate::mounts::{Mount, Mounts};
 use crate::moved::Moved;
 use crate::node::{Layer, Node, Table};
 use crate::place::Place;
+use crate::room::Room;
 use crate::scratch::{Folders, Scratch};
 use crate::seen::{Look, Seen};
 use crate::shim::{Shim, Shims};
@@ -124,6 +125,8 @@ pub struct Overlay {
     pub(crate) listed_inodes: bool,
     /// Whether a change was refused for want of space.
     pub(crate) filled: AtomicBool,
+    /// What of its disk is kept free.
+    pub(crate) room: Room,
     /// Whether an `fsync` reaches the disk.
     pub(crate) durable: bool,
     /// Whoever caches what was told of directories.
@@ -176,6 +179,7 @@ impl Overlay {
             touches: Touches::default(),
             listed_inodes,
             filled: AtomicBool::new(false),
+            room: Room::default(),
             listener: OnceLock::new(),
             durable: false,
         };

@@ -12,6 +12,9 @@ use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+/// About what a new object takes of the disk, in bytes.
+const ENTRY: u64 = 4096;
+
 /// A name that nothing has in the view, and that nobody else takes while this is held.
 pub(crate) struct Free<'o> {
     /// The directory of the upper.
@@ -49,6 +52,7 @@ impl Overlay {
         free: &Free<'_>,
         build: impl FnOnce(&Arc<OwnedFd>, &OsStr) -> Result<Stat>,
     ) -> Result<Stat> {
+        self.charge(ENTRY)?;
         if !free.hidden {
             return build(&free.directory, free.name).inspect_err(|errno| {
                 // What has the name already is not ours to remove.

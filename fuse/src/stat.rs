@@ -1,5 +1,6 @@
 //! What an object is: the plain record of one `statx`. Not where it is, and not the numbers the mount shows.
 
+use crate::unprivileged::shown_id;
 use rustix::fs::{AtFlags, FileType, Statx, StatxFlags, statx};
 use std::os::fd::AsFd;
 
@@ -76,8 +77,8 @@ impl From<Statx> for Stat {
             dev: rustix::fs::makedev(x.stx_dev_major, x.stx_dev_minor),
             ino: x.stx_ino,
             mode: u32::from(x.stx_mode),
-            uid: x.stx_uid,
-            gid: x.stx_gid,
+            uid: shown_id(x.stx_uid),
+            gid: shown_id(x.stx_gid),
             size: x.stx_size,
             atime: x.stx_atime.tv_sec,
             atime_nsec: x.stx_atime.tv_nsec,

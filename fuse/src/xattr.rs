@@ -2,14 +2,18 @@
 
 use crate::node::Layer;
 use crate::place::Place;
+use crate::unprivileged::is_unprivileged;
 use crate::{Overlay, Result};
 use rustix::fs::XattrFlags;
 use rustix::io::Errno;
-use std::ffi::{CStr, OsStr};
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 
 /// Everything with this prefix is the overlay's own, neither shown nor taken.
 const PRIVATE: &[u8] = b"trusted.disco.";
+/// The same where nobody may set such; see `unprivileged`.
+const PRIVATE_OF_USER: &[u8] = b"user.disco.";
 /// On a whiteout.
 pub(crate) const WHITEOUT: &CStr = c"trusted.disco.whiteout";
 /// On a directory of a layer: the path of the one below it, if that is not what has the same name; empty if there is none.
@@ -21,18 +25,29 @@ pub(crate) const CHANGED: &CStr = c"trusted.disco.changed";
 
 /// Returns true for the names that are the overlay's own and must not be merged.
 pub fn is_private_xattr(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(PRIVATE)
+    is_private(name.as_bytes())
+}
+
+fn is_private(name: &[u8]) -> bool {
+    name.starts_with(PRIVATE) || is_unprivileged() && name.starts_with(PRIVATE_OF_USER)
+}
+
+/// The name by which one of the overlay's own is kept; any other stays as it is.
+fn kept_as(name: &CStr) -> Cow<'_, CStr> {
+    let own = name.to_bytes().strip_prefix(PRIVATE).filter(|_| is_unprivileged());
+    let kept = own.and_then(|own| CString::new([PRIVATE_OF_USER, own].concat()).ok());
+    kept.map_or(Cow::Borrowed(name), Cow::Owned)
 }
 
 /// Whether an attribute can be copied from one file system to another; others are made up by theirs.
 fn is_portable(name: &[u8]) -> bool {
     let kept: [&[u8]; 4] = [b"user.", b"trusted.", b"security.", b"system.posix_acl_"];
-    kept.iter().any(|prefix| name.starts_with(prefix)) && !name.starts_with(PRIVATE)
+    kept.iter().any(|prefix| name.starts_with(prefix)) && !is_private(name)
 }
 
 /// Reads a value into `buffer`.
 pub(crate) fn get(place: &Place, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
-    let path = place.proc_path()?;
+    let (path, name) = (place.proc_path()?, &*kept_as(name));
     match place.follows() {
         true => rustix::fs::getxattr(&path, name, buffer),
         false => rustix::fs::lgetxattr(&path, name, buffer),
@@ -48,7 +63,8 @@ pub(crate) fn list(place: &Place, buffer: &mut [u8]) -> Result<usize> {
 }
 
 pub(crate) fn set(place: &Place, name: &CStr, value: &[u8], flags: u32) -> Result<()> {
-    let (path, flags) = (place.proc_path()?, XattrFlags::from_bits_retain(flags));
+    let (path, name) = (place.proc_path()?, &*kept_as(name));
+    let flags = XattrFlags::from_bits_retain(flags);
     match place.follows() {
         true => rustix::fs::setxattr(&path, name, value, flags),
         false => rustix::fs::lsetxattr(&path, name, value, flags),
@@ -56,7 +72,7 @@ pub(crate) fn set(place: &Place, name: &CStr, value: &[u8], flags: u32) -> Resul
 }
 
 pub(crate) fn remove(place: &Place, name: &CStr) -> Result<()> {
-    let path = place.proc_path()?;
+    let (path, name) = (place.proc_path()?, &*kept_as(name));
     match place.follows() {
         true => rustix::fs::removexattr(&path, name),
         false => rustix::fs::lremovexattr(&path, name),
@@ -117,7 +133,7 @@ impl Overlay {
     pub(crate) fn get_xattr(&self, id: u64, name: &CStr) -> Result<Vec<u8>> {
         let _tree = self.tree.read();
         let node = self.table.node(id)?;
-        if name.to_bytes().starts_with(PRIVATE) || matches!(node.layer(), Layer::Shim(_)) {
+        if is_private(name.to_bytes()) || matches!(node.layer(), Layer::Shim(_)) {
             return Err(Errno::NODATA);
         }
         let place = self.place(&node)?;
@@ -133,7 +149,7 @@ impl Overlay {
         }
         let place = self.place(&node)?;
         let all = whole(|buffer| list(&place, buffer))?;
-        let shown = names(&all).filter(|name| !name.to_bytes().starts_with(PRIVATE));
+        let shown = names(&all).filter(|name| !is_private(name.to_bytes()));
         Ok(shown.flat_map(|name| name.to_bytes_with_nul().iter().copied()).collect())
     }
 
@@ -148,7 +164,7 @@ impl Overlay {
     }
 
     fn change_xattr(&self, id: u64, name: &CStr, change: impl Fn(&Place) -> Result<()>) -> Result<()> {
-        if name.to_bytes().starts_with(PRIVATE) {
+        if is_private(name.to_bytes()) {
             return Err(Errno::PERM);
         }
         let _tree = self.tree.read();

@@ -34,7 +34,7 @@ impl KnobWrite {
             false => EffectKind::Setting,
         };
         let target = name.unwrap_or_else(|| self.path.display().to_string());
-        Effect { kind, target, program, argv, cwd: PathBuf::from("/"), line: None }
+        Effect { kind, target, program, argv, cwd: PathBuf::from("/"), line: None, input: None }
     }
 
     /// What a step's label names: `sysctl`, or the folder that the file is in: `/sys`, `/proc/irq`.

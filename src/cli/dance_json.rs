@@ -148,6 +148,8 @@ pub(super) struct Asked<'a> {
     kind: EffectKind,
     target: &'a str,
     line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'a str>,
 }
 
 /// A path of the host: text, or `{"hex": …}` where its bytes are not UTF-8, as a [`RootedPath`] has it.
@@ -172,9 +174,10 @@ impl<'a> From<&'a Path> for Shown<'a> {
 impl<'a> From<&'a Action> for Asked<'a> {
     fn from(action: &'a Action) -> Asked<'a> {
         let Action { seq, module, step, effect } = action;
-        let Effect { kind, target, program, argv, cwd, line } = effect;
+        let Effect { kind, target, program, argv, cwd, line, input } = effect;
         let (program, cwd) = (program.as_path().into(), cwd.as_path().into());
-        Asked { seq: *seq, module, step, program, argv, cwd, kind: *kind, target, line: *line }
+        let (kind, line, input) = (*kind, *line, input.as_deref());
+        Asked { seq: *seq, module, step, program, argv, cwd, kind, target, line, input }
     }
 }
 
@@ -405,6 +408,7 @@ mod tests {
                 argv: vec!["x".into(), "a b".into()],
                 cwd: Path::new(OsStr::from_bytes(b"/\xff")).into(),
                 line: Some(3),
+                input: Some("x\n".into()),
             },
         };
         let socket = RootedPath::new(OsStr::from_bytes(b"/run/\xfe")).unwrap();
@@ -419,7 +423,7 @@ mod tests {
             ),
             (
                 DanceEvent::Asked { action: &action, root: &LiveRoot::Own },
-                r#"{"schema":1,"event":"asked","seq":0,"module":"m","step":"1.sh","program":"/sbin/x","argv":["x","a b"],"cwd":{"hex":"2fff"},"kind":"mount","target":"/mnt","line":3}"#,
+                r#"{"schema":1,"event":"asked","seq":0,"module":"m","step":"1.sh","program":"/sbin/x","argv":["x","a b"],"cwd":{"hex":"2fff"},"kind":"mount","target":"/mnt","line":3,"input":"x\n"}"#,
             ),
             (
                 DanceEvent::NotMerged { path: &socket, why: "w" },

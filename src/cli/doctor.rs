@@ -7,7 +7,7 @@ use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
 use crate::model::requirement::{Requirement, Standing};
 use crate::ops::doctor::doctor;
-use crate::ops::settings::settings;
+use crate::ops::settings::{for_anybody, settings};
 
 /// What `disco doctor` takes.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ struct Line<'a> {
 
 /// Looks, and says. It fails where something is missing.
 pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let (settings, _) = settings(&global.flags())?;
+    let (settings, _) = settings(&for_anybody(global.flags()))?;
     let all = doctor(&settings);
     for requirement in &all {
         let line = match args.format {

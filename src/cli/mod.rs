@@ -105,6 +105,10 @@ enum Command {
 The exit status is the command's. Services and the like are not acted on; what it asked of them is
 shown, and done after a merge.
 
+Who is not root has a sandbox too, in a user namespace: all files seem to be root's there, what only
+others may read stays unreadable, no owner can be given and no device node made, and nothing can be
+merged. Its records are in ~/.local/state/disco (XDG_STATE_HOME), where `disco runs` and `report` look.
+
 Examples:
   disco try -- apt-get purge nano
   disco try --commit -- sed -i s/red/green/ /etc/colours",

@@ -36,6 +36,7 @@ fn action() -> Action {
             argv: vec!["service".into(), "web".into(), "restart\nnow".into()],
             cwd: "/".into(),
             line: None,
+            input: None,
         },
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::{Global, Said, report_text, runs};
 use crate::model::names::RunId;
 use crate::model::run::RunOutcome;
 use crate::ops::report;
-use crate::ops::settings::home;
+use crate::ops::settings::{for_anybody, home};
 use crate::sys::pty;
 
 /// What `disco report` takes.
@@ -40,7 +40,7 @@ pub enum Form {
 pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
     let width = pty::columns();
     let form = form(args, width.is_some())?;
-    let home = home(&global.flags())?.value;
+    let home = home(&for_anybody(global.flags()))?.value;
     let record = report::one(&home, args.run.as_ref())?;
     let text = match form {
         Form::Table => report_table::table(&record, args.sort.unwrap_or_default(), width),

@@ -10,7 +10,7 @@ use crate::model::names::RunId;
 use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::ops::report::{self, Listed};
-use crate::ops::settings::home;
+use crate::ops::settings::{for_anybody, home};
 
 /// What `disco runs` takes.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub struct Args {
 
 /// The list.
 pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
-    let runs = report::all(&home(&global.flags())?.value)?;
+    let runs = report::all(&home(&for_anybody(global.flags()))?.value)?;
     let text = match args.format {
         Format::Text => table(&runs),
         Format::Json => json_lines(&runs),

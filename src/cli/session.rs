@@ -9,10 +9,11 @@ use crate::cli::{Global, dance};
 use crate::model::run::{Mode, RunRecord};
 use crate::ops::dance::{DanceError, DanceEvent};
 use crate::ops::mounted::{self, Mounted, MountedError, Reached};
-use crate::ops::session::{Session, session};
-use crate::ops::settings::settings;
+use crate::ops::session::{self, Session, session};
+use crate::ops::settings::{for_anybody, settings};
 use crate::settings::table::Name;
 use crate::settings::{Flags, Settings};
+use crate::sys::host;
 use crate::sys::interrupt::Interrupt;
 
 /// What `disco try` takes.
@@ -62,7 +63,7 @@ struct Common {
 impl Common {
     /// The settings that these flags name.
     fn flags(&self, global: &Global) -> Flags {
-        let mut flags = global.flags();
+        let mut flags = for_anybody(global.flags());
         flags.extend(self.network.clone().map(|network| (Name::Network, network)));
         let root = self.root.as_ref().map(|root| root.to_string_lossy().into_owned());
         flags.extend(root.map(|root| (Name::Root, root)));
@@ -85,7 +86,7 @@ pub fn try_command(args: TryArgs, global: &Global, terminal: &mut Terminal) -> R
 /// Opens a shell: in the mounted sandbox, if there is one, nothing is to be merged and no other root is named; else in one
 /// of its own.
 pub fn shell(args: &ShellArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    if !args.merge && args.common.root.is_none() {
+    if !args.merge && args.common.root.is_none() && host::is_root() {
         let (settings, _) = settings(&args.common.flags(global))?;
         match mounted::reach(&settings)? {
             Reached::Mounted(mounted) => return join(mounted, &settings, &args.common, terminal),
@@ -128,6 +129,10 @@ fn join(
     }
 }
 
+/// What somebody who is not root is told.
+const LIMITS: &str = "not root: as root of a user namespace, to which all files seem to be root's; what only others may \
+    read stays unreadable, no owner can be given, no device node made, and nothing can be merged";
+
 /// Holds the session; `Err` of the inner result is the signal that ended it.
 fn hold(
     what: &Session,
@@ -141,6 +146,13 @@ fn hold(
         Mode::Live if merge => Mode::Live,
         Mode::Live | Mode::Noop => Mode::Noop,
     };
+    if mode == Mode::Live && !host::is_root() {
+        return Err(Failure::new(Kind::Permission, "only root can merge what was changed")
+            .hint(Some("without that it shows what was changed, and drops it".to_owned())));
+    }
+    if session::settle()? {
+        terminal.say_at(Level::Info, LIMITS);
+    }
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
     let mut tell = |event: DanceEvent<'_>| show(&event, mode, common.diff.into(), terminal);

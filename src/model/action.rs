@@ -38,6 +38,9 @@ pub struct Effect {
     /// The line of the step's script that asked, where that could be found out.
     #[serde(default)]
     pub line: Option<u32>,
+    /// What it was given on its standard input, where it is a command that reads that (a table of rules, a job).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
 }
 
 /// What an effect acts on.

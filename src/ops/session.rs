@@ -18,11 +18,13 @@ use crate::step::{self, StepError, StepEvent};
 use crate::sys::execute;
 use crate::sys::files;
 use crate::sys::folders;
+use crate::sys::host;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::pty::{self, OwnTerminal};
 use crate::sys::scratch::ScratchFolder;
 use crate::sys::spool;
 use crate::sys::streams::Streams;
+use crate::sys::user_namespace;
 
 /// What a session is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,16 @@ pub enum Session {
     Try(Vec<String>),
     /// A shell; how its last command ended says nothing about the session.
     Shell,
+}
+
+/// Makes this process what opens sandboxes: as root it is that already, anybody else becomes root of a user namespace, over
+/// what is his. Returns whether that was needed. For a process with one thread.
+pub fn settle() -> Result<bool, DanceError> {
+    if host::is_root() {
+        return Ok(false);
+    }
+    user_namespace::settle().map_err(SandboxError::NoUserNamespace)?;
+    Ok(true)
 }
 
 /// Holds the session, and returns its record, which is on disk by then. `mode` says whether it may merge, `wait`
@@ -131,6 +143,10 @@ pub(super) fn described(session: &Session, root: &LiveRoot) -> (ModuleName, Comm
     };
     let mut environment: BTreeMap<String, String> =
         execute::ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    if user_namespace::is_settled() {
+        // Root's own folder is somebody else's.
+        environment.extend(host::environment().remove("HOME").map(|home| ("HOME".to_owned(), home)));
+    }
     environment.extend(execute::terminal_type().map(|term| ("TERM".to_owned(), term)));
     // What this process calls its folder is something else in another root.
     let directory = if root.is_own() { execute::current_folder() } else { "/".into() };

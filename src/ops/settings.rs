@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::model::names::NodeName;
 use crate::model::root::LiveRoot;
 use crate::params::ParamsError;
+use crate::settings::table::Name;
 use crate::settings::{self, Flags, Origin, Settings, SettingsError, Sourced};
 use crate::sys::files::{self, FileError};
 use crate::sys::host;
@@ -24,6 +25,19 @@ pub enum ReadSettingsError {
     /// The host's name cannot be read.
     #[error(transparent)]
     Host(#[from] FileError),
+}
+
+/// The flags of a command that anybody may use: who is not root, and names no home, has one of his own (`XDG_STATE_HOME/disco`,
+/// or `~/.local/state/disco`).
+pub fn for_anybody(mut flags: Flags) -> Flags {
+    let environment = host::environment();
+    let folder = |name: &str| environment.get(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let named = flags.contains_key(&Name::Home) || environment.contains_key("DISCO_HOME");
+    let own = || folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
+    if !named && !host::is_root() {
+        flags.extend(own().map(|own| (Name::Home, own.join("disco").to_string_lossy().into_owned())));
+    }
+    flags
 }
 
 /// disco's own folder: all that a command on plain files needs, even where another setting is bad.

@@ -218,6 +218,7 @@ mod tests {
                     argv: vec!["x".into()],
                     cwd: "/".into(),
                     line: Some(2),
+                    input: None,
                 },
             };
             let step = StepRecord {

@@ -17,18 +17,24 @@ pub(super) struct Lines {
     from: File,
     pending: Vec<u8>,
     ended: bool,
+    read: u64,
 }
 
 impl Lines {
     /// Reads from `from`, without ever waiting there.
     pub(super) fn new(stream: Stream, from: OwnedFd) -> io::Result<Lines> {
         rustix::io::ioctl_fionbio(&from, true)?;
-        Ok(Lines { stream, from: File::from(from), pending: Vec::new(), ended: false })
+        Ok(Lines { stream, from: File::from(from), pending: Vec::new(), ended: false, read: 0 })
     }
 
     /// Whether there is nothing more to come.
     pub(super) fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// How many bytes came so far.
+    pub(super) fn read(&self) -> u64 {
+        self.read
     }
 
     /// Tells what is there to read now, within a limit; whether there may be more.
@@ -40,6 +46,7 @@ impl Lines {
                 Ok(0) => self.ended = true,
                 Ok(got) => {
                     read += got;
+                    self.read += got as u64;
                     self.take(&buffer[..got], on_event);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),

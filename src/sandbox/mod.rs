@@ -8,6 +8,7 @@ mod drift;
 pub mod inside;
 mod knobs;
 mod layers;
+pub mod limits;
 mod lines;
 pub mod network;
 pub mod protocol;
@@ -25,15 +26,18 @@ use thiserror::Error;
 
 use crate::model::root::LiveRoot;
 use crate::sandbox::knobs::Knobs;
+use crate::sandbox::limits::{Limited, Limits};
 use crate::sandbox::network::{Network, Reach};
 use crate::sandbox::protocol::{FromInside, Setup, ToInside};
 use crate::sandbox::report::Reporter;
 use crate::sandbox::script_line::Scripts;
+use crate::sandbox::shims::answer::Desk;
 use crate::sys::channel::Channel;
 use crate::sys::files;
 use crate::sys::helper::Helper;
 use crate::sys::pids;
 use crate::sys::tree::Root;
+use crate::sys::user_namespace;
 
 pub use drift::Drift;
 pub use watch::{Event, TaskRun};
@@ -50,6 +54,9 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
+    /// Who is not root needs a user namespace.
+    #[error("not root, and no user namespace can be had")]
+    NoUserNamespace(#[source] io::Error),
     /// The overlay refused its layers.
     #[error("cannot lay out the overlay")]
     Overlay(#[source] disco_fuse::Error),
@@ -90,8 +97,8 @@ pub struct Spec<'a> {
     pub host_name: Option<String>,
     /// What of the network it reaches.
     pub network: Reach,
-    /// How many processes a task may have at once.
-    pub processes: u32,
+    /// What a task may take at most.
+    pub limits: Limits,
 }
 
 /// An open sandbox. Dropping it ends whatever runs in it, and waits for that.
@@ -100,12 +107,14 @@ pub struct Sandbox {
     layers: Layers,
     live: Live,
     channel: Channel,
-    shims: OwnedFd,
+    shims: Desk,
     reporter: Reporter,
     knobs: Knobs,
     server: disco_fuse::Server,
     inside: Helper,
     network: Option<Network>,
+    /// Dropped after those who are in its group have ended.
+    limited: Limited,
 }
 
 /// The root that a sandbox shows, as it is outside of it.
@@ -153,6 +162,10 @@ impl Sandbox {
             tree: cannot("open the root", Root::open(&root, "").map_err(io::Error::other))?,
             looks: if spec.root.is_own() { Looks::Host } else { Looks::Inside },
         };
+        let unprivileged = user_namespace::is_in_one();
+        if unprivileged {
+            disco_fuse::be_unprivileged(user_namespace::is_settled());
+        }
         let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(&root))?;
         let options =
             disco_fuse::Options { shims: shims(&live.tree)?, ..disco_fuse::Options::over(lower, layer) };
@@ -164,6 +177,7 @@ impl Sandbox {
         let pids_above = cannot("choose numbers for processes", pids::above_the_hosts())?;
         let (mut knobs, unserved) =
             cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, spec.host_name.as_deref()))?;
+        let (mut limited, joining) = Limited::start(spec.limits, spec.scratch, inside.id())?;
         let setup = Setup {
             mountpoint,
             knobs: unserved.is_some().then_some(knobs_point),
@@ -173,7 +187,8 @@ impl Sandbox {
             make: spec.make.clone(),
             host_name: spec.host_name.clone(),
             own_network: spec.network != Reach::Everything,
-            processes: spec.processes,
+            counted: limited.counted(),
+            unprivileged,
             pids_above,
             #[cfg(debug_assertions)]
             no_filter: crate::sys::seccomp::door::is_asked_for(),
@@ -206,7 +221,10 @@ impl Sandbox {
             (Reach::Nothing | Reach::Everything, _) => None,
         };
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
-        let shims = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        let listener = fds.into_iter().next().ok_or(SandboxError::Lost)?;
+        let shims = cannot("listen to the shims", Desk::new(listener))?;
+        limited.joined(joining);
+        cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
         let copy = |fd: BorrowedFd<'_>| {
             cannot("reach the layers", fd.try_clone_to_owned()).map(|fd| Root::from_fd(fd, ""))
         };
@@ -224,7 +242,7 @@ impl Sandbox {
         };
         let reporter = cannot("listen for what steps try", Reporter::start(ground))?;
         let layers = Layers { overlay };
-        Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network })
+        Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network, limited })
     }
 
     /// Why writes to the kernel's settings are refused in it and not pretended, where that is so.
@@ -246,10 +264,12 @@ impl Sandbox {
 
     /// Ends the inside, waits until the mount is gone, and hands over the layers.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
-        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network } = self;
+        let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network, limited } =
+            self;
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
-        drop((reporter, network));
+        // The run's group goes once nobody is in it.
+        drop((reporter, network, limited));
         cannot("end the overlay", server.join())?;
         cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers })
@@ -283,7 +303,10 @@ pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
 /// disco's own program under every shim's path.
 fn shims(root: &Root) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
     let shim = |path| Ok(disco_fuse::Shim { path, program: files::open_system("/proc/self/exe", false)? });
-    cannot("prepare the shims", shims::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()))
+    cannot(
+        "prepare the shims",
+        shims::places::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()),
+    )
 }
 
 /// The descriptors of the one message that may come now.

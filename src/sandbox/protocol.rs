@@ -16,6 +16,8 @@ pub const SHIM_SOCKET: &str = "/dev/disco";
 pub enum ToInside {
     /// The first message, with an open /dev/fuse for each file system to mount: raise the walls.
     Setup(Setup),
+    /// Whatever is started from now on is in the run's control group, if there is one: get ready for tasks.
+    Begin,
     /// Run this task, with its standard output and standard error, then the descriptors that the task names.
     Run(Task),
     /// Open a terminal pair of the sandbox's own.
@@ -43,13 +45,24 @@ pub struct Setup {
     pub host_name: Option<String>,
     /// Whether the sandbox has a network of its own, in which nobody else is.
     pub own_network: bool,
-    /// How many processes a task may have at once.
-    pub processes: u32,
+    /// What a task may have at most, as far as it is counted inside.
+    pub counted: Counted,
+    /// Whether it is in a user namespace that is not the first: root there is not root of the host.
+    pub unprivileged: bool,
     /// The number above which a task's processes are, where one could be chosen.
     pub pids_above: Option<u32>,
     /// Whether steps run without the filter of system calls: for tests.
     #[cfg(debug_assertions)]
     pub no_filter: bool,
+}
+
+/// What the first process of a task counts, and ends the task for.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Counted {
+    /// How many processes it may have at once.
+    pub processes: u32,
+    /// How much memory they may have together, in bytes.
+    pub memory: Option<u64>,
 }
 
 /// A piece of work inside the sandbox, in a pid namespace of its own. Paths are paths inside.

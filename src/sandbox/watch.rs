@@ -13,6 +13,7 @@ use crate::model::action::Effect;
 use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
 use crate::model::truth::{Label, Truth};
+use crate::sandbox::limits::Begun;
 use crate::sandbox::lines::Lines;
 use crate::sandbox::network::Network;
 use crate::sandbox::protocol::{Command, FromInside, Task, TaskEnd, ToInside};
@@ -26,6 +27,9 @@ const FOREVER: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 /// Why a report is less than exact where nobody hears what is tried: somebody else's filter has the one listener there can be.
 const UNHEARD: &str = "calls that nobody could report";
+
+/// How often the size of files is looked at.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Something that a running task did.
 #[derive(Debug)]
@@ -75,6 +79,7 @@ impl Sandbox {
         )?;
         let mut fds = vec![theirs_out.as_fd(), theirs_err.as_fd()];
         fds.extend(files.iter().map(|file| file.as_fd()));
+        let begun = self.limited.begin(&self.layers.overlay, files)?;
         cannot("reach the inside", self.channel.send(&ToInside::Run(task), &fds))?;
         drop((theirs_out, theirs_err));
         let lines = |stream, from| {
@@ -82,8 +87,10 @@ impl Sandbox {
         };
         let mut watch = Watch {
             streams: vec![lines(Stream::Stdout, stdout)?, lines(Stream::Stderr, stderr)?],
-            shims: Shims::new(interrupt.flag()),
+            shims: Shims::new(),
             label: Label::default(),
+            begun,
+            files,
             on_event,
         };
         self.follow(&mut watch, limit, interrupt)
@@ -102,10 +109,11 @@ impl Sandbox {
         let [stdin, stdout, stderr] = streams;
         // The inside has the kernel forget before such a task: what is shown now is what counts.
         self.layers.overlay.look_afresh();
+        let begun = self.limited.begin(&self.layers.overlay, &[])?;
         let task = ToInside::Run(Task::Attend { command, own_terminal });
         cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
-        let (shims, label) = (Shims::new(interrupt.flag()), Label::default());
-        let mut watch = Watch { streams: Vec::new(), shims, label, on_event };
+        let (shims, label) = (Shims::new(), Label::default());
+        let mut watch = Watch { streams: Vec::new(), shims, label, begun, files: &[], on_event };
         self.follow(&mut watch, FOREVER, interrupt)
     }
 
@@ -127,6 +135,7 @@ impl Sandbox {
         while let Some(write) = self.knobs.hear() {
             watch.note_write(&write, self.knobs.sysctl());
         }
+        let met = self.limited.end(&self.layers.overlay, &watch.begun);
         self.reporter.end();
         let mut attempts = self.reporter.attempts();
         attempts.extend(self.network.iter().flat_map(Network::take_tried));
@@ -137,11 +146,8 @@ impl Sandbox {
         let outcome = match stopped {
             Some(Stop::Interrupted) => return Err(SandboxError::Interrupted),
             Some(Stop::TimedOut) => Outcome::TimedOut { seconds: limit.as_secs() },
-            // A step that did not notice would have gone on with half a file.
-            None if self.layers.overlay.take_filled() => Outcome::Failed {
-                reason: "no space is left for the scratchpad (setting client/storage)".to_owned(),
-            },
-            None => end.outcome,
+            Some(Stop::Printed) => self.limited.too_much(),
+            None => met.unwrap_or(end.outcome),
         };
         Ok(TaskRun { outcome, cost: end.cost, label, attempts })
     }
@@ -172,6 +178,8 @@ impl Sandbox {
                     .map(|lines| PollFd::new(lines, PollFlags::IN)),
             );
             let left = deadline.saturating_duration_since(Instant::now());
+            // What goes to a file rings no bell here.
+            let left = if watch.files.is_empty() { left } else { left.min(TICK) };
             let wait = stopped
                 .is_none()
                 .then(|| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
@@ -205,6 +213,9 @@ impl Sandbox {
                 stopped = match interrupt.signal() {
                     Some(_) => Some(Stop::Interrupted),
                     None if Instant::now() >= deadline => Some(Stop::TimedOut),
+                    None if self.limited.is_too_much(&watch.begun, watch.printed(), watch.files)? => {
+                        Some(Stop::Printed)
+                    }
                     None => None,
                 };
                 if stopped.is_some() {
@@ -229,8 +240,9 @@ impl Sandbox {
 
     /// Tells the effects that were asked for by system calls.
     fn tell_asked(&self, watch: &mut Watch<'_>) -> Result<(), SandboxError> {
-        for Asked { effect, call } in cannot("hear what a step tries", self.reporter.asked())? {
+        for Asked { effect, call, deed } in cannot("hear what a step tries", self.reporter.asked())? {
             watch.label.lower(Truth::Approximate, call);
+            self.shims.with_state(|state| state.apply(&deed));
             (watch.on_event)(Event::Asked(&effect));
         }
         Ok(())
@@ -239,17 +251,25 @@ impl Sandbox {
 
 enum Stop {
     TimedOut,
+    Printed,
     Interrupted,
 }
 
 struct Watch<'a> {
     streams: Vec<Lines>,
-    shims: Shims<'a>,
+    shims: Shims,
     label: Label,
+    begun: Begun,
+    files: &'a [&'a File],
     on_event: &'a mut dyn FnMut(Event<'_>),
 }
 
 impl Watch<'_> {
+    /// How many bytes it has printed so far.
+    fn printed(&self) -> u64 {
+        self.streams.iter().map(Lines::read).sum()
+    }
+
     /// Tells and remembers what a pretended write to one of the kernel's files means for the step.
     fn note_write(&mut self, write: &KnobWrite, sysctl: Option<&Path>) {
         self.label.lower(Truth::Approximate, &write.because());

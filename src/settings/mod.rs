@@ -77,6 +77,39 @@ impl fmt::Display for Network {
     }
 }
 
+/// How much of something a step may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Amount {
+    /// So many MiB.
+    Mebibytes(u64),
+    /// That part of what there is, in percent.
+    Percent(u64),
+    /// All that there is.
+    Unlimited,
+}
+
+impl Amount {
+    /// In bytes, of that many; `None` for all of it.
+    pub fn bytes_of(self, there: u64) -> Option<u64> {
+        match self {
+            Amount::Mebibytes(number) => Some(number << 20),
+            Amount::Percent(percent) => Some(there / 100 * percent),
+            Amount::Unlimited => None,
+        }
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Amount::Mebibytes(number) => write!(f, "{number}"),
+            Amount::Percent(percent) => write!(f, "{percent}%"),
+            Amount::Unlimited => f.write_str("unlimited"),
+        }
+    }
+}
+
 /// All settings of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -102,6 +135,12 @@ pub struct Settings {
     pub step_timeout: Sourced<Duration>,
     /// How many processes one step may have at once, at least 1.
     pub step_processes: Sourced<u32>,
+    /// How much memory one step may take, of the machine's.
+    pub step_memory: Sourced<Amount>,
+    /// How much one step may print, in MiB, at least 1.
+    pub step_output: Sourced<u64>,
+    /// How much of the disk with the scratchpad one step may take, of what is free there when it begins.
+    pub step_disk: Sourced<Amount>,
     /// How many fetches run at a time, at least 1.
     pub fetch_jobs: Sourced<usize>,
     /// How long a master may be silent.
@@ -152,6 +191,9 @@ impl Settings {
             }),
             Name::StepTimeout => shown(&self.step_timeout, seconds),
             Name::StepProcesses => shown(&self.step_processes, u32::to_string),
+            Name::StepMemory => shown(&self.step_memory, Amount::to_string),
+            Name::StepOutput => shown(&self.step_output, u64::to_string),
+            Name::StepDisk => shown(&self.step_disk, Amount::to_string),
             Name::FetchJobs => shown(&self.fetch_jobs, usize::to_string),
             Name::FetchTimeout => shown(&self.fetch_timeout, seconds),
             Name::KeepRuns => shown(&self.keep_runs, usize::to_string),

@@ -9,7 +9,7 @@ use crate::model::names::{NodeName, ParameterName};
 use crate::model::params::{Param, Params};
 use crate::model::run::Mode;
 use crate::settings::table::{Name, Setting, TABLE};
-use crate::settings::{Network, Origin, Settings, SettingsError, Sourced};
+use crate::settings::{Amount, Network, Origin, Settings, SettingsError, Sourced};
 
 /// The settings that the command line names.
 pub type Flags = BTreeMap<Name, String>;
@@ -50,6 +50,10 @@ pub fn resolve(
             // The limit that Linux has itself.
             number(text, 4_194_304).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
         })?,
+        step_memory: said.parse(Name::StepMemory, amount)?,
+        step_output: said
+            .parse(Name::StepOutput, |text| number(text, MOST_MEBIBYTES).map(|number| number as u64))?,
+        step_disk: said.parse(Name::StepDisk, amount)?,
         fetch_jobs: said.parse(Name::FetchJobs, |text| number(text, 64))?,
         fetch_timeout: said.parse(Name::FetchTimeout, seconds)?,
         keep_runs: said.parse(Name::KeepRuns, |text| number(text, 1_000_000))?,
@@ -59,6 +63,9 @@ pub fn resolve(
         home,
     })
 }
+
+/// The most MiB that a setting may state: a PiB.
+const MOST_MEBIBYTES: usize = 1 << 30;
 
 struct Said<'a> {
     flags: &'a Flags,
@@ -156,6 +163,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn amount(text: &str) -> Result<Amount, String> {
+    let allowed = || format!("use MiB, 1 to {MOST_MEBIBYTES}; a part such as 50%; or unlimited");
+    match text.strip_suffix('%') {
+        Some(percent) => number(percent, 100).map(|percent| Amount::Percent(percent as u64)),
+        None if text == "unlimited" => Ok(Amount::Unlimited),
+        None => number(text, MOST_MEBIBYTES).map(|number| Amount::Mebibytes(number as u64)),
+    }
+    .map_err(|_| allowed())
+}
+
 fn number(text: &str, most: usize) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (1..=most).contains(&number) => Ok(number),
@@ -199,6 +216,9 @@ mod tests {
                 row("client/network_hosts", ""),
                 row("client/step_timeout", "3600"),
                 row("client/step_processes", "4096"),
+                row("client/step_memory", "80%"),
+                row("client/step_output", "256"),
+                row("client/step_disk", "50%"),
                 row("client/fetch_jobs", "8"),
                 row("client/fetch_timeout", "60"),
                 row("client/keep_runs", "100"),
@@ -247,6 +267,23 @@ mod tests {
     }
 
     #[test]
+    fn amounts_are_parts_or_numbers() {
+        for (text, amount, of_1000_mib) in [
+            ("100", Amount::Mebibytes(100), Some(100 << 20)),
+            ("50%", Amount::Percent(50), Some((1000 << 20) / 100 * 50)),
+            ("unlimited", Amount::Unlimited, None),
+        ] {
+            let environment = environment(&[("DISCO_CLIENT_STEP_DISK", text)]);
+            let settings = resolve(&Flags::new(), &environment, &Params::default(), "h").unwrap();
+            assert_eq!(
+                (settings.step_disk.value, settings.step_disk.value.bytes_of(1000 << 20)),
+                (amount, of_1000_mib)
+            );
+            assert_eq!(settings.step_disk.value.to_string(), text);
+        }
+    }
+
+    #[test]
     fn a_bad_value_names_where_it_came_from_and_what_is_allowed() {
         for (variable, value, message) in [
             ("NOOP", "maybe", "noop is \"maybe\" (env NOOP): use true, 1 or yes; or false, 0 or no"),
@@ -276,6 +313,21 @@ mod tests {
                 "DISCO_CLIENT_STEP_TIMEOUT",
                 "1h",
                 "client/step_timeout is \"1h\" (env DISCO_CLIENT_STEP_TIMEOUT): use whole seconds, 1 to 31622400",
+            ),
+            (
+                "DISCO_CLIENT_STEP_MEMORY",
+                "101%",
+                "client/step_memory is \"101%\" (env DISCO_CLIENT_STEP_MEMORY): use MiB, 1 to 1073741824; a part such as 50%; or unlimited",
+            ),
+            (
+                "DISCO_CLIENT_STEP_DISK",
+                "1G",
+                "client/step_disk is \"1G\" (env DISCO_CLIENT_STEP_DISK): use MiB, 1 to 1073741824; a part such as 50%; or unlimited",
+            ),
+            (
+                "DISCO_CLIENT_STEP_OUTPUT",
+                "0",
+                "client/step_output is \"0\" (env DISCO_CLIENT_STEP_OUTPUT): use a whole number, 1 to 1073741824",
             ),
         ] {
             let error = resolve(&Flags::new(), &environment(&[(variable, value)]), &Params::default(), "h");

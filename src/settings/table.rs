@@ -25,6 +25,12 @@ pub enum Name {
     StepTimeout,
     /// The most processes of a step.
     StepProcesses,
+    /// The most memory of a step.
+    StepMemory,
+    /// The most output of a step.
+    StepOutput,
+    /// The most disk space of a step.
+    StepDisk,
     /// Fetches at a time.
     FetchJobs,
     /// How long a master may be silent.
@@ -74,7 +80,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 15] = [
+pub static TABLE: [Setting; 18] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -145,6 +151,21 @@ pub static TABLE: [Setting; 15] = [
         None,
         "4096",
         "processes that one step may have at once",
+    ),
+    parameter(
+        Name::StepMemory,
+        "client/step_memory",
+        None,
+        "80%",
+        "memory that one step may take: MiB, a part of the machine's (80%), or unlimited",
+    ),
+    parameter(Name::StepOutput, "client/step_output", None, "256", "MiB that one step may print"),
+    parameter(
+        Name::StepDisk,
+        "client/step_disk",
+        None,
+        "50%",
+        "disk space that one step may take: MiB, a part of what is free (50%), or unlimited",
     ),
     parameter(Name::FetchJobs, "client/fetch_jobs", None, "8", "fetches at a time"),
     parameter(Name::FetchTimeout, "client/fetch_timeout", None, "60", "seconds that a master may be silent"),

@@ -4,7 +4,7 @@
 //! on for as long as the service lives. For the same reason it is not bound to this process's life.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -45,13 +45,22 @@ fn attempt(effect: &Effect, limit: Duration) -> io::Result<Acted> {
         .env_clear()
         .envs(super::execute::ENVIRONMENT)
         .current_dir(directory)
-        .stdin(Stdio::null())
+        .stdin(input(effect.input.as_deref())?)
         .stdout(spool.try_clone()?)
         .stderr(spool.try_clone()?)
         .process_group(0)
         .spawn()?;
     let outcome = wait_within(child.id(), limit)?;
     Ok(Acted { outcome, output: told(&mut spool)? })
+}
+
+/// What it reads: a file, so that nobody has to feed it.
+fn input(text: Option<&str>) -> io::Result<Stdio> {
+    let Some(text) = text else { return Ok(Stdio::null()) };
+    let mut spool = tempfile::tempfile()?;
+    spool.write_all(text.as_bytes())?;
+    spool.rewind()?;
+    Ok(Stdio::from(spool))
 }
 
 fn wait_within(pid: u32, limit: Duration) -> io::Result<Outcome> {
@@ -103,6 +112,7 @@ mod tests {
             argv: vec!["bash".into(), "-c".into(), script.into()],
             cwd: "/no/such/folder".into(),
             line: None,
+            input: None,
         }
     }
 
@@ -115,6 +125,13 @@ mod tests {
         assert_eq!(lines.next(), Some("started"));
         let pid = rustix::process::Pid::from_raw(lines.next().unwrap().trim().parse().unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn what_it_was_given_is_given_again() {
+        let acted = run(&Effect { input: Some("a\nb\n".into()), ..effect("cat -n") }, Duration::from_secs(5));
+        assert_eq!(acted.output, "     1\ta\n     2\tb\n");
+        assert_eq!(run(&effect("cat"), Duration::from_secs(5)).output, "");
     }
 
     #[test]

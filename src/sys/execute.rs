@@ -66,3 +66,32 @@ pub fn descriptor(program: &OwnedFd, argv: &[String], added: &[(&str, &str)]) ->
         Ok(never) => match never {},
     }
 }
+
+/// Runs the program behind `program` to its end, for a process with a single thread: with its own streams, or with none of
+/// them. Returns its exit status.
+pub fn try_descriptor(
+    program: &OwnedFd,
+    argv: &[String],
+    added: &[(&str, &str)],
+    silent: bool,
+) -> io::Result<i32> {
+    let child = super::spawn::fork(|| {
+        if silent && mute().is_err() {
+            return CANNOT_EXECUTE;
+        }
+        descriptor(program, argv, added);
+        CANNOT_EXECUTE
+    })?;
+    let ended = super::wait::wait(child)?;
+    Ok(ended.map_or(CANNOT_EXECUTE, |ended| ended.outcome.exit_status()))
+}
+
+/// Status of a program that could not be executed, as shells have it.
+const CANNOT_EXECUTE: i32 = 127;
+
+fn mute() -> io::Result<()> {
+    let nothing = super::files::open_system("/dev/null", true)?;
+    rustix::stdio::dup2_stdin(&nothing)?;
+    rustix::stdio::dup2_stdout(&nothing)?;
+    Ok(rustix::stdio::dup2_stderr(&nothing)?)
+}

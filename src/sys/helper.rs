@@ -24,6 +24,12 @@ impl Helper {
         Ok(Helper(Some(child)))
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        // It is there until it is waited for, and that takes it.
+        self.0.as_ref().map_or(0, Child::id)
+    }
+
     /// Waits for its end; one that ended with a failure is an error.
     pub fn finish(mut self) -> io::Result<()> {
         match self.0.take().map(|mut child| child.wait()).transpose()? {

@@ -134,6 +134,11 @@ fn count_ranges(text: &str) -> u32 {
         .sum()
 }
 
+/// The memory of this machine, in bytes.
+pub fn memory() -> Result<u64, FileError> {
+    Ok(parse_memory(&files::read_to_string(Path::new("/proc/meminfo"))?) << 10)
+}
+
 /// `MemTotal` of /proc/meminfo in KiB.
 fn parse_memory(text: &str) -> u64 {
     text.lines()

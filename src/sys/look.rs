@@ -16,7 +16,7 @@ use crate::sys::process::{Environment, Process, ProcessError};
 const MOST_OUTPUT: usize = 4 << 20;
 
 /// What a look saw.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Its standard output.
     pub stdout: Vec<u8>,
@@ -55,6 +55,36 @@ pub fn page(content: &[u8]) -> io::Result<OwnedFd> {
     Ok(page.into())
 }
 
+/// A file in memory with all that can be read from there, to be read from its start.
+pub fn spool(mut from: impl io::Read) -> io::Result<OwnedFd> {
+    let mut page = File::from(rustix::fs::memfd_create("input", MemfdFlags::CLOEXEC)?);
+    io::copy(&mut from, &mut page)?;
+    page.rewind()?;
+    Ok(page.into())
+}
+
+/// The text of a file in memory that somebody else has made; an error where that is none, or has more than `most` bytes.
+pub fn text_of(page: OwnedFd, most: usize) -> io::Result<String> {
+    // Only a file in memory has seals: from nothing else could a read have to wait.
+    rustix::fs::fcntl_get_seals(&page)?;
+    let mut text = String::new();
+    let page = File::from(page);
+    let read =
+        io::Read::read_to_string(&mut io::Read::take(FromStart(&page, 0), most as u64 + 1), &mut text)?;
+    if read > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
+}
+
+/// Reads at places of its own: the descriptor's is shared with whoever made it.
+struct FromStart<'a>(&'a File, u64);
+
+impl io::Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = std::os::unix::fs::FileExt::read_at(self.0, buffer, self.1)?;
+        self.1 += read as u64;
+        Ok(read)
+    }
+}
+
 /// Opens a program below `root` for reading and executing, links followed within `root`; regular files only.
 pub fn open_program(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
     let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
@@ -71,6 +101,16 @@ pub fn open_program(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
 mod tests {
     use super::*;
     use std::time::Instant;
+
+    #[test]
+    fn what_was_given_is_read_once_more_within_a_limit() {
+        let spooled = || spool(&b"rules\n"[..]).unwrap();
+        assert_eq!(text_of(spooled(), 6).unwrap(), "rules\n");
+        assert_eq!(text_of(spooled(), 5).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert!(text_of(spool(&b"\xff"[..]).unwrap(), 5).is_err());
+        let (pipe, _writer) = std::io::pipe().unwrap();
+        assert!(text_of(pipe.into(), 5).is_err(), "a pipe would have been waited on");
+    }
 
     #[test]
     fn a_look_is_bounded() {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::attributes::{Attributes, FileKind};
 use crate::sys::accounts::Accounts;
 use crate::sys::tree::{Object, TreeError};
+use crate::sys::user_namespace;
 
 /// Text up to this many bytes is held, to be compared line by line.
 pub const LARGEST_TEXT: u64 = 1024 * 1024;
@@ -100,6 +101,7 @@ pub fn xattrs(object: &Object, private: IsPrivate<'_>) -> Result<Xattrs, TreeErr
             Ok(value) => drop(found.insert(name.to_owned(), value)),
             // Gone since it was listed, or listed without being readable (as some file systems do).
             Err(Errno::NODATA | Errno::NOTSUP) => {}
+            Err(Errno::ACCESS) if user_namespace::is_in_one() => {}
             Err(errno) => return Err(object.error("read an extended attribute of")(errno)),
         }
     }
@@ -205,10 +207,11 @@ pub fn attributes(
     let mut xattrs = xattrs(object, private)?;
     let selinux = xattrs.remove(OsStr::new(SELINUX));
     let (md5, body) = match kind {
-        FileKind::Regular => {
-            let (md5, body) = content(object)?;
-            (Some(md5), Some(body))
-        }
+        FileKind::Regular => match content(object) {
+            // What only others may read can be deleted in a sandbox, and has no content that could be shown.
+            Err(error) if is_barred(&error) => (None, Some(Body::Binary)),
+            content => content.map(|(md5, body)| (Some(md5), Some(body)))?,
+        },
         _ => (None, None),
     };
     let target = match kind {
@@ -231,6 +234,11 @@ pub fn attributes(
         xattrs: xattrs.iter().map(|(name, value)| (shown(name.as_bytes()), hex(value))).collect(),
     };
     Ok((attributes, body))
+}
+
+/// Whether that is somebody else's, to a process that is root of its user namespace alone.
+fn is_barred(error: &TreeError) -> bool {
+    user_namespace::is_in_one() && error.errno() == Some(Errno::ACCESS)
 }
 
 /// md5 and content of a regular file, read once.

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod act;
 pub mod bell;
+pub mod cgroup;
 pub mod channel;
 pub mod clock;
 pub mod crowd;
@@ -29,6 +30,7 @@ pub mod namespace;
 pub mod netns;
 pub mod notify;
 pub mod object;
+pub mod peer;
 pub mod pids;
 pub mod probe;
 pub mod process;

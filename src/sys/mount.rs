@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
 use thiserror::Error;
 
 /// A mount, or a change of one, that could not be made.
@@ -62,18 +62,36 @@ pub fn bind(source: &Path, at: &Path) -> Result<(), MountError> {
     named(format!("bind {}", source.display()), at, mount(Some(source), at, NONE, MsFlags::MS_BIND, NONE))
 }
 
+/// Shows `source` at `at` as well, with all that is mounted below it.
+pub fn bind_all(source: &Path, at: &Path) -> Result<(), MountError> {
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+    named(format!("bind {}", source.display()), at, mount(Some(source), at, NONE, flags, NONE))
+}
+
 /// Makes what is mounted at `at` read-only, without set-id programs and device nodes.
 pub fn make_read_only(at: &Path) -> Result<(), MountError> {
     let flags =
         MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    named("make read-only", at, mount(NONE, at, NONE, flags, NONE))
+    named("make read-only", at, mount(NONE, at, NONE, flags | held(at), NONE))
+}
+
+/// What the mount at `at` is kept from already: who did not mount it may not lift that (mount_namespaces(7)).
+fn held(at: &Path) -> MsFlags {
+    let mut flags = MsFlags::empty();
+    // One that cannot be looked at cannot be changed either.
+    if let Ok(stat) = rustix::fs::statvfs(at) {
+        flags.set(MsFlags::MS_NOSUID, stat.f_flag.contains(StatVfsMountFlags::NOSUID));
+        flags.set(MsFlags::MS_NODEV, stat.f_flag.contains(StatVfsMountFlags::NODEV));
+        flags.set(MsFlags::MS_NOEXEC, stat.f_flag.contains(StatVfsMountFlags::NOEXEC));
+    }
+    flags
 }
 
 /// Makes a device node that is bound at `at` one whose owner, mode and times stay; what it does it still does.
 pub fn make_node_read_only(at: &Path) -> Result<(), MountError> {
     let flags =
         MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-    named("make read-only", at, mount(NONE, at, NONE, flags, NONE))
+    named("make read-only", at, mount(NONE, at, NONE, flags | held(at), NONE))
 }
 
 /// Has the kernel forget all that it knows of the file system at `at` and nobody uses: names, attributes, content. A change of

@@ -125,6 +125,17 @@ pub fn hide() -> Result<(), WallError> {
         .map_err(|errno| WallError::new("hide this process from the steps", errno))
 }
 
+/// Has the kernel end others before this process, and those that it forks, when memory runs out: whoever tells of it must
+/// live. Where that is not allowed, they are small.
+pub fn outlive_others() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
+}
+
+/// Takes that back for this process, and those that it forks; without capabilities, they cannot have it again.
+pub fn outlive_nobody() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "0");
+}
+
 /// Ends this process when its parent ends.
 pub fn die_with_parent() -> Result<(), WallError> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)

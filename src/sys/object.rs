@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use crate::model::attributes::FileKind;
 use crate::sys::tree::{Place, TreeError};
+use crate::sys::user_namespace;
 
 /// What stat(2) says of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,11 @@ pub struct Stat {
     pub ctime: (i64, i64),
 }
 
+/// Who is unknown in a user namespace is shown as root, as the view of a sandbox shows him.
+fn shown_id(id: u32) -> u32 {
+    if id == 65_534 && user_namespace::is_settled() { 0 } else { id }
+}
+
 impl Stat {
     #[allow(clippy::unnecessary_cast)] // the field types differ by architecture
     fn from_raw(raw: &rustix::fs::Stat) -> Stat {
@@ -48,8 +54,8 @@ impl Stat {
             inode: raw.st_ino as u64,
             mode: raw.st_mode as u32,
             links: raw.st_nlink as u64,
-            uid: raw.st_uid as u32,
-            gid: raw.st_gid as u32,
+            uid: shown_id(raw.st_uid as u32),
+            gid: shown_id(raw.st_gid as u32),
             rdev: (rustix::fs::major(raw.st_rdev), rustix::fs::minor(raw.st_rdev)),
             size: raw.st_size as u64,
             atime: (raw.st_atime as i64, raw.st_atime_nsec as i64),

@@ -121,7 +121,7 @@ fn held(folder: &fs::File, kind: FlockOperation) -> io::Result<()> {
 }
 
 /// Whether a name is one that runs get: a stamp of [`crate::sys::clock::stamp`] and the number of a process.
-fn is_stamped(name: &str) -> bool {
+pub(super) fn is_stamped(name: &str) -> bool {
     let parts: Vec<&str> = name.split('-').collect();
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     parts.iter().all(|part| digits(part))

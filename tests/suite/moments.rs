@@ -27,14 +27,26 @@ const DANCE: &str = "cd /etc/moments && for i in {1..80}; do echo new >new.$i; i
 const ENDLESS: &str = "exec sleep 8755";
 
 /// A node that is about to dance.
-fn node(endless: bool) -> Option<World> {
+fn node(endless: bool) -> Option<(World, Start)> {
     let world = World::new()?;
     world.sh(BEFORE).succeeds();
+    let groups = world.mount_groups();
     world.module("m").script("10.sh", DANCE).template("etc/moments/t.tera", "{{ hostname }}\n");
     world.module("n").requires("after m").script("10.sh", if endless { ENDLESS } else { "echo n" });
     world.copy_stage_to("/tmp/master");
     world.setting("disco/server/uri", "/tmp/master");
-    Some(world)
+    let start =
+        Start { processes: world.processes(), mounts: world.mounts(), traces: world.traces(), groups };
+    Some((world, start))
+}
+
+/// What a node has of its own before the dance.
+struct Start {
+    processes: Vec<String>,
+    mounts: String,
+    traces: Vec<String>,
+    /// The folders of its control groups.
+    groups: Vec<String>,
 }
 
 /// A dance that is let go at a known time.
@@ -90,7 +102,7 @@ struct Reference {
 }
 
 fn reference() -> Option<Reference> {
-    let world = node(false)?;
+    let (world, _) = node(false)?;
     let before = world.manifest().objects_and_folders();
     let dance = start(&world);
     let from = dance.from;
@@ -133,11 +145,22 @@ fn state(world: &World, reference: &Reference) -> State {
     }
 }
 
-/// After whatever it was: nothing of it lives, and the next dance brings the node where it should be.
+/// After whatever it was, nothing of it is left but its scratchpad, and, where it was killed, an empty control group.
 #[track_caller]
-fn next_dance_works(world: &World, reference: &Reference, processes: &[String], mounts: &str, what: &str) {
-    world.only_has(processes);
-    assert_eq!(world.mounts(), mounts, "{what}: a mount is left");
+fn nothing_is_left(world: &World, start: &Start, killed: bool, what: &str) {
+    world.only_has(&start.processes);
+    assert_eq!(world.mounts(), start.mounts, "{what}: a mount is left");
+    assert_eq!(world.traces(), start.traces, "{what}: a socket, a namespace or memory is left");
+    let groups = world.groups(&start.groups);
+    assert!(killed || groups.is_empty(), "{what}: {groups:?}");
+    for group in groups {
+        world.run(&["cat", &format!("{group}/cgroup.procs")]).stdout_is("");
+    }
+}
+
+/// The next dance brings the node where it should be, and takes away what was left.
+#[track_caller]
+fn next_dance_works(world: &World, reference: &Reference, start: &Start, what: &str) {
     world.module("n").script("10.sh", "echo n");
     world.copy_stage_to("/tmp/master");
     let next = world.disco(&["dance"]);
@@ -148,6 +171,7 @@ fn next_dance_works(world: &World, reference: &Reference, processes: &[String], 
     let surplus: Vec<_> = plain.iter().filter(|object| !reference.after.contains(object)).collect();
     assert_eq!((missing, surplus), (vec![], vec![]), "{what}: the next dance does not bring it there");
     world.run(&["ls", "-A", "/var/disco/scratch"]).stdout_is("");
+    nothing_is_left(world, start, false, what);
 }
 
 /// Random numbers that a seed repeats (xorshift).
@@ -201,11 +225,11 @@ fn a_signal_that_asks_leaves_the_node_as_before_or_as_after() {
     for signal in ASKING {
         let mut states = Vec::new();
         for _ in 0..moments() {
-            let Some(world) = node(false) else { return };
-            let (processes, mounts) = (world.processes(), world.mounts());
+            let Some((world, before)) = node(false) else { return };
             let moment = random.moment(reference.whole.mul_f64(1.1));
             let out = start(&world).signal_after(moment, signal);
             let what = format!("{signal:?} after {moment:?} of {:?}", reference.whole);
+            nothing_is_left(&world, &before, false, &what);
             let state = state(&world, &reference);
             let ended = (state, out.signal_or_status());
             // A merge that has begun is ended, and then the run's end is its own, or the signal's.
@@ -215,7 +239,7 @@ fn a_signal_that_asks_leaves_the_node_as_before_or_as_after() {
                 State::BeforeWithStaged | State::AfterWithReplaced | State::Mixed => false,
             };
             assert!(expected, "{what}: {ended:?}\n{out}");
-            next_dance_works(&world, &reference, &processes, &mounts, &what);
+            next_dance_works(&world, &reference, &before, &what);
             states.push(state);
         }
         count(
@@ -234,14 +258,14 @@ fn a_kill_before_the_merge_leaves_the_node_as_before() {
     let mut random = Random::seeded();
     let mut states = Vec::new();
     for _ in 0..moments() {
-        let Some(world) = node(true) else { return };
-        let (processes, mounts) = (world.processes(), world.mounts());
+        let Some((world, before)) = node(true) else { return };
         let moment = random.moment(reference.whole.mul_f64(1.1));
         let out = start(&world).signal_after(moment, Signal::KILL);
         let what = format!("KILL after {moment:?} of {:?}", reference.whole);
         assert_eq!(out.signal_or_status(), 137, "{what}\n{out}");
+        nothing_is_left(&world, &before, true, &what);
         assert_eq!(state(&world, &reference), State::Before, "{what}");
-        next_dance_works(&world, &reference, &processes, &mounts, &what);
+        next_dance_works(&world, &reference, &before, &what);
         states.push(State::Before);
     }
     count("KILL, any moment before the merge", &states);
@@ -256,8 +280,7 @@ fn a_kill_at_any_moment_is_mended_by_the_next_run() {
     for in_merge in [false, true] {
         let mut states = Vec::new();
         for _ in 0..moments() {
-            let Some(world) = node(false) else { return };
-            let (processes, mounts) = (world.processes(), world.mounts());
+            let Some((world, before)) = node(false) else { return };
             let dance = start(&world);
             let moment = match in_merge {
                 false => random.moment(reference.whole.mul_f64(1.1)),
@@ -269,6 +292,7 @@ fn a_kill_at_any_moment_is_mended_by_the_next_run() {
             let out = dance.signal_after(moment, Signal::KILL);
             assert!([0, 137].contains(&out.signal_or_status()), "{out}");
             let (killed, what) = (state(&world, &reference), format!("KILL after {moment:?}"));
+            nothing_is_left(&world, &before, true, &what);
             let next = world.disco(&["dance", "--server", "/none"]);
             next.exits(69);
             let mended = state(&world, &reference);
@@ -277,7 +301,7 @@ fn a_kill_at_any_moment_is_mended_by_the_next_run() {
                 State::Mixed | State::AfterWithReplaced | State::After => mended == State::After,
             };
             assert!(whole, "{what}: {killed:?}, then {mended:?}\n{next}");
-            next_dance_works(&world, &reference, &processes, &mounts, &what);
+            next_dance_works(&world, &reference, &before, &what);
             world.run(&["ls", "-A", "/var/disco/journal"]).stdout_is("");
             states.push(killed);
         }

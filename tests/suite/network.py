@@ -1,4 +1,4 @@
-"""The hosts of tests/suite/network.rs: a name server at 192.0.2.53, and web servers that say who they are. What was asked of
+"""The hosts of tests/suite/network.rs: a name server at 192.0.2.53 and 127.0.0.53, and web servers that say who they are. What was asked of
 a web server is in /tmp/asked, a line each."""
 import http.server, pathlib, socket, struct, threading
 
@@ -18,7 +18,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def who(self):
         """The host of two addresses is one."""
-        address, port = self.server.server_address
+        address, port = self.server.server_address[:2]
         return "%s:%s" % (address.replace("192.0.2.12", "192.0.2.10"), port)
 
     def do_GET(self):
@@ -38,9 +38,13 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def names():
+class Six(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
+def names(address):
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("192.0.2.53", 53))
+    server.bind((address, 53))
     while True:
         asked, whom = server.recvfrom(4096)
         labels, at = [], 12
@@ -57,7 +61,13 @@ def names():
         server.sendto(answer, whom)
 
 
-for where in [("192.0.2.10", 80), ("192.0.2.12", 80), ("192.0.2.10", 3142), ("192.0.2.11", 80), ("192.0.2.11", 8080), ("127.0.0.1", 80), ("127.0.0.1", 5432)]:
-    threading.Thread(target=http.server.ThreadingHTTPServer(where, Handler).serve_forever).start()
-threading.Thread(target=names).start()
+WEB = [
+    ("192.0.2.10", 80), ("192.0.2.10", 3142), ("192.0.2.12", 80), ("192.0.2.11", 80), ("192.0.2.11", 8080),
+    ("127.0.0.1", 80), ("127.0.0.1", 5432), ("2001:db8:1::10", 8080),
+]
+for where in WEB:
+    kind = Six if ":" in where[0] else http.server.ThreadingHTTPServer
+    threading.Thread(target=kind(where, Handler).serve_forever).start()
+for where in ["192.0.2.53", "127.0.0.53"]:
+    threading.Thread(target=names, args=[where]).start()
 pathlib.Path("/tmp/up").touch()

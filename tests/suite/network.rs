@@ -8,7 +8,7 @@ const LABEL: &str = "deb.world.example";
 /// A node whose apt has one source, a server of its own, where the package `hello-world` is.
 fn node() -> Option<World> {
     let world = World::new()?;
-    world.sh("set -e; for last in 10 11 12 53; do ip addr add 192.0.2.$last/32 dev lo; done").succeeds();
+    world.sh("set -e; for last in 10 11 12 53; do ip addr add 192.0.2.$last/32 dev lo; done; ip addr add 2001:db8:1::10/128 dev lo").succeeds();
     world.write("/tmp/servers.py", include_str!("network.py"));
     world
         .sh(r#"set -e
@@ -131,6 +131,7 @@ fn a_proxy_of_apt_and_an_address_of_the_nodes_own_are_reached_if_a_source_says_s
     for (uri, proxy) in [
         ("http://only-by-proxy.example", "http://192.0.2.10:3142"),
         ("http://localhost:5432", ""),
+        ("http://[2001:db8:1::10]:8080", ""),
         ("mirror+file:/etc/mirrors", ""),
     ] {
         source(&world, uri);
@@ -143,6 +144,7 @@ fn a_proxy_of_apt_and_an_address_of_the_nodes_own_are_reached_if_a_source_says_s
     for asked_for in [
         "192.0.2.10:3142 http://only-by-proxy.example/./hello-world_1_all.deb\n",
         "127.0.0.1:5432 /./hello-world_1_all.deb\n",
+        "2001:db8:1::10:8080 /./hello-world_1_all.deb\n",
         "192.0.2.11:8080 /./hello-world_1_all.deb\n",
     ] {
         assert!(asked.contains(asked_for), "{asked_for} is missing: {asked}");
@@ -180,6 +182,30 @@ fn a_line_that_names_no_host_is_told_and_passed_over() {
     let out = tried(&world, None, INSTALL);
     let odd = "warning: Passed over, no step reaches it : /etc/yum.repos.d/odd.repo: \"http://$host/x\"";
     out.succeeds().stderr_has(odd).stderr_has("; exact");
+}
+
+#[test]
+fn a_name_server_of_the_nodes_own_loopback_and_questions_over_tcp_are_answered() {
+    let Some(world) = node() else { return };
+    world.write("/etc/resolv.conf", "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch world.example\n");
+    let tcp = r#"import socket, struct
+def ask(*labels):
+    name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+    asked = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + name + struct.pack(">HH", 1, 1)
+    server = socket.create_connection(("127.0.0.53", 53))
+    server.sendall(struct.pack(">H", len(asked)) + asked)
+    heard = server.makefile("rb")
+    said = heard.read(struct.unpack(">H", heard.read(2))[0])
+    print("code", said[3] & 15, "answers", said[7])
+ask(b"deb", b"world", b"example")
+ask(b"other", b"world", b"example")"#;
+    let script =
+        format!("curl -sS http://deb/who; curl -sS http://deb.world.example/who; python3 -c '{tcp}'");
+    let out = tried(&world, None, &script);
+    // The short name is none of the source's: only what the search list makes of it.
+    assert_eq!(answered(&out), ["192.0.2.10:80", "192.0.2.10:80"], "{out}");
+    out.stdout_has("code 0 answers 2\ncode 3 answers 0\n")
+        .stdout_has("resolve : other.world.example : refused\n");
 }
 
 #[test]

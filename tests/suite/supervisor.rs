@@ -109,9 +109,9 @@ fn a_full_scratchpad_fails_the_step_that_does_not_notice() {
     world.master();
     let before = world.manifest();
     let out = world.disco(&["dance"]);
-    out.exits(1)
-        .stdout_has("went on\n")
-        .stderr_has("error: a: 10.sh: no space is left for the scratchpad (setting client/storage)\n");
+    out.exits(1).stdout_has("went on\n").stderr_has(
+        "error: a: 10.sh: no space is left for the scratchpad, of whose disk a step may take 3 MiB here",
+    );
     assert_eq!(world.manifest().since(&before), [""; 0], "it was merged");
     world.sh("ls -A /var/disco/scratch").stdout_is("");
     world.assign(&["b"]);
@@ -162,6 +162,7 @@ fn a_run_under_way_keeps_its_record() {
 #[test]
 fn a_command_may_be_asked_for_from_a_folder_whose_name_is_no_text() {
     let Some(world) = World::new() else { return };
+    world.write_with_mode("/etc/init.d/x", "755", "#!/bin/sh\n");
     world.module("m").script(
         "10.sh",
         "mkdir $'/tmp/a\\xff'; cd $'/tmp/a\\xff'; service x stop; cd /; rmdir $'/tmp/a\\xff'",

@@ -201,7 +201,6 @@ fn effects_in_noop_change_nothing_and_are_told() {
 }
 
 #[test]
-#[ignore = "until shims keep a virtual state"]
 fn enabling_and_masking_edit_the_links_of_the_scratchpad() {
     let Some(world) = node() else { return };
     let before = State::of(&world);
@@ -242,7 +241,6 @@ fn enabling_and_masking_edit_the_links_of_the_scratchpad() {
 }
 
 #[test]
-#[ignore = "until shims keep a virtual state"]
 fn what_was_pretended_is_answered_so() {
     let Some(world) = node() else { return };
     let before = State::of(&world);
@@ -281,7 +279,6 @@ fn what_was_pretended_is_answered_so() {
 }
 
 #[test]
-#[ignore = "until shims know the units there are"]
 fn what_systemd_refuses_is_refused_and_nothing_is_told_of_it() {
     let Some(world) = node() else { return };
     let lines = [

@@ -12,6 +12,7 @@ mod output;
 mod packages;
 mod service;
 mod ssh;
+mod traces;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};

@@ -16,6 +16,7 @@ use crate::params::ParamsError;
 use crate::plan::PlanError;
 use crate::runs::RunError;
 use crate::sandbox::SandboxError;
+use crate::step::StepError;
 use crate::sys::files::FileError;
 use crate::sys::lock::LockError;
 
@@ -202,9 +203,18 @@ impl From<DanceError> for Failure {
                 Kind::Permission,
                 Some("run it on the node itself, not in a step, `try` or `shell`".to_owned()),
             ),
+            DanceError::Sandbox(SandboxError::NoUserNamespace(_)) => {
+                let allow =
+                    "run it as root, or allow user namespaces: `disco doctor` says what is in the way";
+                (Kind::Permission, Some(allow.to_owned()))
+            }
             DanceError::Sandbox(
                 SandboxError::Open(_) | SandboxError::Cannot { .. } | SandboxError::Overlay(_),
             ) => (Kind::Permission, Some(NEEDS.to_owned())),
+            DanceError::Sandbox(SandboxError::Inside(_) | SandboxError::Lost)
+            | DanceError::Step(StepError::Sandbox(SandboxError::Inside(_) | SandboxError::Lost)) => {
+                (Kind::Io, Some("`disco doctor` says what this machine lacks".to_owned()))
+            }
             DanceError::Sandbox(_) | DanceError::Step(_) | DanceError::Scan(_) => (Kind::Io, None),
             DanceError::Merge(MergeError::Journal(ref error)) => (file_kind(error), None),
             DanceError::Merge(MergeError::Unreadable { .. } | MergeError::Newer { .. }) => {
@@ -272,8 +282,8 @@ fn root_kind(error: &RootError) -> Kind {
 }
 
 /// What a sandbox cannot be without.
-const NEEDS: &str =
-    "a sandbox needs root, /dev/fuse and the right to mount: in a container CAP_SYS_ADMIN and that device";
+const NEEDS: &str = "a sandbox needs root, /dev/fuse and the right to mount: in a container CAP_SYS_ADMIN and that device; `disco doctor` \
+     says what is missing";
 
 fn run_kind(error: &RunError) -> Kind {
     match error {

@@ -30,15 +30,18 @@ use crate::ops::gather::{self, GatherError};
 use crate::ops::mounted::MountedError;
 use crate::render;
 use crate::runs::{RunError, Runs};
+use crate::sandbox::limits::Limits;
 use crate::sandbox::{self, Sandbox, SandboxError, Spec};
 use crate::settings::{Network, Settings};
 use crate::step::{self, StepError};
 use crate::sys::clock::{self, Meter};
 use crate::sys::files::{self, FileError};
+use crate::sys::host;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
 use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
+use crate::sys::user_namespace;
 
 pub use event::{DanceEvent, Doing};
 
@@ -276,7 +279,12 @@ pub(super) fn open_sandbox(
         make: inside(&ground.made),
         host_name: (!ground.root.is_own()).then(|| settings.node.value.to_string()),
         network: reach::of(run, settings, ground),
-        processes: settings.step_processes.value,
+        limits: Limits {
+            processes: settings.step_processes.value,
+            memory: settings.step_memory.value.bytes_of(host::memory()?),
+            output: settings.step_output.value << 20,
+            disk: settings.step_disk.value,
+        },
     };
     let sandbox = run.metered("sandbox", |_| Sandbox::open(&spec))?;
     if let Some(why) = sandbox.lacks_knobs() {
@@ -312,6 +320,10 @@ fn best_label(network: Network) -> Label {
         // What is fetched from a package source is what the live system would fetch.
         Network::None | Network::Fetch => {}
         Network::Host => label.lower(Truth::Unknown, "network"),
+    }
+    if user_namespace::is_settled() {
+        // What is refused there may be allowed to root, and the other way round.
+        label.lower(Truth::Approximate, "user namespace");
     }
     label
 }

@@ -10,11 +10,12 @@ use crate::model::run::Mode;
 use crate::model::step::Outcome;
 use crate::model::told::in_full;
 use crate::ops::dance::{self, DanceError};
+use crate::ops::session;
 use crate::sandbox::protocol::{Command, Task};
 use crate::sandbox::{self, SandboxError};
 use crate::settings::Settings;
 use crate::sys::interrupt::Interrupt;
-use crate::sys::probe::{Found, become_opener, home, machine, trying};
+use crate::sys::probe::{Found, home, machine, trying};
 use crate::sys::{clock, execute, files, folders, scratch};
 
 use super::Weight::{Needed, Wanted};
@@ -121,8 +122,8 @@ pub(super) fn whole(settings: &Settings) -> Requirement {
         let folder = home::beside(&settings.storage.value)?;
         let mut settings = settings.clone();
         (settings.home.value, settings.storage.value) = (folder.clone(), folder.join("scratch"));
-        let tried = become_opener()
-            .and_then(|()| open_and_run(&settings).map_err(|error| io::Error::other(in_full(&error))));
+        let tried = session::settle().and_then(|_| open_and_run(&settings));
+        let tried = tried.map_err(|error| io::Error::other(in_full(&error)));
         let removed = folders::remove_tree(&folder).map_err(io::Error::other);
         let found = tried?;
         removed?;

@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 use crate::model::step::{Cost, Outcome};
 use crate::sandbox::inside::payload::{self, Streams, told};
 use crate::sandbox::inside::{chain, walls};
-use crate::sandbox::protocol::{Task, TaskEnd};
+use crate::sandbox::limits;
+use crate::sandbox::protocol::{Counted, Task, TaskEnd};
 use crate::sys::channel::Channel;
 use crate::sys::clock::Meter;
 use crate::sys::seccomp::Reporter;
@@ -31,8 +32,8 @@ pub type Raised = Result<Option<i32>, String>;
 /// What every task of a sandbox is held to.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// How many processes it may have at once.
-    pub most: u32,
+    /// What it may have at once.
+    pub most: Counted,
     /// The number above which its processes are, where one could be chosen.
     pub pids_above: Option<u32>,
 }
@@ -73,6 +74,7 @@ fn raise(bounds: Bounds) -> io::Result<Reporter> {
     // So far it is the channel to the supervisor.
     rustix::stdio::dup2_stdin(files::open_system("/dev/null", false)?)?;
     walls::raise_for_task(bounds.pids_above).map_err(io::Error::other)?;
+    namespace::outlive_nobody();
     namespace::forbid_core_dumps().map_err(io::Error::other)?;
     let reporter = seccomp::restrict()?;
     namespace::drop_capabilities().map_err(io::Error::other)?;
@@ -81,7 +83,7 @@ fn raise(bounds: Bounds) -> io::Result<Reporter> {
 }
 
 /// Waits for the payload, and does what is left to do after it.
-fn see_to(task: &Task, fds: Vec<OwnedFd>, child: i32, most: u32) -> io::Result<TaskEnd> {
+fn see_to(task: &Task, fds: Vec<OwnedFd>, child: i32, most: Counted) -> io::Result<TaskEnd> {
     let end = wait_for(child, most)?;
     let Task::Fill { target, mode, .. } = task else { return Ok(end) };
     if !end.outcome.is_done() {
@@ -95,8 +97,8 @@ fn see_to(task: &Task, fds: Vec<OwnedFd>, child: i32, most: u32) -> io::Result<T
 }
 
 /// Waits for the payload, ends everything else in this namespace, and adds up what all of them cost. With more than `most`
-/// processes at once it has failed, and is ended too.
-fn wait_for(child: i32, most: u32) -> io::Result<TaskEnd> {
+/// at once it has failed, and is ended too.
+fn wait_for(child: i32, most: Counted) -> io::Result<TaskEnd> {
     let mut cost = Cost::default();
     let mut counted = Instant::now();
     let outcome = loop {
@@ -111,10 +113,7 @@ fn wait_for(child: i32, most: u32) -> io::Result<TaskEnd> {
             Seen::NoChild => return Err(io::Error::other("the payload is lost")),
         }
         if counted.elapsed() >= TICK {
-            // Where there is no /proc to count in, time is its only limit.
-            if crowd::count().is_ok_and(|count| count > most as usize) {
-                let reason =
-                    format!("more than {most} processes at once (setting client/step_processes), ended");
+            if let Some(reason) = beyond(most) {
                 break Outcome::Failed { reason };
             }
             counted = Instant::now();
@@ -129,6 +128,17 @@ fn wait_for(child: i32, most: u32) -> io::Result<TaskEnd> {
         cost = cost.with(ended.cost);
     }
     Ok(TaskEnd { outcome, cost })
+}
+
+/// Which limit the processes here are beyond, as a reason. Where there is no /proc to count in, time is the only one.
+fn beyond(most: Counted) -> Option<String> {
+    let Counted { processes, memory } = most;
+    if crowd::count().is_ok_and(|count| count > processes as usize) {
+        return Some(format!(
+            "more than {processes} processes at once (setting client/step_processes), ended"
+        ));
+    }
+    memory.filter(|most| crowd::has_more_memory(*most)).map(limits::out_of_memory)
 }
 
 /// An exit status as an outcome.

@@ -50,6 +50,7 @@ pub fn main() -> Result<(), InsideError> {
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         channel.send(message, &fds).map_err(InsideError::Channel)
     };
+    namespace::outlive_others();
     let raised = walls::mount_overlay(&setup, fuse).map_err(chain).and_then(|network| {
         let network: Vec<OwnedFd> = network.into_iter().map(Into::into).collect();
         let knobs = walls::mount_knobs(&setup, fds.next()).map_err(chain);
@@ -61,9 +62,8 @@ pub fn main() -> Result<(), InsideError> {
         Ok(listener) => say(&FromInside::Ready, &[listener])?,
         Err(reason) => return say(&FromInside::Failed(reason), &[]),
     }
-    // A first process that cannot be started is tried again, and told, when there is a task.
-    let bounds = Bounds { most: setup.processes, pids_above: setup.pids_above };
-    let mut tasks = Tasks { bounds, next: Ready::start(bounds).ok(), ending: Vec::new() };
+    let bounds = Bounds { most: setup.counted, pids_above: setup.pids_above };
+    let mut tasks = Tasks { bounds, next: None, ending: Vec::new() };
     while let Some((message, fds)) = channel.receive::<ToInside>().map_err(InsideError::Channel)? {
         match message {
             ToInside::Run(task) => {
@@ -71,6 +71,8 @@ pub fn main() -> Result<(), InsideError> {
                     tasks.run(&channel, &task, fds).unwrap_or_else(|error| FromInside::Failed(chain(error)));
                 say(&answer, &[])?;
             }
+            // A first process that cannot be started is tried again, and told, when there is a task.
+            ToInside::Begin => tasks.next = Ready::start(bounds).ok(),
             ToInside::OpenTerminal => match nix::pty::openpty(None, None) {
                 Ok(pair) => say(&FromInside::Terminal, &[pair.master, pair.slave])?,
                 Err(errno) => say(&FromInside::Failed(format!("cannot open a terminal: {errno}")), &[])?,

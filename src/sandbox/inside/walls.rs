@@ -66,7 +66,12 @@ pub fn raise(setup: &Setup, knobs: bool) -> Result<OwnedFd, Error> {
     for missing in &setup.make {
         files::create_dirs(&inside(missing), 0o755)?;
     }
-    devices(&root.join("dev"))?;
+    devices(&root.join("dev"), setup.unprivileged)?;
+    if setup.unprivileged && root.join("proc").is_dir() {
+        // Root of a user namespace may mount a /proc only where one is mounted that hides nothing (user_namespaces(7)). Each
+        // task's covers this one.
+        mount::bind_all(Path::new("/proc"), &root.join("proc"))?;
+    }
     if knobs {
         show_knobs(setup, root)?;
     } else if root.join("sys").is_dir() {
@@ -138,7 +143,7 @@ pub fn raise_for_task(pids_above: Option<u32>) -> Result<(), Error> {
 }
 
 /// A /dev of its own: the harmless devices, terminals of its own, no disks.
-fn devices(dev: &Path) -> Result<(), Error> {
+fn devices(dev: &Path, unprivileged: bool) -> Result<(), Error> {
     if !dev.is_dir() {
         return Ok(());
     }
@@ -152,13 +157,13 @@ fn devices(dev: &Path) -> Result<(), Error> {
             mount::make_node_read_only(&here)?;
         }
     }
+    // A user namespace may have no name for the group tty (5).
+    let terminals = match unprivileged {
+        true => "newinstance,ptmxmode=0666,mode=620",
+        false => "newinstance,ptmxmode=0666,mode=620,gid=5",
+    };
     for (name, kind, flags, options) in [
-        (
-            "pts",
-            "devpts",
-            MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
-            "newinstance,ptmxmode=0666,mode=620,gid=5",
-        ),
+        ("pts", "devpts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, terminals),
         ("shm", "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=1777"),
         ("mqueue", "mqueue", QUIET, ""),
     ] {

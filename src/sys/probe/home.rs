@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, XattrFlags};
 
 use crate::sys::probe::Found;
+use crate::sys::{host, user_namespace};
 
 /// Below this much space, in bytes, a run may not even keep its record; and so many new files.
 const LITTLE_SPACE: u64 = 64 << 20;
@@ -61,8 +62,8 @@ pub fn marks(home: &Path) -> Found {
         let file = folder.join("file");
         fs::write(&file, "")?;
         let set = |name: &str| rustix::fs::lsetxattr(&file, name, b"y", XattrFlags::empty());
-        let name =
-            if nix::unistd::geteuid().is_root() { "trusted.disco.doctor" } else { "user.disco.doctor" };
+        let trusted = host::is_root() && !user_namespace::is_in_one();
+        let name = if trusted { "trusted.disco.doctor" } else { "user.disco.doctor" };
         set(name)?;
         fs::hard_link(&file, folder.join("link"))?;
         Ok(format!("{name} can be set, and links be made"))

@@ -5,6 +5,7 @@ use super::{files_of_disco, holder, node};
 #[test]
 fn nothing_is_left_of_an_unmounted_sandbox_but_its_record() {
     let Some(world) = node() else { return };
+    world.write_with_mode("/etc/init.d/x", "755", "#!/bin/sh\n");
     world.disco(&["try", "true"]).succeeds();
     let (processes, mounts, manifest) = (world.processes(), world.mounts(), world.manifest());
     for _ in 0..2 {

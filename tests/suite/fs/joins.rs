@@ -5,6 +5,9 @@ use super::{holder, node};
 #[test]
 fn what_one_shell_changes_the_next_one_finds() {
     let Some(world) = node() else { return };
+    for service in ["x", "y"] {
+        world.write_with_mode(&format!("/etc/init.d/{service}"), "755", "#!/bin/sh\n");
+    }
     let before = world.manifest();
     world.disco(&["fs", "mount"]).succeeds();
     let first = world.command(&["disco", "shell"]).stdin("echo one >/etc/one; service x stop; exit 3").run();
