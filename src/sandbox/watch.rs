@@ -245,8 +245,9 @@ impl Sandbox {
 
     /// Tells the effects that were asked for by system calls.
     fn tell_asked(&self, watch: &mut Watch<'_>) -> Result<(), SandboxError> {
-        for Asked { effect, call } in cannot("hear what a step tries", self.reporter.asked())? {
+        for Asked { effect, call, deed } in cannot("hear what a step tries", self.reporter.asked())? {
             watch.label.lower(Truth::Approximate, call);
+            self.shims.with_state(|state| state.apply(&deed));
             (watch.on_event)(Event::Asked(&effect));
         }
         Ok(())

@@ -73,7 +73,7 @@ mod tests {
     fn this_process_is_there_and_knows_its_peer() {
         let (here, _there) = std::os::unix::net::UnixStream::pair().unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(pid_of(&here), Some(own));
+        assert_eq!(of(&here), Some((own, rustix::process::geteuid().as_raw())));
         let all = processes(Some(own));
         let this = all.iter().find(|process| process.pid == own).unwrap();
         assert!(this.inner.is_some() && !this.program.is_empty() && name(own).unwrap() == this.name);

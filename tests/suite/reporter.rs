@@ -94,7 +94,9 @@ fn a_live_run_records_the_same_and_does_it_after_the_merge() {
     let victim = world.sh("sleep 1000 >/dev/null 2>&1 & echo $!").succeeds().stdout.trim().to_owned();
     with_calls(
         &world,
-        &format!("python3 /tmp/calls.py kill{victim}\necho x >/etc/x\nkill -0 {victim} && echo lives\n"),
+        &format!(
+            "python3 /tmp/calls.py kill{victim}\necho x >/etc/x\nwhile kill -0 {victim}; do sleep 0.1; done; pgrep -x sleep | grep -x {victim} || echo gone\n"
+        ),
     );
     world.master();
     let command = format!("kill -TERM {victim}");
@@ -103,6 +105,7 @@ fn a_live_run_records_the_same_and_does_it_after_the_merge() {
     world.sh(&format!("kill -0 {victim}")).succeeds();
     let live = world.disco(&["dance"]);
     live.succeeds()
+        .stdout_has("gone\n")
         .stderr_has(&format!("info: Deferred : {command}\n"))
         .stderr_has(&format!("Executed : {command} : done\n"));
     world.sh(&format!("! kill -0 {victim}")).succeeds();

@@ -3,8 +3,11 @@
 //! That a call goes on here is no wall: whoever calls could change what it points to meanwhile. Whatever goes on is harmless
 //! already, by namespaces, capabilities and mounts.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
+use crate::actions::Deed;
 use crate::model::action::EffectKind;
 use crate::model::attempt::Answer;
 use crate::sys::notify::{self, Notice, Reply};
@@ -24,6 +27,8 @@ pub(super) struct Judge {
     pub(super) pretends_knobs: bool,
     /// The number above which the sandbox's processes are, where one could be chosen.
     pub(super) pids_above: Option<u32>,
+    /// Processes of the host that were told to end.
+    pub(super) ended: Mutex<BTreeSet<i32>>,
 }
 
 /// What is decided about a call.
@@ -53,6 +58,8 @@ pub(super) enum Tell {
         target: String,
         /// The command.
         argv: Vec<String>,
+        /// What the rest of the run is to find done.
+        deed: Deed,
     },
 }
 
@@ -84,8 +91,16 @@ impl Judged {
 
     /// It is told that it was done, and that command does it after a merge.
     pub(super) fn act(kind: EffectKind, target: impl Into<String>, argv: &[&str]) -> Judged {
-        let argv = argv.iter().map(|word| (*word).to_owned()).collect();
-        Judged { reply: Reply::Value(0), tell: Some(Tell::Effect { kind, target: target.into(), argv }) }
+        let (argv, target) = (argv.iter().map(|word| (*word).to_owned()).collect(), target.into());
+        Judged { reply: Reply::Value(0), tell: Some(Tell::Effect { kind, target, argv, deed: Deed::Other }) }
+    }
+
+    /// The same, with what the rest of the run is to find done.
+    pub(super) fn doing(mut self, done: Deed) -> Judged {
+        if let Some(Tell::Effect { deed, .. }) = &mut self.tell {
+            *deed = done;
+        }
+        self
     }
 }
 
@@ -235,11 +250,12 @@ fn system(caller: &Caller<'_>) -> Judged {
         libc::SYS_delete_module => {
             let name = caller.words(0);
             Judged::act(EffectKind::KernelModule, name.clone(), &["rmmod", &name])
+                .doing(Deed::Module { name, loaded: false })
         }
         libc::SYS_sethostname => {
             let name = notify::memory(caller.pid(), caller.argument(0), caller.argument(1).min(64) as usize);
             let name = inspect::words(&inspect::path(name.unwrap_or_default()));
-            Judged::act(EffectKind::HostName, name.clone(), &["hostname", &name])
+            Judged::act(EffectKind::HostName, name.clone(), &["hostname", &name]).doing(Deed::HostName(name))
         }
         libc::SYS_settimeofday => clock(caller, caller.argument(0)),
         libc::SYS_clock_settime => clock(caller, caller.argument(1)),

@@ -19,7 +19,8 @@ use std::thread::JoinHandle;
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::model::action::Effect;
+use crate::actions::Deed;
+use crate::model::action::{Effect, EffectKind, ProcessId};
 use crate::model::attempt::{Answer, Attempt};
 use crate::sandbox::report::judge::{Judge, Tell};
 use crate::sandbox::script_line::Scripts;
@@ -58,6 +59,8 @@ pub(super) struct Asked {
     pub(super) effect: Effect,
     /// By which call.
     pub(super) call: &'static str,
+    /// What the rest of the run is to find done.
+    pub(super) deed: Deed,
 }
 
 /// The attempts of a task, equal ones counted.
@@ -132,7 +135,14 @@ impl Reporter {
         let Ground { lower, upper, scripts, shares_network, pretends_knobs, pids_above } = ground;
         let quiet = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         let shared = Arc::new(Shared {
-            judge: Judge { lower, upper, shares_network, pretends_knobs, pids_above },
+            judge: Judge {
+                lower,
+                upper,
+                shares_network,
+                pretends_knobs,
+                pids_above,
+                ended: Mutex::default(),
+            },
             scripts,
             listeners: Listeners::new()?,
             sources: Mutex::new((STOP, BTreeMap::new())),
@@ -159,6 +169,11 @@ impl Reporter {
         sources.1.insert(number, listener.clone());
         drop(sources);
         self.shared.listeners.add(&*listener, number)
+    }
+
+    /// Remembers that a process of the host was told to end: whoever asks finds it gone.
+    pub(super) fn note_ended(&self, pid: i32) {
+        self.shared.judge.note_ended(pid);
     }
 
     /// Forgets the listeners of tasks that have ended.
@@ -249,15 +264,27 @@ impl Shared {
                 let line = self.scripts.line_of(notice.pid, &[target.clone(), program.clone()]);
                 locked(&self.told).attempts.add(call, target, answer, || (program, line));
             }
-            Tell::Effect { kind, target, argv } => {
+            Tell::Effect { kind, target, argv, deed } => {
                 let program = argv.first().cloned().unwrap_or_default().into();
                 let line = self.scripts.line_of(notice.pid, &argv);
                 let cwd = inspect::folder(notice.pid).unwrap_or_else(|_| PathBuf::from("/"));
-                let effect = Effect { kind, target, program, argv, cwd, line, input: None };
-                locked(&self.told).asked.push(Asked { effect, call });
+                if let Deed::Ended(pid) = deed {
+                    self.judge.note_ended(pid);
+                }
+                let processes = processes_of(kind, &argv);
+                let effect = Effect { kind, target, program, argv, cwd, line, input: None, processes };
+                locked(&self.told).asked.push(Asked { effect, call, deed });
                 ring(&self.bell);
             }
         }
+    }
+}
+
+/// The processes that a command about some is about, as they are now.
+pub(super) fn processes_of(kind: EffectKind, argv: &[String]) -> Vec<ProcessId> {
+    match kind {
+        EffectKind::Process => inspect::processes_in(argv.get(1..).unwrap_or_default()),
+        _ => Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Mounts and swap that a step asks for: the command that does the same.
 
+use crate::actions::{Deed, Mount};
 use crate::model::action::EffectKind;
 use crate::sandbox::report::judge::{Caller, Judged};
 
@@ -11,7 +12,7 @@ pub(super) fn judge(caller: &Caller<'_>) -> Judged {
             let at = place(caller, 0);
             let lazy: &[&str] =
                 if caller.argument(1) & libc::MNT_DETACH as u64 != 0 { &["--lazy"] } else { &[] };
-            act(at.clone(), &[&["umount"], lazy, &[&*at]].concat())
+            act(at.clone(), &[&["umount"], lazy, &[&*at]].concat()).doing(Deed::Unmounted(at))
         }
         libc::SYS_swapon => act(place(caller, 0), &["swapon", &place(caller, 0)]),
         libc::SYS_swapoff => act(place(caller, 0), &["swapoff", &place(caller, 0)]),
@@ -20,9 +21,20 @@ pub(super) fn judge(caller: &Caller<'_>) -> Judged {
             let kind = if caller.argument(2) == 0 { String::new() } else { caller.words(2) };
             // Data may be anything: only text is of use.
             let data = if caller.argument(4) == 0 { String::new() } else { caller.words(4) };
-            let argv = command(&source, &at, &kind, caller.argument(3), &data);
+            let flags = caller.argument(3);
+            let argv = command(&source, &at, &kind, flags, &data);
             let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-            act(at, &argv)
+            let judged = act(at.clone(), &argv);
+            match flags
+                & (libc::MS_REMOUNT
+                    | libc::MS_SHARED
+                    | libc::MS_PRIVATE
+                    | libc::MS_SLAVE
+                    | libc::MS_UNBINDABLE)
+            {
+                0 => judged.doing(Deed::Mounted(Mount { source, target: at, kind, options: data })),
+                _ => judged,
+            }
         }
     }
 }

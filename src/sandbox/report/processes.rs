@@ -1,5 +1,8 @@
 //! What a step does to processes by their numbers. Those of the host are not in the sandbox: a signal to one is an effect.
 
+use std::sync::PoisonError;
+
+use crate::actions::Deed;
 use crate::model::action::EffectKind;
 use crate::sandbox::report::judge::{Caller, Judge, Judged, Tell, signal};
 use crate::sys::inspect;
@@ -56,6 +59,12 @@ impl Judge {
             libc::SYS_ptrace | libc::SYS_setpriority | libc::SYS_ioprio_set => (caller.number(1), 0),
             _ => (caller.number(0), 0),
         };
+        if self.has_ended(number) {
+            return match call {
+                libc::SYS_prlimit64 if caller.argument(2) == 0 => Judged::pass(),
+                _ => Judged { reply: Reply::Error(libc::ESRCH), tell: None },
+            };
+        }
         // A negative one is a group, known by its first process.
         let Whose::Host(target) = self.whose(caller, number.saturating_abs()) else { return Judged::pass() };
         match call {
@@ -66,7 +75,7 @@ impl Judge {
             | libc::SYS_rt_tgsigqueueinfo => match given {
                 // It only asks whether that process is there, and it is.
                 0 => Judged { reply: Reply::Value(0), tell: None },
-                _ => kill(number, given, target),
+                _ => self.kill(number, given, target),
             },
             libc::SYS_ptrace | libc::SYS_process_vm_readv | libc::SYS_process_vm_writev => {
                 Judged::refuse(libc::EPERM, target)
@@ -75,6 +84,26 @@ impl Judge {
             // With no new limit it only asks; and not about a process that it does not see.
             libc::SYS_prlimit64 if caller.argument(2) == 0 => Judged::pass(),
             _ => by_command_line(caller, target),
+        }
+    }
+}
+
+impl Judge {
+    /// Whether a process of the host was told to end, so that whoever asks finds it gone.
+    fn has_ended(&self, number: i32) -> bool {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains(&number)
+    }
+
+    /// Remembers that.
+    pub(super) fn note_ended(&self, number: i32) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+    }
+
+    fn kill(&self, number: i32, given: i32, target: String) -> Judged {
+        let judged = kill(number, given, target);
+        match given {
+            libc::SIGTERM | libc::SIGKILL | libc::SIGINT | libc::SIGQUIT => judged.doing(Deed::Ended(number)),
+            _ => judged,
         }
     }
 }
@@ -95,7 +124,7 @@ fn by_command_line(caller: &Caller<'_>, target: String) -> Judged {
         true => Judged::pretend(target),
         false => Judged {
             reply: Reply::Value(0),
-            tell: Some(Tell::Effect { kind: EffectKind::Process, target, argv }),
+            tell: Some(Tell::Effect { kind: EffectKind::Process, target, argv, deed: Deed::Other }),
         },
     }
 }

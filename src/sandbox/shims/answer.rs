@@ -14,9 +14,10 @@ use std::time::Duration;
 use rustix::event::epoll::{self, CreateFlags, Event as Ready, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
 
-use crate::actions::Pretended;
+use crate::actions::{Deed, Pretended};
 use crate::model::action::Effect;
 use crate::model::truth::{Label, Truth};
+use crate::sandbox::report::processes_of;
 use crate::sandbox::shims::decide::{Asked, Done, Given, Node, Reply, Step, Then, first, unheard};
 use crate::sandbox::shims::heard::{Programs, heard, system_program};
 use crate::sandbox::shims::{Answer, FromShim};
@@ -110,7 +111,6 @@ impl Desk {
     }
 
     /// Does something with what was pretended so far in this run.
-    #[allow(dead_code, reason = "for the supervisors of system calls and of kernel settings")]
     pub(in crate::sandbox) fn with_state<T>(&self, work: impl FnOnce(&mut Pretended) -> T) -> T {
         work(&mut self.work().state)
     }
@@ -297,7 +297,13 @@ impl Shims {
             self.label.lower(Truth::Approximate, &asked.name);
         }
         if let Some(Done { kind, target, argv, deeds }) = effect {
-            deeds.iter().for_each(|deed| work.state.apply(deed));
+            for deed in &deeds {
+                work.state.apply(deed);
+                if let Deed::Ended(pid) = deed {
+                    sandbox.reporter.note_ended(*pid);
+                }
+            }
+            let processes = processes_of(kind, &argv);
             on_event(Event::Asked(&Effect {
                 kind,
                 target,
@@ -307,6 +313,7 @@ impl Shims {
                 // Of somebody who is gone it cannot be told.
                 line: asked.pid.and_then(|pid| sandbox.reporter.line_of(pid, &asked.argv)),
                 input: asked.input.clone(),
+                processes,
             }));
         }
     }
