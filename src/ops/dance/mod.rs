@@ -279,12 +279,7 @@ pub(super) fn open_sandbox(
         make: inside(&ground.made),
         host_name: (!ground.root.is_own()).then(|| settings.node.value.to_string()),
         network: reach::of(run, settings, ground),
-        limits: Limits {
-            processes: settings.step_processes.value,
-            memory: settings.step_memory.value.bytes_of(host::memory()?),
-            output: settings.step_output.value << 20,
-            disk: settings.step_disk.value,
-        },
+        limits: Limits::of(settings, host::memory()?),
     };
     let sandbox = run.metered("sandbox", |_| Sandbox::open(&spec))?;
     if let Some(why) = sandbox.lacks_knobs() {

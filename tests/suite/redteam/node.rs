@@ -1,7 +1,7 @@
 //! A node that attacks are made at: a `World` with everything that attacks need, its canaries, and the judge who looks at
 //! them from outside of any sandbox.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,15 +63,30 @@ impl Victim {
         (told("before "), told("after "))
     }
 
-    /// Makes one attack without a sandbox, and returns whether it has done its work.
-    pub fn control_alone(&self, row: &Row) -> bool {
+    /// Makes one attack, by itself or in a sandbox that this command line begins with; whether it has done its work.
+    pub fn alone(&self, sandbox: &str, row: &Row) -> bool {
         let name = row.name;
         // It may well end itself.
-        let _ = self.world.sh(&format!("bash {HERE}/launch.sh bash {HERE}/rows/{name} >/run/said 2>&1"));
+        self.launch(&format!("{sandbox} bash {HERE}/rows/{name}"));
         std::thread::sleep(std::time::Duration::from_millis(300));
         // What ends the node has done more than it had to.
         let alive = Path::new(&format!("/proc/{}/ns/pid", self.world.pid())).exists();
         !alive || self.judge().contains(name)
+    }
+
+    /// The attacks that get out of another kind of sandbox, those apart that take too much with them.
+    #[track_caller]
+    pub fn out_of(&self, sandbox: &str) -> Names {
+        self.launch(&format!("{sandbox} bash {HERE}/all.sh tame"));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let said = self.said();
+        let made = self.names(|row| said.contains_key(row.name));
+        assert!(
+            made.len() * 2 > self.rows.len(),
+            "{sandbox}: made {made:?}\n{}",
+            self.world.read("/run/said.err")
+        );
+        &self.judge() | &self.reached(&said)
     }
 
     /// Runs a command as a careless administrator would; what it prints is kept for [`Victim::escaped`].
@@ -85,18 +100,24 @@ impl Victim {
     pub fn escaped(&self) -> Names {
         // What was sent may still be on its way to who hears it.
         std::thread::sleep(std::time::Duration::from_millis(200));
+        let said = self.said();
+        let missing = self.names(|row| !said.contains_key(row.name));
+        assert!(missing.is_empty(), "not made: {missing:?}\n{said:?}\n{}", self.world.read("/run/said.err"));
+        &self.judge() | &self.reached(&said)
+    }
+
+    /// What the attacks that were launched have printed.
+    fn said(&self) -> BTreeMap<String, String> {
         let said = self.world.read("/run/said");
-        let mut parts = std::collections::BTreeMap::new();
-        for part in said.split("=== ").skip(1) {
-            let (name, rest) = part.split_once('\n').unwrap_or((part, ""));
-            parts.insert(name, rest);
-        }
-        let missing: Vec<&str> =
-            self.rows.iter().map(|row| row.name).filter(|name| !parts.contains_key(name)).collect();
-        assert!(missing.is_empty(), "not made: {missing:?}\n{said}\n{}", self.world.read("/run/said.err"));
-        let reached =
-            self.names(|row| row.says.is_some_and(|word| parts[row.name].lines().any(|line| line == word)));
-        &self.judge() | &reached
+        let parts = said.split("=== ").skip(1).map(|part| part.split_once('\n').unwrap_or((part, "")));
+        parts.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect()
+    }
+
+    /// The attacks that say that their call has reached the kernel.
+    fn reached(&self, said: &BTreeMap<String, String>) -> Names {
+        let says =
+            |row: &Row, word| said.get(row.name).is_some_and(|part| part.lines().any(|line| line == word));
+        self.names(|row| row.says.is_some_and(|word| says(row, word)))
     }
 
     /// The attacks whose canaries say that they have got out.
@@ -120,6 +141,11 @@ pub fn launched(command: &str) -> String {
 /// The command that makes all attacks in one sandbox.
 pub fn all_in_one() -> String {
     format!("bash {HERE}/all.sh")
+}
+
+/// The command line that another kind of sandbox begins with.
+pub fn peer(name: &str) -> String {
+    format!("bash {HERE}/peer.sh {name}")
 }
 
 /// An attack, for a shell that knows what they share.
@@ -171,6 +197,7 @@ fn bundle(rows: &[Row]) -> String {
     file("common.sh", include_str!("common.sh"));
     file("prepare.sh", include_str!("prepare.sh"));
     file("launch.sh", include_str!("launch.sh"));
+    file("peer.sh", include_str!("peer.sh"));
     let (mut canaries, mut judge) = (String::new(), String::new());
     let mut one = format!(". {HERE}/common.sh\nexec 2>/dev/null\n");
     let (mut control, mut needs) = (String::new(), String::new());
@@ -188,7 +215,8 @@ fn bundle(rows: &[Row]) -> String {
             writeln!(judge, "ID={name}.; ( {escaped}\n) >/dev/null 2>&1 </dev/null && echo {name}")
                 .expect("a string takes it");
         }
-        writeln!(one, "echo '=== {name}'\n( {}\n)", attack(row)).expect("a string takes it");
+        let guard = if *alone { "[ $# -gt 0 ] || " } else { "" };
+        writeln!(one, "{guard}echo '=== {name}'\n{guard}( {}\n)", attack(row)).expect("a string takes it");
         if !alone {
             let look = match (escaped, says) {
                 (Some(escaped), _) => escaped.to_string(),

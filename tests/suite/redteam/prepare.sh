@@ -9,7 +9,7 @@ mkdir -p "$R" "$P" /run/systemd/journal /run/dbus "$R/inherited" "$R/given" "$R/
 readlink /proc/1/ns/mnt | tr -dc '0-9\n' >"$P/node"
 # As an init leaves them on a real node.
 mount --make-rshared /
-mount -o remount,bind,rw /proc/sys
+umount /proc/sys
 mount -o remount,rw /sys
 mount -t cgroup2 cgroup "$R/cgroup"
 cat >/etc/resolv.conf <<<'nameserver 127.0.0.1

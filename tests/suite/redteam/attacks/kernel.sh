@@ -28,8 +28,8 @@ mount -t proc proc $R/proc && echo 14 >$R/proc/sys/net/ipv4/tcp_retries2
 
 ## proc-sys-writable
 # escaped: [ "$(cat /proc/sys/net/ipv4/tcp_orphan_retries)" = 3 ]
-# report: mount
-mount -o remount,bind,rw /proc/sys && echo 3 >/proc/sys/net/ipv4/tcp_orphan_retries
+# report: mount sysctl
+mount -o remount,bind,rw /proc/sys || mount -o remount,rw /proc; echo 3 >/proc/sys/net/ipv4/tcp_orphan_retries
 
 ## host-name
 # escaped: [ "$(hostname)" = leak-2 ]
