@@ -121,7 +121,8 @@ impl Knobs {
         if triggers {
             let (program, target) = (PathBuf::from("udevadm"), "devices".to_owned());
             let kind = EffectKind::Setting;
-            return Some(Effect { kind, target, program, argv, cwd: PathBuf::from("/"), line, input: None });
+            let (cwd, processes) = (PathBuf::from("/"), Vec::new());
+            return Some(Effect { kind, target, program, argv, cwd, line, input: None, processes });
         }
         Some(Effect { line, ..write.effect(self.sysctl.as_deref()) })
     }
