@@ -14,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 
 use serde_json::Value;
 
-use node::{Names, Victim, all_in_one, launched};
+use node::{AS_ALICE, Names, Victim, all_in_one, launched};
 use rows::Row;
 
 const NOBODY: [&str; 0] = [];
@@ -73,6 +73,18 @@ fn nothing_escapes_from_a_live_run_before_its_merge() {
 fn nothing_escapes_from_a_command_that_is_tried() {
     let Some(victim) = Victim::new() else { return };
     assert_eq!(list(&tried(&victim)), NOBODY);
+}
+
+/// Of the canaries that are hers.
+#[test]
+fn nothing_escapes_from_a_command_that_somebody_else_than_root_tries() {
+    let Some(control) = Victim::of_alice() else { return };
+    let works = control.out_of(AS_ALICE);
+    assert!(works.len() >= 60, "only {} attacks work as a user: {works:?}", works.len());
+    let victim = Victim::of_alice().expect("there was one");
+    victim.world.sh("rm /var/disco/modules/devices/disk").succeeds();
+    victim.launch(&format!("{AS_ALICE} disco try -- {}", all_in_one()));
+    assert_eq!(list(&victim.escaped()), NOBODY);
 }
 
 #[test]

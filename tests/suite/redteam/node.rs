@@ -27,7 +27,24 @@ pub struct Victim {
 impl Victim {
     /// A new one; `None` where this machine cannot have nodes.
     pub fn new() -> Option<Victim> {
+        Self::prepared("true")
+    }
+
+    /// A new one, in which what attacks are made at is alice's: she has it all at hand as root has it else.
+    pub fn of_alice() -> Option<Victim> {
+        let victim = Self::prepared(
+            "useradd --create-home --uid 4242 alice; echo setpriv --reuid=4242 --clear-groups >/run/owner",
+        )?;
+        victim
+            .world
+            .sh("find /srv/redteam /run/redteam /tmp/redteam /run/redteam-file /dev/redteam -writable -exec chown -h alice {} +")
+            .succeeds();
+        Some(victim)
+    }
+
+    fn prepared(first: &str) -> Option<Victim> {
         let world = World::new()?;
+        world.sh(first).succeeds();
         let rows = rows::all();
         let [attack, preload] = built();
         world.install(&format!("{HERE}/attack"), "755", &attack);
@@ -142,6 +159,10 @@ pub fn launched(command: &str) -> String {
 pub fn all_in_one() -> String {
     format!("bash {HERE}/all.sh")
 }
+
+/// The command line by which alice starts something.
+pub const AS_ALICE: &str =
+    "setpriv --reuid=4242 --regid=4242 --clear-groups env --chdir=/home/alice HOME=/home/alice USER=alice";
 
 /// The command line that another kind of sandbox begins with.
 pub fn peer(name: &str) -> String {
