@@ -121,7 +121,7 @@ impl Knobs {
         if triggers {
             let (program, target) = (PathBuf::from("udevadm"), "devices".to_owned());
             let kind = EffectKind::Setting;
-            return Some(Effect { kind, target, program, argv, cwd: PathBuf::from("/"), line, input: None });
+            return Some(Effect { kind, target, program, argv, cwd: PathBuf::from("/"), line, input: None, processes: Vec::new() });
         }
         Some(Effect { line, ..write.effect(self.sysctl.as_deref()) })
     }
