@@ -210,11 +210,18 @@ impl Sandbox {
             disco_fuse::serve(overlay.clone(), fuse, disco_fuse::Writes::Through),
         )?;
         cannot("serve the kernel's settings", knobs.serve(unserved, mounted))?;
+        let copy = |fd: BorrowedFd<'_>| {
+            cannot("reach the layers", fd.try_clone_to_owned()).map(|fd| Root::from_fd(fd, ""))
+        };
+        let scripts = || {
+            let lower = copy(live.tree.as_fd())?;
+            Ok(Scripts { home: spec.home.to_owned(), view: spec.view.to_owned(), lower })
+        };
         // While the inside raises its walls.
         let network = match (&spec.network, namespace) {
             (Reach::Hosts(policy), Some(namespace)) => Some(cannot(
                 "open the way to the package sources",
-                Network::open(namespace.into(), policy.clone()),
+                Network::open(namespace.into(), policy.clone(), scripts()?),
             )?),
             (Reach::Hosts(_), None) => return Err(SandboxError::Lost),
             (Reach::Nothing | Reach::Everything, _) => None,
@@ -224,17 +231,10 @@ impl Sandbox {
         let shims = cannot("listen to the shims", Desk::new(listener))?;
         limited.joined(joining);
         cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
-        let copy = |fd: BorrowedFd<'_>| {
-            cannot("reach the layers", fd.try_clone_to_owned()).map(|fd| Root::from_fd(fd, ""))
-        };
         let ground = report::Ground {
             lower: copy(live.tree.as_fd())?,
             upper: copy(overlay.upper_dir())?,
-            scripts: Scripts {
-                home: spec.home.to_owned(),
-                view: spec.view.to_owned(),
-                lower: copy(live.tree.as_fd())?,
-            },
+            scripts: scripts()?,
             shares_network: spec.network == Reach::Everything,
             pretends_knobs: knobs.lacking().is_none(),
             pids_above,

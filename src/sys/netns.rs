@@ -2,8 +2,9 @@
 //! has it later. Here sockets are made in another namespace, and its loopback is given addresses.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 use nix::sched::{CloneFlags, setns};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -46,6 +47,42 @@ impl AsFd for NetworkNamespace {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// The process that asks from that address over UDP, in this thread's namespace; by its number as this process counts, and
+/// mostly one: a socket may have several.
+pub fn who_asks(from: SocketAddr) -> Option<i32> {
+    let table = if from.is_ipv4() { ["udp", "udp6"] } else { ["udp6", "udp"] };
+    let inode = table.iter().find_map(|table| {
+        inode_of(&std::fs::read_to_string(format!("/proc/thread-self/net/{table}")).ok()?, from)
+    })?;
+    let own = std::fs::read_link("/proc/thread-self/ns/net").ok()?;
+    let wanted = PathBuf::from(format!("socket:[{inode}]"));
+    let entries = std::fs::read_dir("/proc").ok()?.flatten();
+    let mut processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    processes.find(|pid| {
+        let there = std::fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|namespace| namespace == own);
+        let open = || std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        there && open().any(|fd| std::fs::read_link(fd.path()).is_ok_and(|target| target == wanted))
+    })
+}
+
+/// The inode of the socket with that address in a table of the kernel's (`/proc/net/udp`), or of any address with its port.
+fn inode_of(table: &str, from: SocketAddr) -> Option<u64> {
+    table.lines().skip(1).find_map(|line| {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (ip, port) = words.get(1)?.split_once(':')?;
+        // Words of 32 bits, each as the machine keeps it.
+        let word = |at: usize| u32::from_str_radix(ip.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
+        let bytes: Vec<u8> = (0..ip.len()).step_by(8).filter_map(word).flatten().collect();
+        let ip = match bytes.first_chunk::<16>() {
+            Some(bytes) => Ipv6Addr::from(*bytes).to_canonical(),
+            None => Ipv4Addr::from(*bytes.first_chunk::<4>()?).into(),
+        };
+        let is_it =
+            (ip == from.ip() || ip.is_unspecified()) && u16::from_str_radix(port, 16) == Ok(from.port());
+        if is_it { words.get(9)?.parse().ok() } else { None }
+    })
 }
 
 /// The loopback's number, which is the first interface of every namespace.
@@ -94,4 +131,24 @@ fn new_address(address: IpAddr) -> Vec<u8> {
     message.extend([0; 8]); // a sequence number and a port that nobody looks at
     message.extend(body);
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn who_asks_is_found() {
+        for address in ["127.0.0.1:0", "0.0.0.0:0"] {
+            let socket = UdpSocket::bind(address).unwrap();
+            socket.connect("127.0.0.1:9").unwrap();
+            assert_eq!(who_asks(socket.local_addr().unwrap()), Some(std::process::id() as i32), "{address}");
+        }
+        let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert_eq!(who_asks(gone), None);
+        let six = "sl\n 0: 0000000000000000FFFF00000100007F:0035 0:0 07 0:0 0:0 0 0 0 812 2\n";
+        assert_eq!(inode_of(six, "127.0.0.1:53".parse().unwrap()), Some(812));
+        assert_eq!(inode_of(six, "127.0.0.1:54".parse().unwrap()), None);
+    }
 }

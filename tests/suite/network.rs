@@ -82,6 +82,11 @@ fn nobody_else_is_reached_and_who_asks_for_their_names_is_told_of() {
     out.succeeds();
     assert_eq!(answered(&out), ["192.0.2.10:80"], "{out}");
     out.stdout_has("warning: Stopped : resolve : other.world.example : refused").stderr_has("approximate: ");
+    // Whoever asks is known, with the line.
+    world.module("m").script("10.sh", "true\ncurl -sS http://other.world.example || true\n");
+    world.master();
+    let told = "warning: Stopped : resolve : other.world.example : refused, by curl, line 2\n";
+    world.disco(&["dance", "--noop"]).succeeds().stdout_has(told);
     // What a step writes has no say.
     let script = format!(
         "echo '192.0.2.11 deb.world.example' >>/etc/hosts
@@ -206,6 +211,20 @@ ask(b"other", b"world", b"example")"#;
     assert_eq!(answered(&out), ["192.0.2.10:80", "192.0.2.10:80"], "{out}");
     out.stdout_has("code 0 answers 2\ncode 3 answers 0\n")
         .stdout_has("resolve : other.world.example : refused\n");
+}
+
+#[test]
+fn who_is_not_root_reaches_the_same() {
+    let Some(world) = node() else { return };
+    let script = "curl -sS http://deb.world.example/who; curl -sS http://other.world.example/who
+        curl -sS http://192.0.2.11/who; true";
+    let home = "DISCO_HOME=/tmp/home disco try -- bash -c";
+    world.write("/tmp/script", script);
+    let out = world.sh(&format!(
+        "umount /proc/sys; chmod 666 /dev/fuse; su nobody -s /bin/bash -c '{home} \"$(cat /tmp/script)\"'"
+    ));
+    out.succeeds().stdout_has("resolve : other.world.example : refused, by curl");
+    assert_eq!(answered(&out), ["192.0.2.10:80"], "{out}");
 }
 
 #[test]

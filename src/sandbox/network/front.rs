@@ -2,7 +2,7 @@
 //! has each question that the host must answer.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -11,8 +11,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::dns::{self, Kind, Question, Reply};
 use super::policy::{self, Verdict};
+use super::tried::Asker;
 use super::{Answer, Shared, locked};
-use crate::sys::relay;
+use crate::sys::{inspect, netns, relay};
 
 /// The most connections at once; who comes then waits.
 const MOST_CONNECTIONS: usize = 64;
@@ -118,7 +119,7 @@ fn heard(shared: &Arc<Shared>, server: &UdpSocket, questions: &mut Threads) {
     // Other sockets wait too; whoever goes on asking is heard again.
     while let Ok((length, from)) = server.recv_from(&mut message) {
         let Some(question) = dns::question(&message[..length]) else { continue };
-        match shared.at_once(&question) {
+        match shared.at_once(&question, Some(from)) {
             Some(answer) => {
                 // Who has gone meanwhile needs no answer.
                 let _ = server.send_to(&answer, from);
@@ -146,18 +147,18 @@ fn converse(shared: &Shared, mut stream: TcpStream) -> io::Result<()> {
         let mut message = vec![0; u16::from_be_bytes(length).into()];
         stream.read_exact(&mut message)?;
         let Some(question) = dns::question(&message) else { return Ok(()) };
-        let answer = shared.at_once(&question).unwrap_or_else(|| shared.look_up(&question));
+        let answer = shared.at_once(&question, None).unwrap_or_else(|| shared.look_up(&question));
         stream.write_all(&(answer.len() as u16).to_be_bytes())?;
         stream.write_all(&answer)?;
     }
 }
 
 impl Shared {
-    /// The answer to a question for which the host need not be asked.
-    fn at_once(&self, question: &Question) -> Option<Vec<u8>> {
+    /// The answer to a question for which the host need not be asked. `from` is where it came from over UDP.
+    fn at_once(&self, question: &Question, from: Option<SocketAddr>) -> Option<Vec<u8>> {
         match self.policy.judge(&question.name, question.kind != Kind::Other) {
             Verdict::Refuse => {
-                self.refuse(&question.name, question.kind);
+                self.refuse(&question.name, question.kind, from);
                 Some(dns::answer(question, Reply::NoName))
             }
             Verdict::Silence => Some(dns::answer(question, Reply::Addresses(&[]))),
@@ -173,12 +174,22 @@ impl Shared {
     }
 
     /// Remembers a name that may not be reached; not the same again with the search list behind it.
-    fn refuse(&self, name: &str, kind: Kind) {
+    fn refuse(&self, name: &str, kind: Kind, from: Option<SocketAddr>) {
         let name = policy::without_services(name);
         let mut tried = locked(&self.tried);
         if !self.policy.without_search(name).any(|bare| tried.has(bare)) {
-            tried.add(if name.is_empty() { "." } else { name }, kind);
+            tried.add(if name.is_empty() { "." } else { name }, kind, || self.asker(from));
         }
+    }
+
+    /// Who asks from there: it waits for an answer.
+    fn asker(&self, from: Option<SocketAddr>) -> Asker {
+        let pid = from.and_then(|from| self.namespace.within(|| Ok(netns::who_asks(from))).ok().flatten());
+        pid.map_or_else(Asker::default, |pid| {
+            let program = inspect::name(pid);
+            let line = self.scripts.line_of(pid, std::slice::from_ref(&program));
+            (program, line)
+        })
     }
 
     /// Has the host look up a name that may be, and opens the way to its addresses.
@@ -193,7 +204,7 @@ impl Shared {
             let admitted: Vec<_> =
                 found.iter().copied().filter(|address| self.policy.admits(*address, public_only)).collect();
             if admitted.is_empty() && !found.is_empty() {
-                self.refuse(&name, question.kind);
+                self.refuse(&name, question.kind, None);
                 return Ok(None);
             }
             // A relay accepts at once, so that a program would not go on to the next address where this one has no way.

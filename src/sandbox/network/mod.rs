@@ -18,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::model::attempt::Attempt;
+use crate::sandbox::script_line::Scripts;
 use crate::sys::netns::{self, NetworkNamespace};
 use crate::sys::relay::Bell;
 
@@ -61,6 +62,8 @@ struct Shared {
     /// What the host has answered lately.
     answers: Mutex<BTreeMap<String, Answer>>,
     tried: Mutex<tried::Tried>,
+    /// The text of scripts.
+    scripts: Scripts,
     /// Something is new, or has ended.
     news: Bell,
     stop: Bell,
@@ -80,8 +83,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Network {
-    /// Opens the way from that namespace to the hosts of the policy.
-    pub(super) fn open(namespace: NetworkNamespace, policy: Policy) -> io::Result<Network> {
+    /// Opens the way from that namespace to the hosts of the policy. The lines that are told are those of `scripts`.
+    pub(super) fn open(namespace: NetworkNamespace, policy: Policy, scripts: Scripts) -> io::Result<Network> {
         let known = policy.known();
         let asked = policy.resolver.servers.clone();
         let (servers, listeners, resolvers) = namespace.within(|| Ok(open_inside(&asked, &known)))?;
@@ -94,6 +97,7 @@ impl Network {
             new: Mutex::default(),
             answers: Mutex::default(),
             tried: Mutex::default(),
+            scripts,
             news: Bell::new()?,
             stop: Bell::new()?,
         });
