@@ -34,7 +34,8 @@ impl KnobWrite {
             false => EffectKind::Setting,
         };
         let target = name.unwrap_or_else(|| self.path.display().to_string());
-        Effect { kind, target, program, argv, cwd: PathBuf::from("/"), line: None, input: None }
+        let (cwd, processes) = (PathBuf::from("/"), Vec::new());
+        Effect { kind, target, program, argv, cwd, line: None, input: None, processes }
     }
 
     /// What a step's label names: `sysctl`, or the folder that the file is in: `/sys`, `/proc/irq`.

@@ -174,7 +174,7 @@ impl<'a> From<&'a Path> for Shown<'a> {
 impl<'a> From<&'a Action> for Asked<'a> {
     fn from(action: &'a Action) -> Asked<'a> {
         let Action { seq, module, step, effect } = action;
-        let Effect { kind, target, program, argv, cwd, line, input } = effect;
+        let Effect { kind, target, program, argv, cwd, line, input, processes: _ } = effect;
         let (program, cwd) = (program.as_path().into(), cwd.as_path().into());
         let (kind, line, input) = (*kind, *line, input.as_deref());
         Asked { seq: *seq, module, step, program, argv, cwd, kind, target, line, input }
@@ -409,6 +409,7 @@ mod tests {
                 cwd: Path::new(OsStr::from_bytes(b"/\xff")).into(),
                 line: Some(3),
                 input: Some("x\n".into()),
+                processes: Vec::new(),
             },
         };
         let socket = RootedPath::new(OsStr::from_bytes(b"/run/\xfe")).unwrap();

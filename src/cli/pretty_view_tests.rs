@@ -37,6 +37,7 @@ fn action() -> Action {
             cwd: "/".into(),
             line: None,
             input: None,
+            processes: Vec::new(),
         },
     }
 }

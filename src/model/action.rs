@@ -41,6 +41,18 @@ pub struct Effect {
     /// What it was given on its standard input, where it is a command that reads that (a table of rules, a job).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+    /// The processes that its words name by number, as they were then: another one of that number is not meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<ProcessId>,
+}
+
+/// A process, told apart from later ones of the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its number.
+    pub pid: i32,
+    /// When it started, in clock ticks after the machine did (proc_pid_stat(5), field 22).
+    pub started: u64,
 }
 
 /// What an effect acts on.

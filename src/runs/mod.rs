@@ -219,6 +219,7 @@ mod tests {
                     cwd: "/".into(),
                     line: Some(2),
                     input: None,
+                    processes: Vec::new(),
                 },
             };
             let step = StepRecord {

@@ -3,6 +3,7 @@
 //!
 //! Where that cannot be had, those files are read-only instead: the sandbox is as closed as with it, and less like the node.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -12,8 +13,11 @@ use disco_fuse::{Keeper, Refusal, Shown, Write};
 
 use crate::actions::knob_effects::KnobWrite;
 use crate::actions::knobs::{KnobValues, name_of, shown};
-use crate::sys::bell::{Bell, Ringer, bell};
+use crate::model::action::{Effect, EffectKind};
+use crate::sandbox::report::Reporter;
+use crate::sys::bell::{Bell, Heard, Ringer, bell};
 use crate::sys::files;
+use crate::sys::inspect;
 use crate::sys::tree::Root;
 
 /// What of /proc acts on the kernel, or on its devices, when it is written.
@@ -28,6 +32,8 @@ const SYSCTLS: [&str; 3] = ["/usr/sbin/sysctl", "/sbin/sysctl", "/usr/bin/sysctl
 pub(super) struct Knobs {
     bell: Bell<KnobWrite>,
     sysctl: Option<PathBuf>,
+    /// Who is telling all devices that they are new: one command, and a write for each.
+    triggering: Cell<Option<i32>>,
     server: Option<disco_fuse::Server>,
     lacking: Option<String>,
 }
@@ -69,7 +75,7 @@ impl Knobs {
                 sysctl = Some(path.to_owned());
             }
         }
-        Ok((Knobs { bell, sysctl, server: None, lacking }, unserved))
+        Ok((Knobs { bell, sysctl, triggering: Cell::new(None), server: None, lacking }, unserved))
     }
 
     /// Serves them, once they are mounted; `mounted` is why they are not.
@@ -93,14 +99,32 @@ impl Knobs {
         self.lacking.as_deref()
     }
 
-    /// The next write that somebody waits to have told, with the program that does the same.
-    pub(super) fn hear(&self) -> Option<KnobWrite> {
+    /// The next write that somebody waits to have told.
+    pub(super) fn hear(&self) -> Option<Heard<KnobWrite>> {
         self.bell.hear()
     }
 
-    /// The node's own sysctl(8), where it has one.
-    pub(super) fn sysctl(&self) -> Option<&Path> {
-        self.sysctl.as_deref()
+    /// What such a write asks for; `None` where it is one of many of a command that was told with the first.
+    pub(super) fn effect(&self, write: &KnobWrite, reporter: &Reporter) -> Option<Effect> {
+        let pid = i32::try_from(write.pid).unwrap_or(0);
+        let (name, argv) = (inspect::name(pid), inspect::command_line(pid));
+        let triggers = name == "udevadm"
+            && argv.get(1).is_some_and(|word| word == "trigger")
+            && write.path.file_name().is_some_and(|name| name == "uevent");
+        let told = self.triggering.replace(triggers.then_some(pid));
+        if triggers && told == Some(pid) {
+            return None;
+        }
+        // What a shell writes by itself is a redirection, and names the file.
+        let words = if name.ends_with("sh") { vec![write.path.display().to_string()] } else { argv.clone() };
+        let line = reporter.line_of(pid, &words);
+        if triggers {
+            let (program, target) = (PathBuf::from("udevadm"), "devices".to_owned());
+            let kind = EffectKind::Setting;
+            let (cwd, processes) = (PathBuf::from("/"), Vec::new());
+            return Some(Effect { kind, target, program, argv, cwd, line, input: None, processes });
+        }
+        Some(Effect { line, ..write.effect(self.sysctl.as_deref()) })
     }
 
     /// Waits for the end of who serves them, once nobody has them mounted.

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use crate::model::step::Outcome;
 use crate::sandbox::protocol::Counted;
 use crate::sandbox::{SandboxError, cannot};
-use crate::settings::Amount;
+use crate::settings::{Amount, Settings};
 use crate::sys::cgroup::{Bounds, Group, Held};
 
 /// The limits of each step of a sandbox.
@@ -26,6 +26,18 @@ pub struct Limits {
     pub output: u64,
     /// Of what is free on the scratchpad's disk when it begins.
     pub disk: Amount,
+}
+
+impl Limits {
+    /// Those that the settings state, on a machine with so much memory, in bytes.
+    pub fn of(settings: &Settings, memory: u64) -> Limits {
+        Limits {
+            processes: settings.step_processes.value,
+            memory: settings.step_memory.value.bytes_of(memory),
+            output: settings.step_output.value << 20,
+            disk: settings.step_disk.value,
+        }
+    }
 }
 
 /// The most that is kept free on a disk by itself, in bytes.

@@ -167,8 +167,7 @@ impl Sandbox {
             disco_fuse::be_unprivileged(user_namespace::is_settled());
         }
         let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(&root))?;
-        let options =
-            disco_fuse::Options { shims: shims(&live.tree)?, ..disco_fuse::Options::over(lower, layer) };
+        let options = disco_fuse::Options { shims: shims(&live)?, ..disco_fuse::Options::over(lower, layer) };
         let overlay = Arc::new(disco_fuse::Overlay::open(options).map_err(SandboxError::Overlay)?);
         overlay.watch();
         let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
@@ -301,11 +300,11 @@ pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
 }
 
 /// disco's own program under every shim's path.
-fn shims(root: &Root) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
+fn shims(live: &Live) -> Result<Vec<disco_fuse::Shim>, SandboxError> {
     let shim = |path| Ok(disco_fuse::Shim { path, program: files::open_system("/proc/self/exe", false)? });
     cannot(
         "prepare the shims",
-        shims::places::locate(root).and_then(|paths| paths.into_iter().map(shim).collect()),
+        shims::places::locate(&live.tree, live.looks).and_then(|paths| paths.into_iter().map(shim).collect()),
     )
 }
 

@@ -3,12 +3,10 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::actions::knob_effects::KnobWrite;
 use crate::model::action::Effect;
 use crate::model::attempt::Attempt;
 use crate::model::step::{Cost, Outcome, Stream};
@@ -132,9 +130,7 @@ impl Sandbox {
         // Whoever asked and did not live to hear the answer has asked in this step, and not in the next.
         watch.shims.note_rest(self, watch.on_event);
         self.tell_asked(watch)?;
-        while let Some(write) = self.knobs.hear() {
-            watch.note_write(&write, self.knobs.sysctl());
-        }
+        self.tell_writes(watch);
         let met = self.limited.end(&self.layers.overlay, &watch.begun);
         self.reporter.end();
         let mut attempts = self.reporter.attempts();
@@ -150,6 +146,17 @@ impl Sandbox {
             None => met.unwrap_or(end.outcome),
         };
         Ok(TaskRun { outcome, cost: end.cost, label, attempts })
+    }
+
+    /// Tells and remembers what was written to the kernel's files and pretended.
+    fn tell_writes(&self, watch: &mut Watch<'_>) {
+        while let Some(write) = self.knobs.hear() {
+            // Whoever writes is there until this is told.
+            watch.label.lower(Truth::Approximate, &write.what.because());
+            if let Some(effect) = self.knobs.effect(&write.what, &self.reporter) {
+                (watch.on_event)(Event::Asked(&effect));
+            }
+        }
     }
 
     /// The loop, until the inside says that the task has ended; and why it was ended early, if it was.
@@ -195,9 +202,7 @@ impl Sandbox {
             if asked {
                 watch.shims.answer(self, watch.on_event);
             }
-            while let Some(write) = self.knobs.hear() {
-                watch.note_write(&write, self.knobs.sysctl());
-            }
+            self.tell_writes(watch);
             if tried {
                 self.tell_asked(watch)?;
             }
@@ -268,11 +273,5 @@ impl Watch<'_> {
     /// How many bytes it has printed so far.
     fn printed(&self) -> u64 {
         self.streams.iter().map(Lines::read).sum()
-    }
-
-    /// Tells and remembers what a pretended write to one of the kernel's files means for the step.
-    fn note_write(&mut self, write: &KnobWrite, sysctl: Option<&Path>) {
-        self.label.lower(Truth::Approximate, &write.because());
-        (self.on_event)(Event::Asked(&write.effect(sysctl)));
     }
 }

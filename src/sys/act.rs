@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::action::Effect;
 use crate::model::step::Outcome;
-use crate::sys::wait;
+use crate::sys::{inspect, wait};
 
 /// The most of an action's output that is told.
 const MOST_OUTPUT: u64 = 1 << 20;
@@ -25,12 +25,32 @@ pub struct Acted {
     pub output: String,
 }
 
-/// Runs it in its folder (or `/`, where that is only the sandbox's), for at most `limit`.
+/// Runs it in its folder (or `/`, where that is only the sandbox's), for at most `limit`. What it would do to processes that
+/// have ended since is done: their numbers may be others' by now.
 pub fn run(effect: &Effect, limit: Duration) -> Acted {
-    attempt(effect, limit).unwrap_or_else(|error| {
+    let gone = gone(effect);
+    let sends = effect.argv.first().is_some_and(|name| name == "kill" || name.ends_with("/kill"));
+    if !gone.is_empty() && (!sends || gone.len() == effect.processes.len()) {
+        let numbers = gone.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+        let output = format!("process {numbers} has ended since: nothing is left to do\n");
+        return Acted { outcome: Outcome::Done, output };
+    }
+    let mut effect = effect.clone();
+    effect
+        .argv
+        .retain(|word| word.parse().map_or(true, |number: i32| !gone.contains(&number.saturating_abs())));
+    attempt(&effect, limit).unwrap_or_else(|error| {
         let reason = format!("cannot execute {}: {error}", effect.program.display());
         Acted { outcome: Outcome::Failed { reason }, output: String::new() }
     })
+}
+
+/// The processes that it names and that are not there any more.
+fn gone(effect: &Effect) -> Vec<i32> {
+    let all = effect.processes.iter();
+    all.filter(|process| inspect::started(process.pid) != Some(process.started))
+        .map(|process| process.pid)
+        .collect()
 }
 
 fn attempt(effect: &Effect, limit: Duration) -> io::Result<Acted> {
@@ -113,6 +133,7 @@ mod tests {
             cwd: "/no/such/folder".into(),
             line: None,
             input: None,
+            processes: Vec::new(),
         }
     }
 
@@ -143,5 +164,25 @@ mod tests {
         );
         let missing = Effect { program: "/no/such/program".into(), ..effect("") };
         assert!(matches!(run(&missing, Duration::from_secs(5)).outcome, Outcome::Failed { .. }));
+    }
+
+    #[test]
+    fn a_number_that_is_another_process_by_now_is_left_alone() {
+        let mut victims: Vec<_> = (0..2).map(|_| Command::new("sleep").arg("60").spawn().unwrap()).collect();
+        let pids: Vec<String> = victims.iter().map(|victim| victim.id().to_string()).collect();
+        let mut processes = inspect::processes_in(&pids);
+        processes[0].started += 1;
+        let words = ["kill", "-KILL", &pids[0], &pids[1]].map(str::to_owned);
+        let kill = Effect { program: "kill".into(), argv: words.to_vec(), processes, ..effect("") };
+        assert!(run(&kill, Duration::from_secs(5)).outcome.is_done());
+        assert!(victims[1].wait().unwrap().code().is_none() && victims[0].try_wait().unwrap().is_none());
+        let again = run(
+            &Effect { argv: words[..3].to_vec(), processes: kill.processes[..1].to_vec(), ..kill },
+            Duration::from_secs(5),
+        );
+        assert!(again.outcome.is_done() && again.output.contains("has ended since"), "{again:?}");
+        assert!(victims[0].try_wait().unwrap().is_none());
+        victims[0].kill().unwrap();
+        victims[0].wait().unwrap();
     }
 }

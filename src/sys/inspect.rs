@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::model::action::ProcessId;
 use crate::sys::spawn;
 
 /// Its short name; empty where it has gone.
@@ -89,6 +90,19 @@ pub fn is_numbered_beside(beside: i32, number: i32) -> bool {
     })
 }
 
+/// Those of a command's words that are numbers of processes, and which those are now.
+pub fn processes_in(words: &[String]) -> Vec<ProcessId> {
+    let numbers = words.iter().filter_map(|word| word.parse::<i32>().ok()).map(i32::saturating_abs);
+    numbers.filter_map(|pid| Some(ProcessId { pid, started: started(pid)? })).collect()
+}
+
+/// When it started, in clock ticks after the machine did; `None` where it is gone.
+pub fn started(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // What follows the name begins with field 3.
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
+}
+
 /// A table of its network namespace, such as `tcp` or `unix`.
 pub fn network_table(pid: i32, name: &str) -> io::Result<String> {
     let bytes = fs::read(format!("/proc/{pid}/net/{name}"))?;
@@ -132,6 +146,8 @@ mod tests {
         assert_eq!(socket_kind(me, one.as_raw_fd()).unwrap(), rustix::net::SocketType::STREAM);
         assert!(descriptor(me, one.as_raw_fd()).unwrap().to_string_lossy().starts_with("socket:["));
         assert!(socket_kind(me, 9999).is_err());
+        let argv = ["kill", "-TERM", "--", &format!("-{me}"), "4194303"].map(str::to_owned);
+        assert_eq!(processes_in(&argv), [ProcessId { pid: me, started: started(me).unwrap() }]);
         assert!(is_numbered_beside(me, me) && !is_numbered_beside(me, 0));
         assert_eq!(words(std::path::Path::new("/a b\n'")), "/a b\\n'");
     }

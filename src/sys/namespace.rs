@@ -81,11 +81,26 @@ const KEPT: [Capability; 19] = [
     Capability::CAP_AUDIT_WRITE,
 ];
 
-/// Which capabilities this process lacks of those that steps keep, and of CAP_SYS_ADMIN, which raises walls.
+/// What raising the walls needs: namespaces and mounts; the loopback of a new network; descriptors and memory of the processes
+/// of a step.
+const RAISING: [Capability; 3] =
+    [Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN, Capability::CAP_SYS_PTRACE];
+
+/// Whether this process lacks one of the capabilities that raise walls.
+pub fn lacks(name: &str) -> io::Result<bool> {
+    let held = effective()?;
+    Ok(RAISING.iter().any(|capability| capability.to_string() == name && !held.contains(capability)))
+}
+
+fn effective() -> io::Result<caps::CapsHashSet> {
+    caps::read(None, CapSet::Effective).map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// Which capabilities this process lacks of those that steps keep.
 pub fn lacking() -> io::Result<Vec<String>> {
-    let held = caps::read(None, CapSet::Effective).map_err(|error| io::Error::other(error.to_string()))?;
-    let wanted = KEPT.into_iter().chain([Capability::CAP_SYS_ADMIN]);
-    Ok(wanted
+    let held = effective()?;
+    Ok(KEPT
+        .into_iter()
         .filter(|capability| !held.contains(capability))
         .map(|capability| capability.to_string())
         .collect())

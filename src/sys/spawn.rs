@@ -73,7 +73,11 @@ pub fn descriptor_of(process: &OwnedFd, number: i32) -> io::Result<OwnedFd> {
     match i32::try_from(copy) {
         // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
         Ok(copy) if copy >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(copy) }),
-        _ => Err(io::Error::last_os_error()),
+        _ => {
+            let error = io::Error::last_os_error();
+            let named = format!("cannot copy a descriptor of another process (pidfd_getfd): {error}");
+            Err(io::Error::new(error.kind(), named))
+        }
     }
 }
 

@@ -66,6 +66,12 @@ fn what_was_taken_away_is_named() {
         ("guard listener", 0, "degraded seccomp-listener, degraded seccomp-features"),
         ("guard 442 38", 1, "missing mount-setattr, missing read-only-clone, missing sandbox"),
         ("guard 155 1", 1, "missing pivot-root, missing sandbox"),
+        ("guard 438 38", 1, "missing pidfd-getfd, missing sandbox"),
+        (
+            "setpriv --bounding-set -sys_ptrace,-net_admin --inh-caps -sys_ptrace,-net_admin",
+            1,
+            "missing capability-net-admin, missing capability-sys-ptrace, missing network-namespace, missing sandbox",
+        ),
         ("guard 428 1", 1, "missing read-only-clone, missing sandbox"),
         (
             "guard 272 1",

@@ -49,12 +49,33 @@ fn a_pretended_setting_is_seen_by_all_that_follows_and_made_after_the_merge() {
     both(&live);
     world.run(&["cat", FORWARD]).stdout_is("1\n");
     world.run(&["cat", "/proc/sys/net/ipv4/tcp_rmem"]).stdout_is("4096\t65536\t131072\n");
-    let record =
-        world.sh("cat /var/disco/runs/*/record.json | grep -e kind -e target").succeeds().stdout.clone();
-    assert!(
-        record.contains(r#""kind": "setting""#) && record.contains(r#""target": "net.ipv4.ip_forward""#),
-        "{record}"
+    let record = world
+        .sh("cat /var/disco/runs/*/record.json | grep -e kind -e target -e line")
+        .succeeds()
+        .stdout
+        .clone();
+    let lines: Vec<&str> = record.lines().map(str::trim).collect();
+    let told = [r#""kind": "setting","#, r#""target": "net.ipv4.ip_forward","#, r#""line": 2,"#];
+    assert!(told.iter().all(|told| lines.contains(told)), "{record}");
+}
+
+#[test]
+fn telling_every_device_is_one_effect() {
+    let Some(world) = node() else { return };
+    // A program of that name that does what udevadm(8) does; the node may have none.
+    world.module("m").script(
+        "10.sh",
+        "mkdir /srv/x && cd /srv/x && cp /bin/bash udevadm
+        echo 'for device in /sys/class/mem/*/uevent; do echo change >$device; done' >trigger
+        ./udevadm trigger; ./udevadm trigger; cat /sys/class/mem/null/uevent; rm -r /srv/x",
     );
+    world.master();
+    let devices = world.sh("ls /sys/class/mem | wc -l").stdout.clone();
+    assert!(devices.trim().parse::<u32>().unwrap() > 2, "{devices}");
+    let out = world.disco(&["dance", "--noop"]);
+    out.succeeds().stdout_has("DEVNAME=null\n");
+    let effects = out.stdout.lines().filter(|line| line.contains("Would execute")).collect::<Vec<_>>();
+    assert_eq!(effects, ["warning: Would execute : ./udevadm trigger"; 2], "{out}");
 }
 
 #[test]

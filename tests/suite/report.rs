@@ -109,6 +109,7 @@ fn a_terminal_gets_a_table_and_a_pipe_the_seeds_text() {
 #[test]
 fn a_step_says_how_true_its_report_is_and_what_network_it_had() {
     let Some(world) = World::new() else { return };
+    world.write_with_mode("/etc/init.d/x", "755", "#!/bin/sh\n");
     let reach = "rsync rsync://127.0.0.1/ >/dev/null 2>&1 && echo reached || echo alone";
     world.service("x");
     world.module("m").script("05.sh", "true").script("10.sh", reach).script("20.sh", "service x stop");

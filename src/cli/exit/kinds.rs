@@ -282,8 +282,8 @@ fn root_kind(error: &RootError) -> Kind {
 }
 
 /// What a sandbox cannot be without.
-const NEEDS: &str = "a sandbox needs root, /dev/fuse and the right to mount: in a container CAP_SYS_ADMIN and that device; `disco doctor` \
-     says what is missing";
+const NEEDS: &str = "a sandbox needs root, /dev/fuse and the right to mount: in a container CAP_SYS_ADMIN, CAP_NET_ADMIN, \
+     CAP_SYS_PTRACE and that device; `disco doctor` says what is missing";
 
 fn run_kind(error: &RunError) -> Kind {
     match error {

@@ -63,6 +63,7 @@ fn kernel() -> Vec<Requirement> {
         ("openat2", Call::OpenAt2, "following paths inside of a root only"),
         ("mount-setattr", Call::MountSetAttr, "the read-only clone of the root"),
         ("pidfd", Call::PidFd, "waiting for a step"),
+        ("pidfd-getfd", Call::PidFdGetFd, "hearing of the calls that a step is kept from"),
     ] {
         let todo = "boot a newer kernel; in a container: let its seccomp profile allow this call";
         all.push(requirement((name, Needed, needed_for, NOTHING, todo), machine::call(call)));
@@ -95,7 +96,27 @@ fn walls() -> Vec<Requirement> {
         ),
         requirement(
             ("capability-sys-admin", Needed, "namespaces and mounts", NOTHING, CONTAINER),
-            machine::administrator(),
+            machine::capability("CAP_SYS_ADMIN"),
+        ),
+        requirement(
+            (
+                "capability-net-admin",
+                Needed,
+                "the loopback of a network in which nobody else is",
+                "with --network host everything",
+                "in a container: give it CAP_NET_ADMIN, or run disco on its host",
+            ),
+            machine::capability("CAP_NET_ADMIN"),
+        ),
+        requirement(
+            (
+                "capability-sys-ptrace",
+                Needed,
+                "hearing of the calls that a step is kept from",
+                NOTHING,
+                "in a container: give it CAP_SYS_PTRACE, or run disco on its host",
+            ),
+            machine::capability("CAP_SYS_PTRACE"),
         ),
         requirement(
             (

@@ -12,6 +12,10 @@ use crate::sys::{execute, lay, spawn};
 /// Status of a payload that could not execute its program, as shells have it.
 const CANNOT_EXECUTE: i32 = 127;
 
+/// The devices below /sys are the host's, but the file system that shows them is no sysfs: libudev is told not to look at that
+/// (systemd's docs/ENVIRONMENT.md).
+const LIBUDEV: (&str, &str) = ("SYSTEMD_DEVICE_VERIFY_SYSFS", "0");
+
 /// The body of the payload's process: waits for the task, and does it. Its exit status is the task's.
 pub(super) fn main(worker: &Channel) -> i32 {
     let alone =
@@ -76,7 +80,9 @@ fn attend(stdin: File, own_terminal: bool) -> io::Result<()> {
 
 fn execute(command: &Command) -> i32 {
     let Some((program, arguments)) = command.argv.split_first() else { return CANNOT_EXECUTE };
-    let error = execute::program(program, arguments, &command.environment, &command.directory);
+    let mut environment = command.environment.clone();
+    environment.entry(LIBUDEV.0.to_owned()).or_insert_with(|| LIBUDEV.1.to_owned());
+    let error = execute::program(program, arguments, &environment, &command.directory);
     told(Err(io::Error::new(error.kind(), format!("cannot execute {program}: {error}")))) | CANNOT_EXECUTE
 }
 

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::actions::Deed;
-use crate::model::action::Effect;
+use crate::model::action::{Effect, EffectKind, ProcessId};
 use crate::model::attempt::{Answer, Attempt};
 use crate::sandbox::report::judge::{Judge, Tell};
 use crate::sandbox::script_line::Scripts;
@@ -271,11 +271,20 @@ impl Shared {
                 if let Deed::Ended(pid) = deed {
                     self.judge.note_ended(pid);
                 }
-                let effect = Effect { kind, target, program, argv, cwd, line, input: None };
+                let processes = processes_of(kind, &argv);
+                let effect = Effect { kind, target, program, argv, cwd, line, input: None, processes };
                 locked(&self.told).asked.push(Asked { effect, call, deed });
                 ring(&self.bell);
             }
         }
+    }
+}
+
+/// The processes that a command about some is about, as they are now.
+pub(super) fn processes_of(kind: EffectKind, argv: &[String]) -> Vec<ProcessId> {
+    match kind {
+        EffectKind::Process => inspect::processes_in(argv.get(1..).unwrap_or_default()),
+        _ => Vec::new(),
     }
 }
 

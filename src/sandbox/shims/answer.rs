@@ -17,6 +17,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
 use crate::actions::{Deed, Pretended};
 use crate::model::action::Effect;
 use crate::model::truth::{Label, Truth};
+use crate::sandbox::report::processes_of;
 use crate::sandbox::shims::decide::{Asked, Done, Given, Node, Reply, Step, Then, first, unheard};
 use crate::sandbox::shims::heard::{Programs, heard, system_program};
 use crate::sandbox::shims::{Answer, FromShim};
@@ -302,6 +303,7 @@ impl Shims {
                     sandbox.reporter.note_ended(*pid);
                 }
             }
+            let processes = processes_of(kind, &argv);
             on_event(Event::Asked(&Effect {
                 kind,
                 target,
@@ -311,6 +313,7 @@ impl Shims {
                 // Of somebody who is gone it cannot be told.
                 line: asked.pid.and_then(|pid| sandbox.reporter.line_of(pid, &asked.argv)),
                 input: asked.input.clone(),
+                processes,
             }));
         }
     }

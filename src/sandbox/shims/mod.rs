@@ -85,6 +85,9 @@ pub const NAMES: [&str; 66] = [
     "logger",
 ];
 
+/// How many of them, from the first, are about services and power.
+const OF_SERVICES: usize = 15;
+
 /// What a shim says, or whoever talks as one: nothing in it is to be trusted.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -4,7 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::sandbox::shims::NAMES;
+use crate::sandbox::Looks;
+use crate::sandbox::shims::{NAMES, OF_SERVICES};
 use crate::sys::resolve;
 use crate::sys::tree::Root;
 
@@ -16,11 +17,18 @@ const TELLING: [&str; 1] = ["init"];
 
 /// The paths of a root to shim, free of symlinks, sorted. A link such as `reboot -> systemctl` leads to what it names; a link to
 /// something that is no shim by its own name (busybox) is shimmed itself.
-pub(in crate::sandbox) fn locate(root: &Root) -> io::Result<Vec<PathBuf>> {
+/// A root on which no system runs has shims for services and power alone, which its packages ask for, and only if it has
+/// what this program needs to start there: the rest is stopped where it would act.
+pub(in crate::sandbox) fn locate(root: &Root, looks: Looks) -> io::Result<Vec<PathBuf>> {
+    let names = match looks {
+        Looks::Host => &NAMES[..],
+        Looks::Inside if can_start(root)? => &NAMES[..OF_SERVICES],
+        Looks::Inside => &[],
+    };
     let mut found = Vec::new();
     for folder in FOLDERS {
         let Some(folder) = root.leads_to(Path::new(folder))? else { continue };
-        for name in NAMES {
+        for name in names.iter().copied() {
             let path = folder.absolute().join(name);
             let Some(real) = root.leads_to(&path)?.map(|real| real.absolute()) else { continue };
             let known = real.file_name().is_some_and(|real| NAMES.iter().any(|name| real == *name));
@@ -33,6 +41,30 @@ pub(in crate::sandbox) fn locate(root: &Root) -> io::Result<Vec<PathBuf>> {
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Whether this program starts in a root: it needs what the compiler links it with.
+fn can_start(root: &Root) -> io::Result<bool> {
+    const FOLDERS: [&str; 8] = [
+        "/lib",
+        "/lib64",
+        "/usr/lib",
+        "/usr/lib64",
+        "/lib/x86_64-linux-gnu",
+        "/lib/aarch64-linux-gnu",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+    ];
+    for needed in ["libgcc_s.so.1", "libc.so.6"] {
+        let mut found = false;
+        for folder in FOLDERS {
+            found |= root.leads_to(&Path::new(folder).join(needed))?.is_some();
+        }
+        if !found {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The root's own program of that name: the one that was called, if it is where shims are, or else the first there is. A step

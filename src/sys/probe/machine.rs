@@ -34,21 +34,18 @@ pub fn root() -> Found {
     Err(io::Error::other(format!("user {}", nix::unistd::geteuid())))
 }
 
-/// Whether this process may do what administers the system, by CAP_SYS_ADMIN; as somebody else in a namespace of his own.
-pub fn administrator() -> Found {
-    if !host::is_root() {
-        return Ok("held in a user namespace of its own".to_owned());
-    }
-    match namespace::lacking()?.iter().find(|name| *name == "CAP_SYS_ADMIN") {
-        None => Ok("held".to_owned()),
-        Some(_) => Err(io::Error::other("not held")),
+/// Whether this process has a capability that raises walls; as somebody else in a namespace of his own.
+pub fn capability(name: &str) -> Found {
+    match host::is_root() {
+        false => Ok("held in a user namespace of its own".to_owned()),
+        true if namespace::lacks(name)? => Err(io::Error::other("not held")),
+        true => Ok("held".to_owned()),
     }
 }
 
 /// Whether this process has every other capability that steps keep.
 pub fn capabilities() -> Found {
-    let mut lacking = namespace::lacking()?;
-    lacking.retain(|name| name != "CAP_SYS_ADMIN");
+    let lacking = namespace::lacking()?;
     match (host::is_root(), &lacking[..]) {
         (false, _) => Err(io::Error::other("only over what belongs to this user")),
         (true, []) => Ok("all that steps keep".to_owned()),
@@ -67,6 +64,8 @@ pub enum Call {
     MountSetAttr,
     /// pidfd_open(2).
     PidFd,
+    /// pidfd_getfd(2).
+    PidFdGetFd,
 }
 
 /// Whether there is that call.
@@ -76,6 +75,7 @@ pub fn call(call: Call) -> Found {
         Call::OpenAt2 => libc::SYS_openat2,
         Call::MountSetAttr => libc::SYS_mount_setattr,
         Call::PidFd => libc::SYS_pidfd_open,
+        Call::PidFdGetFd => libc::SYS_pidfd_getfd,
     })
 }
 

@@ -93,6 +93,7 @@ fn f8_usage_errors_have_their_exit_code_and_say_what_to_do() {
 #[test]
 fn a_killed_run_keeps_what_its_modules_have_cost() {
     let Some(world) = World::new() else { return };
+    world.write_with_mode("/etc/init.d/x", "755", "#!/bin/sh\n");
     world.module("a").script("10.sh", "service x stop");
     world.module("b").requires("after a").script("10.sh", "sleep 6544");
     world.master();
