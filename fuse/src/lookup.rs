@@ -215,6 +215,24 @@ impl Overlay {
         Ok(Some((node, stat)))
     }
 
+    /// The same for somebody who may only want to read: a shim is for those who execute, and whoever copies or compares has
+    /// the real file. Also whether the name is a shim's, so that each who comes has to ask.
+    pub(crate) fn lookup_for(
+        &self,
+        parent: u64,
+        name: &OsStr,
+        executes: impl FnOnce() -> bool,
+    ) -> Result<Option<(Hold<'_>, Stat, bool)>> {
+        let _tree = self.tree.read();
+        let parent = self.table.node(parent)?;
+        let is_shims = self.shims.at(&parent, name).is_some();
+        let found =
+            if is_shims && !executes() { self.child(&parent, name)? } else { self.visible(&parent, name)? };
+        let Some((node, stat)) = found else { return Ok(None) };
+        let stat = self.shown(&node, stat);
+        Ok(Some((node, stat, is_shims)))
+    }
+
     /// Takes back lookups of the kernel's.
     pub(crate) fn forget(&self, id: u64, count: u64) {
         if id == crate::ids::ROOT {

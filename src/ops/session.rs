@@ -74,7 +74,7 @@ pub fn session(
             step::attend(&mut sandbox, &context, &name, command, wires.inner(), own_terminal, &mut tell)?
         };
         let changes = differences.since_last(sandbox.layers())?;
-        dance::tell_truth(run.on_event, &name, &done);
+        dance::truth::tell(run.on_event, &name, &done);
         (run.on_event)(DanceEvent::Changed { module: &name, changes: &changes, label: &done.label });
         let outcome = match session {
             Session::Try(_) if !done.outcome.is_done() => {

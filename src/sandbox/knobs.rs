@@ -13,7 +13,7 @@ use disco_fuse::{Keeper, Refusal, Shown, Write};
 
 use crate::actions::knob_effects::KnobWrite;
 use crate::actions::knobs::{KnobValues, name_of, shown};
-use crate::model::action::{Effect, EffectKind};
+use crate::model::action::Effect;
 use crate::sandbox::report::Reporter;
 use crate::sys::bell::{Bell, Heard, Ringer, bell};
 use crate::sys::files;
@@ -120,8 +120,7 @@ impl Knobs {
         let line = reporter.line_of(pid, &words);
         if triggers {
             let (program, target) = (PathBuf::from("udevadm"), "devices".to_owned());
-            let kind = EffectKind::Setting;
-            return Some(Effect { kind, target, program, argv, cwd: PathBuf::from("/"), line, input: None, processes: Vec::new() });
+            return Some(Effect { target, program, argv, line, ..write.effect(None) });
         }
         Some(Effect { line, ..write.effect(self.sysctl.as_deref()) })
     }

@@ -66,6 +66,8 @@ fn what_was_taken_away_is_named() {
         ("guard listener", 0, "degraded seccomp-listener, degraded seccomp-features"),
         ("guard 442 38", 1, "missing mount-setattr, missing read-only-clone, missing sandbox"),
         ("guard 155 1", 1, "missing pivot-root, missing sandbox"),
+        ("ulimit -n 300;", 0, "degraded limits"),
+        ("ulimit -n 24;", 1, "degraded limits, missing sandbox"),
         ("guard 438 38", 1, "missing pidfd-getfd, missing sandbox"),
         (
             "setpriv --bounding-set -sys_ptrace,-net_admin --inh-caps -sys_ptrace,-net_admin",

@@ -14,22 +14,25 @@ use std::os::unix::fs::MetadataExt;
 
 use serde_json::Value;
 
-use node::{Names, Victim, all_in_one, launched};
+use node::{AS_ALICE, Names, Victim, all_in_one, launched};
 use rows::Row;
 
 const NOBODY: [&str; 0] = [];
 
-/// What of the machine a node's first process was started from: what is nearest to an attack without a sandbox.
+/// What of the machine is nearest to an attack without a sandbox: what a node's first process was started from, and what no
+/// namespace holds.
 fn machine() -> Vec<String> {
-    let paths =
-        ["/bin/bash", "/usr/bin/unshare", concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/throwaway-root")];
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/throwaway-root");
+    let looks =
+        ["/bin/bash", "/usr/bin/unshare", script, "/dev/null", "/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
     let look = |path: &str| {
-        let there = std::fs::metadata(path).expect("it is there");
-        let text = std::fs::read(path).expect("it can be read");
-        format!("{path} {:o} {} {:x}", there.mode(), there.uid(), md5::compute(text))
+        let there = std::fs::metadata(path).ok()?;
+        let text = if there.is_file() { std::fs::read(path).ok()? } else { Vec::new() };
+        Some(format!("{path} {:o} {} {:x}", there.mode(), there.uid(), md5::compute(text)))
     };
-    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("it can be read");
-    paths.map(look).into_iter().chain([hostname]).collect()
+    let settings = ["/proc/sys/kernel/hostname", "/proc/sys/kernel/core_pattern", "/proc/sys/vm/swappiness"];
+    let settings = settings.iter().filter_map(|path| std::fs::read_to_string(path).ok());
+    looks.into_iter().filter_map(look).chain(settings).collect()
 }
 
 fn list(names: &Names) -> Vec<&'static str> {
@@ -73,6 +76,20 @@ fn nothing_escapes_from_a_live_run_before_its_merge() {
 fn nothing_escapes_from_a_command_that_is_tried() {
     let Some(victim) = Victim::new() else { return };
     assert_eq!(list(&tried(&victim)), NOBODY);
+}
+
+/// Of the canaries that are hers.
+#[test]
+fn nothing_escapes_from_a_command_that_somebody_else_than_root_tries() {
+    let machine = machine();
+    let Some(control) = Victim::of_alice() else { return };
+    let works = control.out_of(AS_ALICE);
+    assert!(works.len() >= 60, "only {} attacks work as a user: {works:?}", works.len());
+    let victim = Victim::of_alice().expect("there was one");
+    victim.world.sh("rm /var/disco/modules/devices/disk").succeeds();
+    victim.launch(&format!("{AS_ALICE} disco try -- {}", all_in_one()));
+    assert_eq!(list(&victim.escaped()), NOBODY);
+    assert_eq!(self::machine(), machine, "an attack has reached the machine itself");
 }
 
 #[test]

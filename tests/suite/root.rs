@@ -197,14 +197,14 @@ fn the_services_of_the_node_are_left_alone_and_are_no_answer_for_another_root() 
 fn the_name_of_the_node_is_said_or_the_roots_own_or_the_hosts() {
     let Some(world) = World::new() else { return };
     small(&world, "/tmp/image");
-    world.module("m").script("10.sh", "echo $(hostname) is $DISCO_NODE");
+    world.module("m").script("10.sh", "echo $(hostname) is $DISCO_NODE; cat /proc/sys/kernel/hostname");
     world.master();
     for node in ["image-1", "said", "configured"] {
         same_parameters(&world, node);
     }
     let dance = |args: &[&str], says: &str| {
         let out = world.disco(&[&["dance", "--noop", "--root", "/tmp/image"], args].concat());
-        out.succeeds().stdout_has(&format!("\n{says} is {says}\n"));
+        out.succeeds().stdout_has(&format!("\n{says} is {says}\n{says}\n"));
     };
     dance(&[], "image-1");
     dance(&["--node", "said"], "said");

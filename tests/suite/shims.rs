@@ -391,3 +391,22 @@ fn no_look_can_be_made_to_act_on_the_host() {
     world.sh("ip -batch /tmp/leak.ip && service ../../tmp/leak.sh status; /tmp/leak.sh").succeeds();
     assert_ne!(state(), before);
 }
+
+#[test]
+fn who_copies_a_command_has_the_real_one_and_who_executes_it_the_shim() {
+    let Some(world) = World::new() else { return };
+    world.service("postgresql");
+    world.module("m").script(
+        "10.sh",
+        "for f in /usr/bin/date /usr/bin/kill /usr/bin/mount /usr/sbin/service; do
+            for n in 1 2 3; do $f --help >/dev/null 2>&1; cp $f /tmp/copy; md5sum <$f; md5sum </tmp/copy; stat -c %s $f; done
+        done | sort | uniq -c
+        service postgresql stop; cmp /usr/sbin/service /tmp/copy; /usr/sbin/service postgresql status; rm /tmp/copy",
+    );
+    world.master();
+    let real = world.sh("for f in /usr/bin/date /usr/bin/kill /usr/bin/mount /usr/sbin/service; do
+            for n in 1 2 3; do md5sum <$f; md5sum <$f; stat -c %s $f; done; done | sort | uniq -c");
+    let out = world.disco(&["dance", "--noop"]);
+    out.succeeds().stdout_has(&real.succeeds().stdout).stdout_has("postgresql is not running.\n");
+    assert_eq!(out.changes(), [""; 0]);
+}

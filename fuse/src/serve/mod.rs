@@ -3,6 +3,7 @@
 //! `requests` turns what the kernel asks into calls of [`Overlay`](crate::Overlay), `replies` their results
 //! into what it understands.
 
+mod executes;
 mod front;
 pub(crate) mod replies;
 mod requests;

@@ -108,6 +108,12 @@ pub(super) fn answer_entry(reply: ReplyEntry, made: crate::Result<(Hold<'_>, Sta
     }
 }
 
+/// An entry that the kernel asks for each time.
+pub(super) fn answer_fleeting(reply: ReplyEntry, (node, stat): (Hold<'_>, Stat)) {
+    node.remembered();
+    reply.entry(&Duration::ZERO, &attributes(&stat), GENERATION);
+}
+
 pub(super) fn answer_empty(reply: ReplyEmpty, done: crate::Result<()>) {
     match done {
         Ok(()) => reply.ok(),

@@ -2,8 +2,8 @@
 
 use super::front::{Front, c_string, maker};
 use super::replies::{
-    GENERATION, KEPT, answer_empty, answer_entry, answer_nothing, answer_xattr, attributes, error, kept,
-    kind, wanted_time,
+    GENERATION, KEPT, answer_empty, answer_entry, answer_fleeting, answer_nothing, answer_xattr, attributes,
+    error, kept, kind, wanted_time,
 };
 use crate::attributes::Change;
 use crate::rename::Target;
@@ -27,9 +27,11 @@ impl Filesystem for Front {
         Ok(())
     }
 
-    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        match self.overlay.lookup(parent.0, name) {
-            Ok(Some(found)) => answer_entry(reply, Ok(found)),
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let executes = || super::executes::executes(request.pid());
+        match self.overlay.lookup_for(parent.0, name, executes) {
+            Ok(Some((node, stat, false))) => answer_entry(reply, Ok((node, stat))),
+            Ok(Some((node, stat, true))) => answer_fleeting(reply, (node, stat)),
             Ok(None) => answer_nothing(reply),
             Err(errno) => reply.error(error(errno)),
         }

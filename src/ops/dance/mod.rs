@@ -10,6 +10,7 @@ pub(super) mod ground;
 mod modules;
 mod reach;
 mod recover;
+pub(super) mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -23,16 +24,16 @@ use crate::model::names::{ModuleName, RunId};
 use crate::model::path::{PathError, RootedPath};
 use crate::model::root::LiveRoot;
 use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
-use crate::model::step::{Cost, ModuleRecord, StepRecord};
+use crate::model::step::{Cost, ModuleRecord};
 use crate::model::told::in_full;
-use crate::model::truth::{Label, Truth};
+use crate::model::truth::Label;
 use crate::ops::gather::{self, GatherError};
 use crate::ops::mounted::MountedError;
 use crate::render;
 use crate::runs::{RunError, Runs};
 use crate::sandbox::limits::Limits;
 use crate::sandbox::{self, Sandbox, SandboxError, Spec};
-use crate::settings::{Network, Settings};
+use crate::settings::Settings;
 use crate::step::{self, StepError};
 use crate::sys::clock::{self, Meter};
 use crate::sys::files::{self, FileError};
@@ -41,7 +42,6 @@ use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
 use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
-use crate::sys::user_namespace;
 
 pub use event::{DanceEvent, Doing};
 
@@ -303,34 +303,8 @@ pub(super) fn step_context<'a>(
         view,
         values,
         limit: settings.step_timeout.value,
-        best: best_label(settings.network.value),
+        best: truth::best(settings.network.value),
         interrupt,
-    }
-}
-
-/// How true a report can be at best where steps reach that much of the network.
-fn best_label(network: Network) -> Label {
-    let mut label = Label::default();
-    match network {
-        // What is fetched from a package source is what the live system would fetch.
-        Network::None | Network::Fetch => {}
-        Network::Host => label.lower(Truth::Unknown, "network"),
-    }
-    if user_namespace::is_settled() {
-        // What is refused there may be allowed to root, and the other way round.
-        label.lower(Truth::Approximate, "user namespace");
-    }
-    label
-}
-
-/// Tells what a step was kept from, and how true its report is where that is less than exact.
-pub(super) fn tell_truth(on_event: &mut dyn FnMut(DanceEvent<'_>), module: &ModuleName, record: &StepRecord) {
-    let step = record.step.label();
-    for attempt in &record.attempts {
-        on_event(DanceEvent::Tried { module, step, attempt });
-    }
-    if !record.label.is_exact() {
-        on_event(DanceEvent::Labelled { module, step, label: &record.label });
     }
 }
 

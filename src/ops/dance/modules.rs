@@ -90,7 +90,7 @@ fn run_steps(
         let mut done = step::run(sandbox, context, module, batch, seq, &mut tell)?;
         output.finish(&mut done)?;
         for step in &done {
-            super::tell_truth(run.on_event, module, step);
+            super::truth::tell(run.on_event, module, step);
             record.label = std::mem::take(&mut record.label).and(&step.label);
         }
         record.steps.extend(done);

@@ -229,8 +229,16 @@ fn reporter() -> Vec<Requirement> {
 }
 
 fn limits() -> Vec<Requirement> {
+    let own = (
+        "limits",
+        Wanted,
+        "the supervisor's own files and memory",
+        "runs that need little, or none: what the last row says",
+        "ulimit -n 4096 -v unlimited -f unlimited",
+    );
     let cgroups = "mount the cgroups writable, or have them delegated to disco (systemd: Delegate=yes)";
     vec![
+        requirement(own, machine::limits()),
         requirement(
             (
                 "pid-numbers",

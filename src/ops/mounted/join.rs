@@ -45,7 +45,7 @@ pub fn join(
             follow(&mounted.channel, &ground.root, interrupt, run.on_event)?
         };
         let Attended { step, changes } = read(done)?;
-        dance::tell_truth(run.on_event, &name, &step);
+        dance::truth::tell(run.on_event, &name, &step);
         run.record.changes = changes.0.len();
         run.record.plan.push(name.clone());
         run.record.add(ModuleRecord {

@@ -14,6 +14,21 @@ use crate::sys::look;
 /// The most that a command may be given to read, in bytes.
 const MOST_INPUT: usize = 1 << 20;
 
+/// Commands whose looks show everybody the same.
+const FOR_ALL: [&str; 11] = [
+    "systemctl",
+    "ps",
+    "pgrep",
+    "pidof",
+    "mount",
+    "findmnt",
+    "mountpoint",
+    "lsmod",
+    "ip",
+    "ifconfig",
+    "hostname",
+];
+
 /// The real program, and the one of the command's own name, by that name and the path that was called: found once in a run.
 pub(super) type Programs = HashMap<(String, PathBuf), (PathBuf, PathBuf)>;
 
@@ -58,6 +73,8 @@ pub(super) fn heard(
         // The real one, inside, refuses it as it would.
         Verdict::Effect(_) if !may_act => Verdict::RunReal,
         Verdict::FilesAndEffect(_) if !may_act => Verdict::Files,
+        // The host answers as root.
+        Verdict::Look(_) if !may_act && !FOR_ALL.contains(&name) => Verdict::RunReal,
         verdict => verdict,
     };
     let wanted = verdict.facts();

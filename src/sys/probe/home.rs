@@ -1,7 +1,7 @@
 //! disco's home: who may write to it, what its file system can do, how much is left there, and what was left behind.
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -81,9 +81,9 @@ pub fn exchange(home: &Path) -> Found {
     })
 }
 
-/// Whether locks hold between processes.
+/// Whether locks hold between processes; and whoever has the one of live runs, which is named `lock`.
 pub fn locks(home: &Path) -> Found {
-    in_folder(home, |folder| {
+    let held = in_folder(home, |folder| {
         let path = folder.join("lock");
         let held = File::create(&path)?;
         rustix::fs::flock(&held, FlockOperation::LockExclusive)?;
@@ -92,6 +92,17 @@ pub fn locks(home: &Path) -> Found {
             Err(rustix::io::Errno::WOULDBLOCK) => Ok("a lock keeps a second one out".to_owned()),
             _ => Err(io::Error::other("a lock does not keep a second one out")),
         }
+    })?;
+    let live = File::open(home.join("lock")).and_then(|mut lock| {
+        let free = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared).is_ok();
+        let mut holder = String::new();
+        lock.read_to_string(&mut holder)?;
+        Ok((!free).then_some(holder))
+    });
+    // No live run has ever been there, or it is not for us to read.
+    Ok(match live.ok().flatten() {
+        Some(holder) => format!("{held}; a live run is under way: {}", holder.trim()),
+        None => held,
     })
 }
 

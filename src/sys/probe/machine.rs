@@ -5,10 +5,15 @@ use std::fs;
 use std::io;
 use std::sync::atomic::AtomicBool;
 
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+
 use crate::model::told::in_full;
 use crate::sys::probe::{Found, trying};
 use crate::sys::process::Process;
 use crate::sys::{host, namespace};
+
+/// A supervisor has some 80, each layer of the node's own a few more.
+const ENOUGH_FILES: u64 = 512;
 
 /// The kernel's release; an error where it is older than that.
 pub fn kernel(oldest: (u32, u32)) -> Found {
@@ -122,6 +127,22 @@ pub fn program(name: &str) -> Found {
         let text = String::from_utf8_lossy(&ended.stdout).into_owned();
         Ok(text.lines().next().unwrap_or(name).split_whitespace().collect::<Vec<_>>().join(" "))
     })
+}
+
+/// Whether this process may have as many open files as a supervisor has, and as much memory and as large files as it likes.
+pub fn limits() -> Found {
+    let files = getrlimit(Resource::RLIMIT_NOFILE)?.0;
+    let mut short = Vec::new();
+    if files < ENOUGH_FILES {
+        short.push(format!("{files} open files"));
+    }
+    for (resource, name) in [(Resource::RLIMIT_AS, "address space"), (Resource::RLIMIT_FSIZE, "file size")] {
+        let most = getrlimit(resource)?.0;
+        if most != RLIM_INFINITY {
+            short.push(format!("{most} bytes of {name}"));
+        }
+    }
+    if short.is_empty() { Ok(format!("{files} open files")) } else { Err(io::Error::other(short.join(", "))) }
 }
 
 /// How many user namespaces a user may have.

@@ -20,6 +20,7 @@
 #include <mqueue.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <net/route.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <pty.h>
@@ -448,6 +449,7 @@ static int writable_again(void) {
   return said(syscall(442, AT_FDCWD, arg[0], 0, &attributes, sizeof attributes));
 }
 
+static int mount_at(void) { return said(mount(arg[0], arg[1], arg[2], strtoul(arg[3], NULL, 10), NULL)); }
 static int umount_all(void) {
   int done = 0;
   for (int n = 1; arg[n - 1]; n++) done += !umount2(arg[n - 1], MNT_DETACH);
@@ -705,6 +707,17 @@ static int netlink_address(void) {
       {.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = 1}, {8, IFA_LOCAL}, inet_addr(arg[0])};
   return netlink(NETLINK_ROUTE, RTM_NEWADDR, NLM_F_CREATE, &body, sizeof body);
 }
+static int packet_size(void) {
+  struct ifreq link = {.ifr_name = "lo", .ifr_mtu = atoi(arg[0])};
+  return said(ioctl(need(socket(AF_INET, SOCK_DGRAM, 0), "socket"), SIOCSIFMTU, &link));
+}
+static int route(void) {
+  struct sockaddr_in to = {.sin_family = AF_INET}, mask = {.sin_family = AF_INET};
+  struct rtentry entry = {.rt_flags = RTF_UP, .rt_dev = "lo"};
+  inet_pton(AF_INET, arg[0], &to.sin_addr), inet_pton(AF_INET, "255.255.255.0", &mask.sin_addr);
+  memcpy(&entry.rt_dst, &to, sizeof to), memcpy(&entry.rt_genmask, &mask, sizeof mask);
+  return said(ioctl(need(socket(AF_INET, SOCK_DGRAM, 0), "socket"), SIOCADDRT, &entry));
+}
 static int audit_message(void) {
   char text[64];
   return netlink(NETLINK_AUDIT, AUDIT_USER, 0, text, (size_t)snprintf(text, sizeof text, "op=%s", id) + 1);
@@ -785,7 +798,7 @@ static const struct { const char *name; int (*body)(void); } all[] = {
     {"exchange", exchange}, {"chroot-escape", chroot_escape}, {"by-handle", by_handle},
     {"open-kernel", open_kernel}, {"open-device", open_device}, {"flush-disk", flush_disk},
     {"loop-control", loop_control}, {"fsmount", fsmount_over}, {"open-tree", tree_over},
-    {"mount-setattr", writable_again}, {"umount-all", umount_all}, {"join", join}, {"pivot", pivot}, {"swapon", swap_on},
+    {"mount-setattr", writable_again}, {"mount", mount_at}, {"umount-all", umount_all}, {"join", join}, {"pivot", pivot}, {"swapon", swap_on},
     {"swapoff", swap_off}, {"tgkill", tg_kill}, {"sigqueue", queue}, {"pidfd-kill", pidfd_kill}, {"ptrace", trace},
     {"vm-write", vm_write}, {"mem-write", mem_write}, {"nice", nice_value}, {"affinity", affinity}, {"renice-user", renice_user}, {"daemon", daemon_away},
     {"core-limit", core_limit}, {"init-module", load_module}, {"finit-module", load_module_file},
@@ -799,7 +812,7 @@ static const struct { const char *name; int (*body)(void); } all[] = {
     {"msg-look", msg_look}, {"shm-write", shm_write}, {"shm-remove", shm_remove}, {"sem-set", sem_set},
     {"msg-send", msg_send}, {"mq-send", mq_put}, {"mq-look", mq_look}, {"unix", unix_stream},
     {"unix-datagram", unix_datagram}, {"sendmsg", udp_sendmsg}, {"fastopen", tcp_fast}, {"ping", ping},
-    {"wire", wire}, {"address", netlink_address}, {"audit", audit_message}, {"vsock", vsock}, {"af-alg", crypto},
+    {"wire", wire}, {"address", netlink_address}, {"mtu", packet_size}, {"route", route}, {"audit", audit_message}, {"vsock", vsock}, {"af-alg", crypto},
     {"listen", listener}, {"ring-connect", ring_connect}, {"ring-open", ring_open}, {"ring", ring_made},
     {"tiocsti", type_into}, {"ask", ask}};
 

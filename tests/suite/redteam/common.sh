@@ -6,8 +6,10 @@ export NODE
 
 # A process of that name, to be attacked, in a group of its own.
 process() {
+  local owner=()
+  [ ! -e /run/owner ] || read -ra owner </run/owner
   # shellcheck disable=SC2016
-  setsid bash -c 'exec -a "redteam-$0" sleep 777000' "$1" </dev/null >/dev/null 2>&1 &
+  setsid "${owner[@]}" bash -c 'exec -a "redteam-$0" sleep 777000' "$1" </dev/null >/dev/null 2>&1 &
   echo $! >"$P/$1"
 }
 # Writes to a setting what it is already: where that is more than nothing, it harms nobody.

@@ -22,12 +22,49 @@ pub struct Victim {
     pub rows: Vec<Row>,
     /// What this kernel or machine does not have.
     pub absent: Names,
+    /// What is at the end of the names of the control groups that attacks make.
+    number: String,
+}
+
+/// The control groups of the machine that attacks may have made, where the node did not live to remove them.
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        for mount in mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()) {
+            let [_, folder, "cgroup2", ..] = mount[..] else { continue };
+            for found in walkdir::WalkDir::new(folder).max_depth(4).into_iter().flatten() {
+                let name = found.file_name().to_string_lossy();
+                if name.starts_with("redteam-") && name.ends_with(&self.number) {
+                    // Somebody else may have removed it meanwhile.
+                    let _ = std::fs::remove_dir(found.path());
+                }
+            }
+        }
+    }
 }
 
 impl Victim {
     /// A new one; `None` where this machine cannot have nodes.
     pub fn new() -> Option<Victim> {
+        Self::prepared("true")
+    }
+
+    /// A new one, in which what attacks are made at is alice's: she has it all at hand as root has it else.
+    pub fn of_alice() -> Option<Victim> {
+        // All but the control groups, which are the machine's.
+        let victim = Self::prepared(
+            "useradd --create-home --uid 4242 alice; echo setpriv --reuid=4242 --clear-groups >/run/owner",
+        )?;
+        victim
+            .world
+            .sh("find /srv/redteam /run/redteam /tmp/redteam /run/redteam-file /dev/redteam -path /srv/redteam/cgroup -prune -o -writable -exec chown -h alice {} +")
+            .succeeds();
+        Some(victim)
+    }
+
+    fn prepared(first: &str) -> Option<Victim> {
         let world = World::new()?;
+        world.sh(first).succeeds();
         let rows = rows::all();
         let [attack, preload] = built();
         world.install(&format!("{HERE}/attack"), "755", &attack);
@@ -46,7 +83,8 @@ impl Victim {
             rows.iter().map(|row| row.name).filter(|name| lines.contains(name)).collect()
         };
         let rows = rows.into_iter().filter(|row| !absent.contains(row.name)).collect();
-        Some(Victim { world, rows, absent })
+        let number = format!("-{}", world.read("/run/redteam/node").trim());
+        Some(Victim { world, rows, absent, number })
     }
 
     /// Makes the attacks without a sandbox, one after another, those apart that take too much with them. Returns which of them
@@ -142,6 +180,10 @@ pub fn launched(command: &str) -> String {
 pub fn all_in_one() -> String {
     format!("bash {HERE}/all.sh")
 }
+
+/// The command line by which alice starts something.
+pub const AS_ALICE: &str =
+    "setpriv --reuid=4242 --regid=4242 --clear-groups env --chdir=/home/alice HOME=/home/alice USER=alice";
 
 /// The command line that another kind of sandbox begins with.
 pub fn peer(name: &str) -> String {

@@ -100,4 +100,4 @@ mknod $R/uffd c $(tr : ' ' </sys/class/misc/userfaultfd/dev) && $A open-device $
 # needs: mkdir -p /tmp/devtmpfs && mount -t devtmpfs dev /tmp/devtmpfs && umount /tmp/devtmpfs
 # says: device
 # report: mount
-mkdir -p /tmp/dev; mount -t devtmpfs dev /tmp/dev && $A open-device /tmp/dev/full
+mkdir -p /tmp/dev; mount -t devtmpfs dev /tmp/dev; $A mount dev /tmp/dev devtmpfs 0; $A open-device /tmp/dev/full

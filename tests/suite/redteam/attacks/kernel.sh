@@ -24,12 +24,12 @@ echo leaked >/proc/sys/kernel/hostname; :
 # canary: mkdir -p $R/proc
 # escaped: [ "$(cat /proc/sys/net/ipv4/tcp_retries2)" = 14 ]
 # report: mount
-mount -t proc proc $R/proc && echo 14 >$R/proc/sys/net/ipv4/tcp_retries2
+mount -t proc proc $R/proc; $A mount proc $R/proc proc 0; echo 14 >$R/proc/sys/net/ipv4/tcp_retries2
 
 ## proc-sys-writable
 # escaped: [ "$(cat /proc/sys/net/ipv4/tcp_orphan_retries)" = 3 ]
 # report: mount sysctl
-mount -o remount,bind,rw /proc/sys || mount -o remount,rw /proc; echo 3 >/proc/sys/net/ipv4/tcp_orphan_retries
+mount -o remount,rw /proc; $A mount none /proc/sys none 4128; $A mount none /proc none 32; echo 3 >/proc/sys/net/ipv4/tcp_orphan_retries
 
 ## host-name
 # escaped: [ "$(hostname)" = leak-2 ]
@@ -94,14 +94,14 @@ $A open-kernel /sys/class/net/lo/tx_queue_len; same /sys/class/net/lo/tx_queue_l
 # canary: mkdir -p $R/sys
 # says: kernel
 # report: mount
-mount -t sysfs sys $R/sys; $A open-kernel $R/sys/devices/virtual/mem/null/uevent
+mount -t sysfs sys $R/sys; $A mount sys $R/sys sysfs 0; $A open-kernel $R/sys/devices/virtual/mem/null/uevent
 
 ## debug
 # canary: mkdir -p $R/debug
 # needs: mkdir -p /tmp/debugfs && mount -t debugfs debug /tmp/debugfs && umount /tmp/debugfs
 # says: mounted
 # report: mount
-mount -t debugfs debug $R/debug && mountpoint -q $R/debug && echo mounted
+mount -t debugfs debug $R/debug; $A mount debug $R/debug debugfs 0; ls $R/debug | grep -q . && echo mounted
 
 ## control-group
 # needs: [ -e $R/cgroup/cgroup.procs ]
@@ -114,7 +114,7 @@ mkdir $R/cgroup/redteam-$NODE
 # canary: mkdir -p $R/groups
 # escaped: found=$(find $R/cgroup -name redteam-2-$NODE) && [ -n "$found" ] && rmdir $found
 # report: mount
-mount -t cgroup2 groups $R/groups && mkdir $R/groups/redteam-2-$NODE
+mount -t cgroup2 groups $R/groups; $A mount groups $R/groups cgroup2 0; mkdir $R/groups/redteam-2-$NODE
 
 ## control-group-of-a-user-namespace
 # needs: [ -e $R/cgroup/cgroup.procs ] && unshare --user --map-root-user true
@@ -122,7 +122,7 @@ mount -t cgroup2 groups $R/groups && mkdir $R/groups/redteam-2-$NODE
 # escaped: found=$(find $R/cgroup -name redteam-3-$NODE) && [ -n "$found" ] && rmdir $found
 # filter: a user namespace gives capabilities back over what no namespace holds
 # report: unshare
-unshare --user --map-root-user --mount --cgroup bash -c 'mount -t cgroup2 groups $R/groups-3 && mkdir $R/groups-3/redteam-3-$NODE'
+unshare --user --map-root-user --mount --cgroup bash -c '$A mount groups $R/groups-3 cgroup2 0; mkdir $R/groups-3/redteam-3-$NODE'
 
 ## load-module
 # needs: ! $A init-module | grep -q ENOSYS

@@ -68,13 +68,13 @@ $A address 192.0.2.78
 
 ## size-of-packets
 # escaped: ip link show dev lo | grep -q 'mtu 60000'
-# report: ip sendmsg sendto ioctl
-ip link set dev lo mtu 60000
+# report: ip sendmsg sendto network
+ip link set dev lo mtu 60000; $A mtu 60000
 
 ## route
 # escaped: ip route show | grep -q 198.51.100
 # report: ip sendmsg sendto
-ip route add 198.51.100.0/24 dev lo
+ip route add 198.51.100.0/24 dev lo; $A route 198.51.100.0
 
 ## ring-connect
 # needs: $A ring | grep -q ok
