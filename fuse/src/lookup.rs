@@ -206,17 +206,14 @@ impl Overlay {
         Ok(Some((node, stat)))
     }
 
-    /// Returns the node for the kernel to remember, with its attributes; `None` when there is no such name.
+    /// Returns the node as somebody sees it who executes it.
+    #[cfg(test)]
     pub(crate) fn lookup(&self, parent: u64, name: &OsStr) -> Result<Option<(Hold<'_>, Stat)>> {
-        let _tree = self.tree.read();
-        let parent = self.table.node(parent)?;
-        let Some((node, stat)) = self.visible(&parent, name)? else { return Ok(None) };
-        let stat = self.shown(&node, stat);
-        Ok(Some((node, stat)))
+        Ok(self.lookup_for(parent, name, || true)?.map(|(node, stat, _)| (node, stat)))
     }
 
-    /// The same for somebody who may only want to read: a shim is for those who execute, and whoever copies or compares has
-    /// the real file. Also whether the name is a shim's, so that each who comes has to ask.
+    /// Returns the node for the kernel to remember, with its attributes, and whether the name is a shim's, so that each who comes
+    /// has to ask; `None` when there is no such name. A shim is for those who execute: whoever copies or compares has the real file.
     pub(crate) fn lookup_for(
         &self,
         parent: u64,
