@@ -1,5 +1,5 @@
 """What was found of the packages, in words: lines while it goes on, and docs/packages.md."""
-from cases import VOLATILE
+from cases import KNOWN, VOLATILE
 
 PHASES = ["install", "upgrade", "reconfigure", "purge"]
 
@@ -44,8 +44,9 @@ def page(rows):
 `scripts/packages` wrote this. For each package a minimal Debian, copy-on-write, twice: in one a single `disco dance --noop`
 installs it with apt-get, upgrades it (reinstalls it where the archive has one version), reconfigures it (`dpkg-reconfigure
 -fnoninteractive`) and purges it, as four modules; in the other the same scripts run plainly, in namespaces of their own, with a
-`policy-rc.d` that forbids and notes every service action, and a `systemctl` that says yes to them. Each path that either changes is compared after each phase: what became
-of it, type, mode, owner, content or target. Every service action of the plain one must be among what the run would execute.
+`policy-rc.d` that forbids and notes every service action, and a `systemctl` that says yes to them. Each path that either changes
+is compared after each phase: what became of it, type, mode, owner, content or target. Every service action of the plain one must
+be among what the run would execute (started or restarted, as the service runs or not; in the run it does, once started).
 
 **{len(good)} of {len(rows)} packages: no difference but in volatile files, and no service action untold.**
 
@@ -79,4 +80,6 @@ Install to purge: how many objects the run tells of. Volatile: how many paths di
         text += "\n## What is not as in the plain copy\n\n"
         for row in bad:
             text += f"### {row.case.package}\n\n```\n{trouble(row)}\n```\n\n"
+        missing = {asked for row in bad for phase in row.phases.values() for asked in phase.missing}
+        text += "".join(f"- `{asked}`: {why}.\n" for asked, why in KNOWN.items() if asked in missing)
     return text.rstrip() + "\n"
