@@ -4,8 +4,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::event::epoll;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// A call that waits for its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,58 +153,34 @@ pub fn text(pid: i32, address: u64) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::InvalidData.into())
 }
 
-/// Several listeners, of which one thread at a time hears each.
-#[derive(Debug)]
-pub struct Listeners(OwnedFd);
+/// Waits until one of these says something, but not longer than that; whether the first ones do, in their order.
+///
+/// By poll(2) and not by epoll(7): that keeps to itself on which CPU its waiter is to be woken ([`SYNC_WAKE_UP`]).
+pub fn wait_for(sources: &[BorrowedFd<'_>], most: Option<Duration>) -> io::Result<Vec<Said>> {
+    let mut fds: Vec<_> = sources.iter().map(|source| PollFd::new(source, PollFlags::IN)).collect();
+    let most =
+        most.map(|most| Timespec { tv_sec: most.as_secs() as i64, tv_nsec: most.subsec_nanos().into() });
+    match poll(&mut fds, most.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let said = |fd: &PollFd<'_>| match fd.revents() {
+        events if events.contains(PollFlags::IN) => Said::Something,
+        events if events.is_empty() => Said::Nothing,
+        _ => Said::Goodbye,
+    };
+    Ok(fds.iter().map(said).collect())
+}
 
-/// What a wait has brought.
+/// What a source has to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    /// The one of that number has a notice, or has ended: [`Listeners::next`] once more after taking it.
-    Notice(u64),
-    /// All processes of that one have ended.
-    End(u64),
-}
-
-impl Listeners {
-    /// None yet.
-    pub fn new() -> io::Result<Listeners> {
-        Ok(Listeners(epoll::create(epoll::CreateFlags::CLOEXEC)?))
-    }
-
-    /// Adds something to be heard, under a number of the caller's choice.
-    pub fn add(&self, source: impl AsFd, number: u64) -> io::Result<()> {
-        Ok(epoll::add(&self.0, source, epoll::EventData::new_u64(number), once())?)
-    }
-
-    /// Has it heard again, after what was there was taken.
-    pub fn again(&self, source: impl AsFd, number: u64) -> io::Result<()> {
-        Ok(epoll::modify(&self.0, source, epoll::EventData::new_u64(number), once())?)
-    }
-
-    /// Waits for the next one that says something; it is heard no more until [`Listeners::again`].
-    pub fn next(&self) -> io::Result<Heard> {
-        loop {
-            let mut events =
-                [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }];
-            match epoll::wait(&self.0, &mut events, None) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => {
-                    let [event] = events;
-                    let (flags, number) = (event.flags, event.data.u64());
-                    return Ok(match flags.contains(epoll::EventFlags::IN) {
-                        true => Heard::Notice(number),
-                        false => Heard::End(number),
-                    });
-                }
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-    }
-}
-
-fn once() -> epoll::EventFlags {
-    epoll::EventFlags::IN | epoll::EventFlags::ONESHOT
+pub enum Said {
+    /// Something is there to be taken.
+    Something,
+    /// Nothing, so far.
+    Nothing,
+    /// Nothing any more: its processes have ended.
+    Goodbye,
 }
 
 #[cfg(test)]

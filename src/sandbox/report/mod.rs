@@ -1,5 +1,5 @@
 //! The reporter: hears of the system calls that the filter stops or asks about, answers them, and keeps what is to be told.
-//! Two threads, so that one slow answer does not hold up all.
+//! Two threads: one slow answer does not hold up all.
 //!
 //! It is not a wall (see `judge`): what it lets through is harmless, and where nobody can be asked the filter refuses by itself.
 
@@ -10,14 +10,19 @@ mod opens;
 mod processes;
 mod sockets;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
 
 use crate::actions::Deed;
 use crate::model::action::{Effect, EffectKind, ProcessId};
@@ -25,15 +30,13 @@ use crate::model::attempt::{Answer, Attempt};
 use crate::sandbox::report::judge::{Judge, Tell};
 use crate::sandbox::script_line::Scripts;
 use crate::sys::inspect;
-use crate::sys::notify::{Heard, Listener, Listeners, Notice};
+use crate::sys::notify::{Listener, Notice, Said, wait_for};
 use crate::sys::tree::Root;
 
 /// How many different attempts are told of one task; what comes after them is counted together.
 const MOST: usize = 512;
-/// How many threads answer.
-const THREADS: usize = 2;
-/// The number by which the threads are told to stop.
-const STOP: u64 = 0;
+/// How long an answer may take before somebody else hears of the next call.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What the reporter knows of its sandbox.
 #[derive(Debug)]
@@ -110,11 +113,25 @@ struct Told {
 struct Shared {
     judge: Judge,
     scripts: Scripts,
-    listeners: Listeners,
-    sources: Mutex<(u64, BTreeMap<u64, Arc<Listener>>)>,
+    /// That of the task under way.
+    current: Mutex<Option<Arc<Listener>>>,
+    /// Readable when that is another.
+    changed: OwnedFd,
+    /// Held by whoever waits for the next call: without a call that is there, to take one waits on some kernels for ever.
+    turn: Mutex<()>,
+    /// Whether the first thread is at an answer, and when it has been for too long.
+    busy: AtomicBool,
+    late: OwnedFd,
     told: Mutex<Told>,
     bell: OwnedFd,
     stop: OwnedFd,
+}
+
+/// What a wait for the next call has brought.
+enum Next {
+    Call(Arc<Listener>, Notice),
+    Nothing,
+    Stop,
 }
 
 /// Hears and answers until it is dropped.
@@ -144,31 +161,28 @@ impl Reporter {
                 ended: Mutex::default(),
             },
             scripts,
-            listeners: Listeners::new()?,
-            sources: Mutex::new((STOP, BTreeMap::new())),
+            current: Mutex::default(),
+            changed: eventfd(0, quiet)?,
+            turn: Mutex::default(),
+            busy: AtomicBool::new(false),
+            late: timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?,
             told: Mutex::default(),
             bell: eventfd(0, quiet)?,
             stop: eventfd(0, quiet)?,
         });
-        shared.listeners.add(&shared.stop, STOP)?;
         let mut reporter = Reporter { shared, threads: Vec::new() };
-        for _ in 0..THREADS {
+        for work in [Shared::answer_all, Shared::stand_in] {
             let shared = reporter.shared.clone();
             let thread = std::thread::Builder::new().name("reporter".to_owned());
-            reporter.threads.push(thread.spawn(move || shared.hear())?);
+            reporter.threads.push(thread.spawn(move || shared.lose(work(&shared)))?);
         }
         Ok(reporter)
     }
 
-    /// Hears of what `listener` says too, to its end.
-    pub(super) fn listen(&self, listener: OwnedFd) -> io::Result<()> {
-        let listener = Arc::new(Listener::new(listener));
-        let mut sources = locked(&self.shared.sources);
-        sources.0 += 1;
-        let number = sources.0;
-        sources.1.insert(number, listener.clone());
-        drop(sources);
-        self.shared.listeners.add(&*listener, number)
+    /// Hears of what `listener` says from now on, that of the task that begins.
+    pub(super) fn listen(&self, listener: OwnedFd) {
+        *locked(&self.shared.current) = Some(Arc::new(Listener::new(listener)));
+        ring(&self.shared.changed);
     }
 
     /// Remembers that a process of the host was told to end: whoever asks finds it gone.
@@ -176,9 +190,9 @@ impl Reporter {
         self.shared.judge.note_ended(pid);
     }
 
-    /// Forgets the listeners of tasks that have ended.
+    /// Forgets the listener of the task that has ended.
     pub(super) fn end(&self) {
-        locked(&self.shared.sources).1.clear();
+        *locked(&self.shared.current) = None;
     }
 
     /// The effects that were asked for since the last call, in their order.
@@ -217,40 +231,87 @@ impl Drop for Reporter {
 }
 
 impl Shared {
-    /// The body of a thread.
-    fn hear(&self) {
-        let heard = loop {
-            match self.listeners.next() {
-                Ok(Heard::Notice(STOP) | Heard::End(STOP)) => break self.listeners.again(&self.stop, STOP),
-                Ok(Heard::Notice(number)) => match self.take(number) {
-                    Ok(()) => {}
-                    Err(error) => break Err(error),
-                },
-                Ok(Heard::End(number)) => drop(locked(&self.sources).1.remove(&number)),
-                Err(error) => break Err(error),
+    /// The body of the first thread: takes every call, and answers it.
+    fn answer_all(&self) -> io::Result<()> {
+        loop {
+            match self.next(None)? {
+                Next::Call(listener, notice) => {
+                    self.busy.store(true, Ordering::Release);
+                    wake_after(&self.late, PATIENCE)?;
+                    let answered = self.answer(&listener, &notice);
+                    wake_after(&self.late, Duration::ZERO)?;
+                    self.busy.store(false, Ordering::Release);
+                    answered?;
+                }
+                Next::Nothing => {}
+                Next::Stop => return Ok(()),
             }
-        };
-        if let Err(error) = heard {
+        }
+    }
+
+    /// The body of the second: does the same, but only while the first is at an answer that takes its time.
+    fn stand_in(&self) -> io::Result<()> {
+        loop {
+            if wait_for(&[self.stop.as_fd(), self.late.as_fd()], None)?[0] == Said::Something {
+                return Ok(());
+            }
+            forget(&self.late);
+            while self.busy.load(Ordering::Acquire) {
+                match self.next(Some(PATIENCE))? {
+                    Next::Call(listener, notice) => self.answer(&listener, &notice)?,
+                    Next::Nothing => {}
+                    Next::Stop => return Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Waits for the next call, but not longer than that.
+    fn next(&self, most: Option<Duration>) -> io::Result<Next> {
+        let _turn = locked(&self.turn);
+        let listener = locked(&self.current).clone();
+        let mut sources = vec![self.stop.as_fd(), self.changed.as_fd()];
+        sources.extend(listener.as_deref().map(AsFd::as_fd));
+        let said = wait_for(&sources, most)?;
+        if said[0] == Said::Something {
+            return Ok(Next::Stop);
+        }
+        if said[1] == Said::Something {
+            forget(&self.changed);
+        }
+        match (listener, said.get(2)) {
+            (Some(listener), Some(Said::Something)) => {
+                Ok(listener.receive()?.map_or(Next::Nothing, |notice| Next::Call(listener, notice)))
+            }
+            (Some(listener), Some(Said::Goodbye)) => {
+                let mut current = locked(&self.current);
+                // It may be that of the next task already.
+                if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &listener)) {
+                    *current = None;
+                }
+                Ok(Next::Nothing)
+            }
+            _ => Ok(Next::Nothing),
+        }
+    }
+
+    /// How a thread ended, for whoever asks next.
+    fn lose(&self, ended: io::Result<()>) {
+        if let Err(error) = ended {
             locked(&self.told).lost = Some(error);
             ring(&self.bell);
         }
     }
 
-    /// Takes one notice of a listener, and answers it.
-    fn take(&self, number: u64) -> io::Result<()> {
-        let source = locked(&self.sources).1.get(&number).cloned();
-        let Some(source) = source else { return Ok(()) };
-        let notice = source.receive();
-        self.listeners.again(&*source, number)?;
-        let Some(notice) = notice? else { return Ok(()) };
-        let judged = self.judge.judge(&notice);
+    fn answer(&self, listener: &Listener, notice: &Notice) -> io::Result<()> {
+        let judged = self.judge.judge(notice);
         if let Some(tell) = judged.tell {
             // What was read may be another process's, were this one gone.
-            if source.is_valid(&notice) {
-                self.tell(&notice, tell);
+            if listener.is_valid(notice) {
+                self.tell(notice, tell);
             }
         }
-        source.answer(&notice, judged.reply)
+        listener.answer(notice, judged.reply)
     }
 
     fn tell(&self, notice: &Notice, tell: Tell) {
@@ -291,6 +352,19 @@ pub(super) fn processes_of(kind: EffectKind, argv: &[String]) -> Vec<ProcessId> 
 /// The data are whole at every moment, also where a thread has panicked.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a timer readable after that time; never, where that is zero.
+fn wake_after(timer: &OwnedFd, time: Duration) -> io::Result<()> {
+    let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let value = Timespec { tv_nsec: time.subsec_nanos().into(), tv_sec: time.as_secs() as i64 };
+    timerfd_settime(timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: never, it_value: value })?;
+    Ok(())
+}
+
+/// Takes what makes it readable; nothing, where it is not.
+fn forget(bell: &OwnedFd) {
+    let _ = rustix::io::read(bell, &mut [0; 8]);
 }
 
 /// Makes it readable. It can only fail where it is that already.
