@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::model::names::ModuleName;
 use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunRecord};
-use crate::model::step::{ModuleOutcome, ModuleRecord};
+use crate::model::step::{ModuleOutcome, ModuleRecord, Outcome};
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::{self, DanceError, DanceEvent};
 use crate::sandbox::SandboxError;
@@ -74,6 +74,11 @@ pub fn session(
             step::attend(&mut sandbox, &context, &name, command, wires.inner(), own_terminal, &mut tell)?
         };
         let changes = differences.since_last(sandbox.layers())?;
+        if let Outcome::Failed { .. } | Outcome::TimedOut { .. } = &done.outcome {
+            // Its own status does not say it.
+            let (step, outcome) = (done.step.label(), &done.outcome);
+            (run.on_event)(DanceEvent::StepFailed { module: &name, step, outcome });
+        }
         dance::truth::tell(run.on_event, &name, &done);
         (run.on_event)(DanceEvent::Changed { module: &name, changes: &changes, label: &done.label });
         let outcome = match session {

@@ -215,7 +215,8 @@ impl Sandbox {
         };
         let scripts = || {
             let lower = copy(live.tree.as_fd())?;
-            Ok(Scripts { home: spec.home.to_owned(), view: spec.view.to_owned(), lower })
+            let inside = inside.id().cast_signed();
+            Ok(Scripts { home: spec.home.to_owned(), view: spec.view.to_owned(), lower, inside })
         };
         // While the inside raises its walls.
         let network = match (&spec.network, namespace) {

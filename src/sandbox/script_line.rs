@@ -25,6 +25,8 @@ pub(super) struct Scripts {
     pub(super) view: PathBuf,
     /// The root that the sandbox shows.
     pub(super) lower: Root,
+    /// The process that all of the sandbox's come from: above it is whoever started disco, with scripts of their own.
+    pub(super) inside: i32,
 }
 
 impl Scripts {
@@ -37,7 +39,7 @@ impl Scripts {
                 let position = usize::try_from(inspect::position(at, SCRIPT).ok()?).ok()?;
                 return line(&self.text(&path)?, position, itself, words);
             }
-            (at, itself) = (inspect::parent(at)?, false);
+            (at, itself) = (inspect::parent(at).filter(|parent| *parent != self.inside)?, false);
         }
         None
     }

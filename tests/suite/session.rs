@@ -121,3 +121,26 @@ fn at_a_terminal_the_shell_has_one_of_its_own() {
     let shell = world.command(&["script", "-qec", command, "/dev/null"]).stdin(typed).run();
     shell.succeeds().stdout_has("/dev/pts/0").stdout_has("rows 33; columns 99");
 }
+
+#[test]
+fn a_limit_that_a_command_passes_is_named_and_the_callers_own_scripts_have_no_lines() {
+    let Some(world) = World::new() else { return };
+    let out = world
+        .command(&[
+            "disco",
+            "try",
+            "--",
+            "python3",
+            "-c",
+            "x = bytearray(400 << 20); x[::4096] = b'1' * len(x[::4096]); import time; time.sleep(2)",
+        ])
+        .env("DISCO_CLIENT_STEP_MEMORY", "100")
+        .run();
+    assert_ne!(out.status, Some(0), "{out}");
+    out.stderr_has("more than 100 MiB of memory (setting client/step_memory)");
+    world.write("/tmp/caller.sh", "true\ntrue\ndisco try -- curl -m 1 http://192.0.2.7/\ntrue\n");
+    let called = world.sh("bash /tmp/caller.sh");
+    called
+        .stdout_has("Stopped : connect : 192.0.2.7 port 80 (tcp) : refused, by curl")
+        .stdout_lacks(", line");
+}
