@@ -73,7 +73,8 @@ impl Listener {
         if unsafe { libc::ioctl(self.0.as_raw_fd(), RECEIVE, &raw mut raw) } == -1 {
             let error = io::Error::last_os_error();
             return match error.raw_os_error() {
-                Some(libc::ENOENT | libc::EINTR) => Ok(None),
+                // The last says, since Linux 6.11, that nobody is left who could call.
+                Some(libc::ENOENT | libc::EINTR | libc::ENOTCONN) => Ok(None),
                 _ => Err(error),
             };
         }

@@ -54,6 +54,7 @@ fn what_has_a_command_is_an_action_and_is_pretended() {
         &world,
         "exec 2>/dev/null\nkill -HUP $(cat /run/victim.pid) && echo killed\n\
          kill -0 $(cat /run/victim.pid) && echo there\n\
+         setpriv --reuid 65534 --regid 65534 --clear-groups bash -c 'kill -0 '$(cat /run/victim.pid) || echo not theirs\n\
          kill -TERM 4194000 || echo nobody\nsleep 100 & kill $!; wait $!; echo own $?\n\
          python3 /tmp/calls.py hostname mount umount reboot module clock\n",
     );
@@ -62,7 +63,7 @@ fn what_has_a_command_is_an_action_and_is_pretended() {
     let noop = world.disco(&["dance", "--noop"]);
     noop.succeeds()
         .stdout_has("killed\n")
-        .stdout_has("there\n")
+        .stdout_has("there\nnot theirs\n")
         .stdout_has("nobody\n")
         .stdout_has("own 143\n");
     noop.stdout_has("mount 0\n").stdout_has("umount 0\n").stdout_has("reboot 0\n").stdout_has("clock 0\n");

@@ -1,5 +1,7 @@
 //! Commands that act on the running system, in steps: pretended, recorded, answered in line with that, and the same in NOOP
 //! and live runs. And nobody acts on the host by a command that only looks.
+//!
+//! A few lines longer than other files: what is pretended, looked at and made of one command is to be read together.
 
 use crate::world::World;
 

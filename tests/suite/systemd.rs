@@ -1,5 +1,7 @@
 //! A node with a real systemd as its first process: what a step asks of it in NOOP changes nothing there, is answered as
 //! it would answer, and is told; nothing in the sandbox reaches it; a live dance acts on it, after the merge.
+//!
+//! Longer than other files: what looks, effects and attempts say of one node is to be read together.
 
 use crate::world::World;
 

@@ -73,8 +73,13 @@ impl Judge {
             | libc::SYS_tgkill
             | libc::SYS_rt_sigqueueinfo
             | libc::SYS_rt_tgsigqueueinfo => match given {
-                // It only asks whether that process is there, and it is.
-                0 => Judged { reply: Reply::Value(0), tell: None },
+                // It only asks whether that process is there, and it is: for who may send it a signal.
+                0 => {
+                    let user = inspect::user(caller.pid()).ok();
+                    let may = user == Some(0) || (user.is_some() && user == self.signalled(caller));
+                    let reply = if may { Reply::Value(0) } else { Reply::Error(libc::EPERM) };
+                    Judged { reply, tell: None }
+                }
                 _ => self.kill(number, given, target),
             },
             libc::SYS_ptrace | libc::SYS_process_vm_readv | libc::SYS_process_vm_writev => {

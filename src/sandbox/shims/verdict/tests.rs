@@ -1,4 +1,6 @@
 //! Rows: a command line, and what is done about it.
+//!
+//! Longer than other files because it is rows, a table for each kind of command: a command is looked up in one place.
 
 use super::*;
 
