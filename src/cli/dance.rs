@@ -296,6 +296,7 @@ pub(super) fn summary(record: &RunRecord) -> String {
         (RunOutcome::ActionFailed, _) => {
             format!("merged: {changes}, but an action failed and later ones were not run")
         }
+        (RunOutcome::Undone { reason }, _) => format!("merged, and undone: {reason}"),
         (
             RunOutcome::Unfinished
             | RunOutcome::NotStarted { .. }
@@ -329,6 +330,7 @@ pub(super) fn exit_of(record: &RunRecord, codes: Codes) -> Exit {
         RunOutcome::Interrupted { signal } => return Exit::Signal(*signal),
         RunOutcome::Failed
         | RunOutcome::ActionFailed
+        | RunOutcome::Undone { .. }
         | RunOutcome::Unfinished
         | RunOutcome::NotStarted { .. }
         | RunOutcome::MergeFailed { .. } => true,

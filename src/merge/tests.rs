@@ -12,6 +12,11 @@ use super::plan::{Make, Op};
 use super::*;
 use crate::layered::{Scratch, World, is_litter, manifest, rooted};
 
+/// A whole merge.
+pub(super) fn merge(source: &Source<'_>) -> Result<MergeReport, MergeError> {
+    prepare(source)?.commit()?.keep()
+}
+
 pub(super) struct Merge {
     pub(super) world: World,
     scratch: Scratch,
@@ -140,7 +145,7 @@ fn a_failure_while_staging_leaves_the_tree_as_it_was() {
     let Err(MergeError::Obstacle { path, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(path, rooted("a"), "the check sees it before anything is made");
     assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
-    super::merge(&merge.source()).unwrap();
+    self::merge(&merge.source()).unwrap();
     merge.assert_live_is(&merge.world.after());
 }
 
@@ -182,7 +187,7 @@ fn a_full_file_system_leaves_the_tree_as_it_was() {
         mount(Some("tmpfs"), &kept, Some("tmpfs"), MsFlags::empty(), Some("size=128k,mode=755")).unwrap();
         crate::layered::copy(&moved, &kept);
         let merge = Merge::new(world, &|_| false);
-        let failed = super::merge(&merge.source());
+        let failed = self::merge(&merge.source());
         let Err(MergeError::Stage { path, left, cause }) = failed else { panic!("{failed:?}") };
         assert_eq!((path, left), (rooted("d/large"), Vec::new()));
         assert_eq!(cause.errno(), Some(rustix::io::Errno::NOSPC));
@@ -226,7 +231,7 @@ fn what_changed_meanwhile_is_refused_by_name() {
         let merge = Merge::new(world, &|_| false);
         meanwhile(&merge.world.live());
         let before = manifest(&merge.world.live());
-        let failed = super::merge(&merge.source());
+        let failed = self::merge(&merge.source());
         let Err(MergeError::Conflict { path, conflict }) = failed else { panic!("{name}: {failed:?}") };
         assert_eq!((path, conflict), (rooted(expected), how.clone()), "{name}");
         assert_eq!(manifest(&merge.world.live()), before, "{name}");
@@ -240,7 +245,7 @@ fn a_parent_that_became_a_link_is_never_followed() {
     let merge = Merge::new(world, &|_| false);
     fs::rename(merge.world.live().join("d/e"), merge.world.live().join("elsewhere")).unwrap();
     symlink("../elsewhere", merge.world.live().join("d/e")).unwrap();
-    let Err(MergeError::Parent { path, parent, .. }) = super::merge(&merge.source()) else {
+    let Err(MergeError::Parent { path, parent, .. }) = self::merge(&merge.source()) else {
         panic!("it was followed")
     };
     assert_eq!((path, parent), (rooted("d/e/new"), rooted("d/e")));
@@ -259,7 +264,7 @@ fn the_root_itself_can_change_its_mode() {
     };
     merge.scratch.entries.insert(0, root);
     merge.changes = merge.scratch.changes(&[]);
-    super::merge(&merge.source()).unwrap();
+    self::merge(&merge.source()).unwrap();
     merge.assert_live_is(&merge.world.after());
 }
 
@@ -269,7 +274,7 @@ fn a_socket_is_left_out_and_named() {
     fs::create_dir(world.after().join("run")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(world.after().join("run/s")).unwrap();
     let merge = Merge::new(world, &|_| false);
-    assert_eq!(super::merge(&merge.source()).unwrap().0.sockets, [rooted("run/s")]);
+    assert_eq!(self::merge(&merge.source()).unwrap().sockets, [rooted("run/s")]);
     assert!(merge.world.live().join("run").is_dir() && !merge.world.live().join("run/s").exists());
 }
 
@@ -285,7 +290,7 @@ fn a_file_changes_in_place_only_where_that_is_the_same() {
     let plan = merge.plan();
     assert!(matches!(&plan.ops[0], Op::Place { items, .. } if items[0].make == Make::Copy), "{plan:?}");
     assert_eq!(plan.ops[1], Op::Attributes { path: rooted("top") });
-    super::merge(&merge.source()).unwrap();
+    self::merge(&merge.source()).unwrap();
     assert_eq!(open.metadata().unwrap().permissions().mode(), 0o100600, "an open log stays the file");
     merge.assert_live_is(&merge.world.after());
 }
@@ -300,13 +305,13 @@ fn the_home_stays_whatever_happens_around_it() {
     fs::write(world.after().join("top"), "other\n").unwrap();
     let home = [rooted("var/disco")];
     let merge = Merge::excluding(world, &|_| false, &home);
-    super::merge(&merge.source()).unwrap();
+    self::merge(&merge.source()).unwrap();
     assert!(!merge.world.live().join("var/disco/mine").exists());
     assert_eq!(fs::read_to_string(merge.world.live().join("top")).unwrap(), "other\n");
     let world = World::new(|root| fs::create_dir_all(root.join("var/disco/runs")).unwrap());
     clear(&world.after().join("var"));
     let merge = Merge::excluding(world, &|_| false, &home);
-    let Err(MergeError::Home { path, .. }) = super::merge(&merge.source()) else { panic!("it went") };
+    let Err(MergeError::Home { path, .. }) = self::merge(&merge.source()) else { panic!("it went") };
     assert_eq!(path, rooted("var"));
 }
 
@@ -317,7 +322,7 @@ fn a_name_of_ours_that_somebody_has_is_not_removed() {
     let merge = Merge::new(world, &|_| false);
     let taken = merge.world.live().join(Path::new(OsStr::new(".disco-20120101-1-0")));
     fs::write(&taken, "theirs").unwrap();
-    assert!(matches!(super::merge(&merge.source()), Err(MergeError::Stage { .. })));
+    assert!(matches!(self::merge(&merge.source()), Err(MergeError::Stage { .. })));
     assert_eq!(fs::read_to_string(taken).unwrap(), "theirs");
 }
 

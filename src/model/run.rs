@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::action::Action;
+use crate::model::duty::DutyRecord;
 use crate::model::names::{ModuleName, NodeName, RunId};
 use crate::model::root::LiveRoot;
 use crate::model::step::{Cost, ModuleRecord, Outcome};
@@ -38,8 +39,13 @@ pub enum RunOutcome {
     },
     /// Something failed; nothing is merged.
     Failed,
-    /// Merged, but an action after it failed.
+    /// Merged, but an action after it failed, and what is merged stays.
     ActionFailed,
+    /// It was merged, and then taken back: why.
+    Undone {
+        /// Why.
+        reason: String,
+    },
     /// The merge itself could not be finished; why.
     MergeFailed {
         /// Why.
@@ -95,6 +101,9 @@ pub struct RunRecord {
     pub modules: Vec<ModuleRecord>,
     /// The commands for the running system, in order.
     pub actions: Vec<ActionRecord>,
+    /// What is done on the live system around the merge, those actions among it, in its order; known once all modules are.
+    #[serde(default)]
+    pub duties: Vec<DutyRecord>,
 }
 
 impl RunRecord {

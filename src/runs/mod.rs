@@ -179,6 +179,7 @@ mod tests {
             internal: Vec::new(),
             modules: Vec::new(),
             actions: Vec::new(),
+            duties: Vec::new(),
         }
     }
 

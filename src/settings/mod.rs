@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::model::conflict::OnConflict;
 use crate::model::host::Host;
 use crate::model::names::NodeName;
 use crate::model::run::Mode;
@@ -110,6 +111,26 @@ impl fmt::Display for Amount {
     }
 }
 
+/// What a failed action or health check does to what is merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnActionFailure {
+    /// It is taken back, and the services are brought to where they were.
+    Undo,
+    /// It stays.
+    Keep,
+}
+
+impl OnActionFailure {
+    /// As one would type it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OnActionFailure::Undo => "undo",
+            OnActionFailure::Keep => "keep",
+        }
+    }
+}
+
 /// All settings of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -147,6 +168,18 @@ pub struct Settings {
     pub fetch_timeout: Sourced<Duration>,
     /// How many run records are kept, at least 1.
     pub keep_runs: Sourced<usize>,
+    /// What a failed action or health check does to the merge.
+    pub on_action_failure: Sourced<OnActionFailure>,
+    /// Whether a reboot that a step asked for is done.
+    pub allow_reboot: Sourced<bool>,
+    /// What becomes of paths that somebody has changed meanwhile.
+    pub on_conflict: Sourced<OnConflict>,
+    /// How many merges can be undone.
+    pub undo_runs: Sourced<usize>,
+    /// For how many days a merge can be undone.
+    pub undo_days: Sourced<u32>,
+    /// How much disk space that may take, of that file system's.
+    pub undo_size: Sourced<Amount>,
     /// The folder of scratchpads.
     pub storage: Sourced<PathBuf>,
 }
@@ -197,6 +230,12 @@ impl Settings {
             Name::FetchJobs => shown(&self.fetch_jobs, usize::to_string),
             Name::FetchTimeout => shown(&self.fetch_timeout, seconds),
             Name::KeepRuns => shown(&self.keep_runs, usize::to_string),
+            Name::OnActionFailure => shown(&self.on_action_failure, |what| what.word().to_owned()),
+            Name::AllowReboot => shown(&self.allow_reboot, bool::to_string),
+            Name::OnConflict => shown(&self.on_conflict, OnConflict::to_string),
+            Name::UndoRuns => shown(&self.undo_runs, usize::to_string),
+            Name::UndoDays => shown(&self.undo_days, u32::to_string),
+            Name::UndoSize => shown(&self.undo_size, Amount::to_string),
             Name::Storage => shown(&self.storage, path),
         };
         Row { name: setting.label, value, origin, about: setting.about }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::model::conflict::NoOnConflict;
 use crate::model::host::{Host, NoHost};
 use crate::model::names::{NodeName, ParameterName};
 use crate::model::params::{Param, Params};
 use crate::model::run::Mode;
 use crate::settings::table::{Name, Setting, TABLE};
-use crate::settings::{Amount, Network, Origin, Settings, SettingsError, Sourced};
+use crate::settings::{Amount, Network, OnActionFailure, Origin, Settings, SettingsError, Sourced};
 
 /// The settings that the command line names.
 pub type Flags = BTreeMap<Name, String>;
@@ -57,6 +58,15 @@ pub fn resolve(
         fetch_jobs: said.parse(Name::FetchJobs, |text| number(text, 64))?,
         fetch_timeout: said.parse(Name::FetchTimeout, seconds)?,
         keep_runs: said.parse(Name::KeepRuns, |text| number(text, 1_000_000))?,
+        on_action_failure: said.parse(Name::OnActionFailure, on_action_failure)?,
+        allow_reboot: said.parse(Name::AllowReboot, truth)?,
+        on_conflict: said
+            .parse(Name::OnConflict, |text| text.parse().map_err(|error: NoOnConflict| error.to_string()))?,
+        undo_runs: said.parse(Name::UndoRuns, |text| number(text, 1_000_000))?,
+        undo_days: said.parse(Name::UndoDays, |text| {
+            number(text, 36_600).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+        })?,
+        undo_size: said.parse(Name::UndoSize, amount)?,
         storage: said.parse(Name::Storage, |text| {
             if text.is_empty() { Ok(home.value.join("scratch")) } else { folder(text) }
         })?,
@@ -144,6 +154,14 @@ fn network(text: &str) -> Result<Network, String> {
     }
 }
 
+fn on_action_failure(text: &str) -> Result<OnActionFailure, String> {
+    match text {
+        "undo" => Ok(OnActionFailure::Undo),
+        "keep" => Ok(OnActionFailure::Keep),
+        _ => Err("use undo or keep".to_owned()),
+    }
+}
+
 fn hosts(text: &str) -> Result<Vec<Host>, String> {
     text.split_whitespace().map(|host| host.parse().map_err(|error: NoHost| error.to_string())).collect()
 }
@@ -222,6 +240,12 @@ mod tests {
                 row("client/fetch_jobs", "8"),
                 row("client/fetch_timeout", "60"),
                 row("client/keep_runs", "100"),
+                row("client/on_action_failure", "undo"),
+                row("client/allow_reboot", "false"),
+                row("client/on_conflict", "abort"),
+                row("client/undo/runs", "10"),
+                row("client/undo/days", "30"),
+                row("client/undo/size", "10%"),
                 row("client/storage", "/var/disco/scratch"),
             ]
         );

@@ -37,6 +37,18 @@ pub enum Name {
     FetchTimeout,
     /// Run records kept.
     KeepRuns,
+    /// What becomes of a merge after which an action fails.
+    OnActionFailure,
+    /// Whether recorded actions may end the system's run.
+    AllowReboot,
+    /// What becomes of paths that somebody has changed meanwhile.
+    OnConflict,
+    /// How many merges can be undone.
+    UndoRuns,
+    /// For how long a merge can be undone.
+    UndoDays,
+    /// How much disk space that may take.
+    UndoSize,
     /// The folder of scratchpads.
     Storage,
 }
@@ -80,7 +92,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 18] = [
+pub static TABLE: [Setting; 24] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -170,6 +182,36 @@ pub static TABLE: [Setting; 18] = [
     parameter(Name::FetchJobs, "client/fetch_jobs", None, "8", "fetches at a time"),
     parameter(Name::FetchTimeout, "client/fetch_timeout", None, "60", "seconds that a master may be silent"),
     parameter(Name::KeepRuns, "client/keep_runs", None, "100", "run records that are kept"),
+    parameter(
+        Name::OnActionFailure,
+        "client/on_action_failure",
+        None,
+        "undo",
+        "what a failed action or health check does to the merge: undo or keep",
+    ),
+    parameter(
+        Name::AllowReboot,
+        "client/allow_reboot",
+        None,
+        "false",
+        "whether a reboot or shutdown that a step asked for is done, after all else",
+    ),
+    parameter(
+        Name::OnConflict,
+        "client/on_conflict",
+        Some("--on-conflict"),
+        "abort",
+        "of what somebody changed meanwhile: abort, theirs or mine; or such a word=GLOB, with spaces between",
+    ),
+    parameter(Name::UndoRuns, "client/undo/runs", None, "10", "merges that can be undone"),
+    parameter(Name::UndoDays, "client/undo/days", None, "30", "days for which a merge can be undone"),
+    parameter(
+        Name::UndoSize,
+        "client/undo/size",
+        None,
+        "10%",
+        "disk space of what merges replaced: MiB, a part of the disk (10%), or unlimited",
+    ),
     parameter(
         Name::Storage,
         "client/storage",

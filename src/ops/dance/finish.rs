@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::merge::error::{Conflict, Drifted};
-use crate::merge::{self, Journal, MergeError};
+use crate::merge::{self, MergeError};
 use crate::model::change::ChangeSet;
 use crate::model::path::RootedPath;
 use crate::model::run::{Mode, RunOutcome};
@@ -34,12 +34,7 @@ pub(in crate::ops) fn finish(
         (true, Mode::Noop) => run.record.outcome = RunOutcome::Shown,
         (true, Mode::Live) => {
             unmoved(sealed, &changes, differences)?;
-            let journal = merge_all(run, settings, &changes, differences)?;
-            // Before the first action: what is journaled still is finished with all its actions by the next run, and a
-            // reboot among them must not be done twice.
-            if let Some(journal) = journal {
-                journal.close().map_err(MergeError::Journal)?;
-            }
+            merge_all(run, settings, &changes, differences)?;
             run.record.outcome = RunOutcome::Merged;
             let (outcome, kept) = act(run, settings);
             run.record.outcome = outcome;
@@ -83,16 +78,16 @@ fn merge_all(
     settings: &Settings,
     changes: &ChangeSet,
     differences: &Differences,
-) -> Result<Option<Journal>, DanceError> {
+) -> Result<(), DanceError> {
     if changes.0.is_empty() && run.record.actions.is_empty() {
         (run.on_event)(DanceEvent::Merged { changes: 0 });
-        return Ok(None);
+        return Ok(());
     }
     (run.on_event)(DanceEvent::Doing(Doing::Merging { changes: changes.0.len() }));
     let (upper, entries) = differences.scratchpad();
     let live = recover::open(&run.record.root)?;
-    let (merged, journal) = run.metered("merge", |run| {
-        merge::merge(&merge::Source {
+    let merged = run.metered("merge", |run| {
+        let source = merge::Source {
             changes,
             entries,
             upper,
@@ -102,7 +97,10 @@ fn merge_all(
             run: &run.record.run,
             root: &run.record.root,
             journals: &recover::journals(&settings.home.value),
-        })
+        };
+        // It ends before the first action: what is journaled still is finished with all its actions by the next run, and a
+        // reboot among them must not be done twice.
+        merge::prepare(&source)?.commit()?.keep()
     })?;
     for path in &merged.sockets {
         (run.on_event)(DanceEvent::NotMerged {
@@ -117,7 +115,7 @@ fn merge_all(
         });
     }
     (run.on_event)(DanceEvent::Merged { changes: changes.0.len() });
-    Ok(Some(journal))
+    Ok(())
 }
 
 /// Runs the recorded actions in their order, up to the first that fails. They belong to what is merged: that the record

@@ -366,5 +366,6 @@ fn new_record(settings: &Settings, root: &LiveRoot, run: RunId, mode: Mode) -> R
         internal: Vec::new(),
         modules: Vec::new(),
         actions: Vec::new(),
+        duties: Vec::new(),
     }
 }
