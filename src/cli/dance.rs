@@ -262,11 +262,16 @@ pub(super) fn recovered(run: &RunId, how: &Recovered) -> Vec<String> {
         Recovered::Before => {
             vec![format!("Run {run} was stopped before its merge began: what it had staged is removed")]
         }
-        Recovered::After { changes, kept, left } => {
+        Recovered::Undone { why, undone } => {
+            let taken =
+                format!("Run {run} was stopped while its merge was taken back ({why}): that is done now");
+            let still = undone.still.iter().map(|path| format!("Not taken back : {path}"));
+            std::iter::once(taken).chain(still).collect()
+        }
+        Recovered::After { changes, kept } => {
             let finished = format!("Run {run} was stopped in its merge of {}", count(*changes, "object"));
             let kept = kept.iter().map(|path| format!("Not merged : {path} : somebody has changed it since"));
-            let left = left.iter().map(|path| format!("Not removed : {path}"));
-            std::iter::once(finished + ": it is finished now").chain(kept).chain(left).collect()
+            std::iter::once(finished + ": it is finished now").chain(kept).collect()
         }
     }
 }

@@ -124,14 +124,16 @@ enum Event<'a> {
 #[serde(tag = "state", rename_all = "kebab-case")]
 enum How<'a> {
     Before,
-    After { changes: usize, kept: &'a [RootedPath], left: &'a [RootedPath] },
+    After { changes: usize, kept: &'a [RootedPath] },
+    Undone { why: &'a str, still: &'a [RootedPath] },
 }
 
 impl<'a> From<&'a Recovered> for How<'a> {
     fn from(recovered: &'a Recovered) -> How<'a> {
         match recovered {
             Recovered::Before => How::Before,
-            Recovered::After { changes, kept, left } => How::After { changes: *changes, kept, left },
+            Recovered::After { changes, kept } => How::After { changes: *changes, kept },
+            Recovered::Undone { why, undone } => How::Undone { why, still: &undone.still },
         }
     }
 }

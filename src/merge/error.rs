@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::model::attributes::FileKind;
 use crate::model::look::Look;
+use crate::model::names::RunId;
 use crate::model::path::RootedPath;
 use crate::sys::clock;
 use crate::sys::files::FileError;
@@ -88,15 +89,32 @@ pub enum MergeError {
     /// the next live run does what was left to do.
     #[error("cannot keep the journal of the merge")]
     Journal(#[source] FileError),
-    /// The journal of a merge that was stopped makes no sense.
-    #[error("the journal {} of a merge that was stopped cannot be read", path.display())]
-    Unreadable {
+    /// The journal of a merge that was stopped is damaged: what it says cannot be trusted.
+    #[error("the journal {} of a merge that was stopped is damaged", path.display())]
+    Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: serde_json::Error,
     },
+    /// There is no such merge that could be undone.
+    #[error("run {0} has merged nothing that can be undone any more")]
+    NoUndo(RunId),
+    /// What a merge has made was changed since; nothing is changed.
+    #[error("run {run} cannot be undone: {}", conflict_words(.conflicts))]
+    UndoConflicts {
+        /// The run.
+        run: RunId,
+        /// Where, and what happened to it.
+        conflicts: Vec<(RootedPath, Conflict)>,
+    },
+    /// Something that disco has kept could not be removed.
+    #[error("could not remove {path}")]
+    Remove {
+        /// Its folder.
+        path: RootedPath,
+    },
+    /// No merge can be undone.
+    #[error("there is no merge that can be undone")]
+    NothingToUndo,
     /// The journal of a merge that was stopped is of a newer disco.
     #[error("the journal {} of a merge that was stopped is of a newer disco", path.display())]
     Newer {
@@ -125,6 +143,17 @@ pub enum MergeError {
         /// What was staged or set aside and could not be removed.
         left: Vec<RootedPath>,
     },
+}
+
+impl MergeError {
+    /// The same, with what is left of what was staged.
+    pub(super) fn leaving(self, remains: Vec<RootedPath>) -> MergeError {
+        match self {
+            MergeError::Stage { path, cause, left: _ } => MergeError::Stage { path, cause, left: remains },
+            MergeError::Sync { cause, left: _ } => MergeError::Sync { cause, left: remains },
+            other => other,
+        }
+    }
 }
 
 /// How the live root differs from what the sandbox saw.
@@ -195,6 +224,14 @@ impl std::fmt::Display for Conflict {
             Conflict::Changed | Conflict::Drifted(_) => "has changed",
         })
     }
+}
+
+fn conflict_words(conflicts: &[(RootedPath, Conflict)]) -> String {
+    const MOST: usize = 20;
+    let told = conflicts.iter().take(MOST).map(|(path, conflict)| format!("{path} {conflict} since"));
+    let more = conflicts.len().saturating_sub(MOST);
+    let rest = (more > 0).then(|| format!("{more} more"));
+    told.chain(rest).collect::<Vec<_>>().join("; ")
 }
 
 fn obstacle_words(obstacle: &Obstacle) -> &'static str {

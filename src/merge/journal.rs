@@ -1,82 +1,48 @@
-//! What a merge is about to do, on the disk before it does it: one file while it is under way. Whoever finds it after a crash
-//! takes back what was only staged, or finishes what was begun ([`recover`](super::recover)).
+//! What a merge is about to do, on the disk before it does it: one log while it is under way, `journal/RUN` in disco's home.
+//! Its lines are, in this order: where it merges to and keeps things ([`Head`]); what is done before it ([`Note`]); each
+//! change; that all of them will be made, which is the point of no return; that they are made; what is done after it; that
+//! nothing is left to do. [`super::replay`] reads it, whatever its last line is.
+//!
+//! A finished one lies beside what the merge has replaced, in `undo/RUN`: that is what an undo goes by.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::merge::plan::{MergePlan, Op};
-use crate::merge::{MergeError, Source, Staged};
+use crate::merge::MergeError;
+use crate::merge::entry::Entry;
+use crate::merge::store::Stores;
 use crate::model::duty::Schedule;
 use crate::model::names::RunId;
 use crate::model::root::LiveRoot;
 use crate::model::step::Outcome;
-use crate::sys::files::{self, FileError, Ownership};
-use crate::sys::metadata::{self, Metadata};
-use crate::sys::object::Stat;
-use crate::sys::tree::TreeError;
+use crate::sys::durable_log::DurableLog;
+use crate::sys::files::{self, FileError};
 
-/// The version of the file's form.
-const SCHEMA: u32 = 1;
+/// The version of the log's form.
+pub const SCHEMA: u32 = 2;
 
-/// What the file holds.
+/// The name of a finished journal among what an undo needs.
+pub const FINISHED: &str = "journal";
+
+/// The first line of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Intent {
+pub struct Head {
     /// The form: [`SCHEMA`].
-    schema: u32,
+    pub schema: u32,
+    /// The run that merges.
+    pub run: RunId,
     /// The root that is merged into.
     pub root: LiveRoot,
-    /// What is done.
-    pub plan: MergePlan,
-    /// How far it is.
-    pub phase: Phase,
-}
-
-/// How far a merge is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Nothing that shows has changed: what is staged can go.
-    Staging,
-    /// Everything is staged, and it will be finished, whatever happens. What each step of the plan starts from, in its order.
-    Applying(Vec<Start>),
-}
-
-/// What a step of the plan starts from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Start {
-    /// The object that has the place before.
-    pub old: Option<Seen>,
-    /// The object that is staged for it.
-    pub staged: Option<Seen>,
-    /// What it is given in place.
-    pub metadata: Option<Metadata>,
-}
-
-/// By what an object is known again, also after a restart of the machine: devices may have other numbers then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
-    inode: u64,
-    size: u64,
-    mtime: (i64, i64),
-}
-
-impl Seen {
-    /// Whether this is the object, whatever was done to it since.
-    pub fn is(&self, stat: &Stat) -> bool {
-        self.inode == stat.inode
-    }
-
-    /// Whether it is the object with the content that it had.
-    pub fn is_unchanged(&self, stat: &Stat) -> bool {
-        *self == Seen::from(stat)
-    }
-}
-
-impl From<&Stat> for Seen {
-    fn from(stat: &Stat) -> Seen {
-        Seen { inode: stat.inode, size: stat.size, mtime: stat.mtime }
-    }
+    /// When it began, RFC 3339.
+    pub began: String,
+    /// Which start of the machine that was in: what is volatile is gone in the next.
+    pub boot: String,
+    /// Where it keeps what is not in its place.
+    pub stores: Stores,
+    /// The run whose merge it takes back, whose stores these are then; they were not made for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RunId>,
 }
 
 /// Something that is done around a merge, in the journal before and after it is done.
@@ -97,100 +63,130 @@ pub enum Note {
         /// How.
         outcome: Outcome,
     },
+    /// It is taken back unless somebody confirms it before that time, in seconds since 1970.
+    Confirm {
+        /// The time.
+        until: u64,
+    },
+    /// Somebody has confirmed it.
+    Confirmed,
 }
 
-/// The file of a merge under way. Only [`Journal::close`] removes it: a drop means that something went wrong.
+/// A line of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "kebab-case")]
+pub enum Line {
+    /// The first.
+    Begin(Head),
+    /// Something around the merge.
+    Note(Note),
+    /// A change, in the order in which they are made.
+    Change(Entry),
+    /// The point of no return: all changes are written above, and what they need is on the disk.
+    Commit {
+        /// How many changes.
+        changes: usize,
+    },
+    /// All changes are made, and on the disk.
+    Applied,
+    /// They are being taken back.
+    Undoing {
+        /// Why.
+        why: String,
+    },
+    /// Nothing is left to do.
+    Done {
+        /// How many bytes the merge has replaced, which are kept.
+        bytes: u64,
+    },
+}
+
+/// The log of a merge under way. Only its `close…` ends it: a drop means that something went wrong, and leaves it for the
+/// next run.
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
-    intent: Intent,
+    log: DurableLog,
+    head: Head,
 }
 
 impl Journal {
-    /// Writes that this plan is going to be staged.
-    pub fn open(folder: &Path, root: &LiveRoot, plan: &MergePlan) -> Result<Journal, MergeError> {
-        let intent = Intent { schema: SCHEMA, root: root.clone(), plan: plan.clone(), phase: Phase::Staging };
-        let journal = Journal { path: path(folder, &plan.run), intent };
+    /// Writes that something is going to be staged.
+    pub fn begin(folder: &Path, head: Head) -> Result<Journal, MergeError> {
         files::create_dirs(folder, 0o700).map_err(MergeError::Journal)?;
-        journal.write()?;
+        let log = DurableLog::create(&folder.join(head.run.as_str())).map_err(MergeError::Journal)?;
+        let mut journal = Journal { log, head };
+        journal.add(&Line::Begin(journal.head.clone()))?;
+        journal.log.sync_name().map_err(MergeError::Journal)?;
         Ok(journal)
     }
 
-    /// Writes that everything is staged and will be finished. This is the point of no return.
-    pub fn commit(&mut self, staged: &Staged<'_>, source: &Source<'_>) -> Result<(), MergeError> {
-        let ops = &staged.plan().ops;
-        self.intent.phase = Phase::Applying(
-            ops.iter().map(|op| start(&self.intent.plan, op, source)).collect::<Result<_, _>>()?,
-        );
-        self.write()
+    /// The journal that is there, to go on with.
+    pub fn resume(path: &Path, head: Head) -> Result<Journal, MergeError> {
+        Ok(Journal { log: DurableLog::open(path).map_err(MergeError::Journal)?, head })
     }
 
-    /// The merge is over: nothing is left to do for anybody.
-    pub fn close(self) -> Result<(), FileError> {
-        files::remove_file(&self.path)?;
-        files::sync_folder(self.path.parent().unwrap_or(Path::new("/")))
+    /// Its first line.
+    pub fn head(&self) -> &Head {
+        &self.head
     }
 
     /// Adds a note; it is on the disk when this returns.
-    pub fn note(&mut self, _note: &Note) -> Result<(), MergeError> {
-        self.write()
+    pub fn note(&mut self, note: &Note) -> Result<(), MergeError> {
+        self.write(&Line::Note(note.clone()))
     }
 
-    fn write(&self) -> Result<(), MergeError> {
-        let json = serde_json::to_vec(&self.intent).map_err(|error| {
-            MergeError::Journal(FileError::at("write", &self.path)(std::io::Error::other(error)))
+    /// Adds a line that is on the disk when this returns.
+    pub(super) fn write(&mut self, line: &Line) -> Result<(), MergeError> {
+        self.add(line)?;
+        self.log.sync().map_err(MergeError::Journal)
+    }
+
+    /// Adds all changes, and brings them to the disk.
+    pub(super) fn write_changes(&mut self, entries: &[Entry]) -> Result<(), MergeError> {
+        entries.iter().try_for_each(|entry| self.add_change(entry))?;
+        self.log.sync().map_err(MergeError::Journal)
+    }
+
+    fn add_change(&mut self, entry: &Entry) -> Result<(), MergeError> {
+        #[derive(Serialize)]
+        #[serde(tag = "line", rename_all = "kebab-case")]
+        enum Borrowed<'a> {
+            Change(&'a Entry),
+        }
+        self.add(&Borrowed::Change(entry))
+    }
+
+    fn add(&mut self, line: &impl Serialize) -> Result<(), MergeError> {
+        let path = self.log.path().to_owned();
+        let json = serde_json::to_string(line).map_err(|error| {
+            MergeError::Journal(FileError::at("write", path)(std::io::Error::other(error)))
         })?;
-        files::write_whole(&self.path, &json, Ownership::New(0o600)).map_err(MergeError::Journal)
+        self.log.add(&json).map_err(MergeError::Journal)
+    }
+
+    /// The merge never was: nothing is left of it.
+    pub(super) fn close(self) -> Result<(), MergeError> {
+        remove(self.log.path()).map_err(MergeError::Journal)
+    }
+
+    /// The merge is done: the journal goes beside what it has replaced, below `undo`.
+    pub(super) fn close_into(self, undo: &Path) -> Result<PathBuf, MergeError> {
+        let folder = undo.join(self.head.run.as_str());
+        let finished = folder.join(FINISHED);
+        let close = || {
+            files::create_dirs(&folder, 0o700)?;
+            files::sync_folder(undo)?;
+            files::rename(self.log.path(), &finished)?;
+            files::sync_folder(&folder)?;
+            files::sync_folder(self.log.path().parent().unwrap_or(Path::new("/")))
+        };
+        close().map_err(MergeError::Journal)?;
+        Ok(finished)
     }
 }
 
-fn path(folder: &Path, run: &RunId) -> PathBuf {
-    folder.join(format!("{run}.json"))
-}
-
-fn start(plan: &MergePlan, op: &Op, source: &Source<'_>) -> Result<Start, TreeError> {
-    let old = source.live.lookup(op.path())?;
-    let staged = match op {
-        Op::Place { path, stage, .. } => Some(source.live.parent(path)?.0.object(&stage.name(&plan.run))?),
-        Op::Attributes { .. } | Op::Delete { .. } => None,
-    };
-    let metadata = match (op, &old) {
-        (Op::Attributes { path }, Some(live)) => {
-            Some(metadata::merged(live, &source.upper.object(path)?, source.private)?)
-        }
-        _ => None,
-    };
-    let seen = |object: crate::sys::object::Object| Seen::from(object.stat());
-    Ok(Start { old: old.map(seen), staged: staged.map(seen), metadata })
-}
-
-/// The merges into `root` that were under way when whoever did them was stopped. The caller keeps everybody else from merging.
-pub fn interrupted(folder: &Path, root: &LiveRoot) -> Result<Vec<Journal>, MergeError> {
-    if files::look(folder).map_err(MergeError::Journal)?.is_none() {
-        return Ok(Vec::new());
-    }
-    let mut found = Vec::new();
-    for name in files::list_dir(folder).map_err(MergeError::Journal)? {
-        let path = folder.join(&name);
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
-        let text = files::read_to_string(&path).map_err(MergeError::Journal)?;
-        let unreadable = |source| MergeError::Unreadable { path: path.clone(), source };
-        let intent: Intent = serde_json::from_str(&text).map_err(unreadable)?;
-        if intent.schema != SCHEMA {
-            return Err(MergeError::Newer { path });
-        }
-        if intent.root == *root {
-            found.push(Journal { path, intent });
-        }
-    }
-    Ok(found)
-}
-
-impl Journal {
-    /// What it says.
-    pub fn intent(&self) -> &Intent {
-        &self.intent
-    }
+/// Removes a journal for good.
+pub(super) fn remove(path: &Path) -> Result<(), FileError> {
+    files::remove_file(path)?;
+    files::sync_folder(path.parent().unwrap_or(Path::new("/")))
 }

@@ -2,36 +2,47 @@
 //! is the only key to the next:
 //!
 //! [`survey`](fn@survey::survey) reads facts -> [`plan`](fn@plan::plan) decides, pure -> [`MergePlan::check`] compares
-//! the live root with what the sandbox saw -> [`Checked::stage`] makes everything new beside its place, where all that
-//! needs space or support fails -> [`Staged::apply`] renames -> [`Applied::finish`] removes what was replaced.
+//! the live root with what the sandbox saw -> [`stage`](fn@stage::stage) makes everything new in the [stores](store), where
+//! all that needs space or support fails: [`Prepared`] -> [`Prepared::commit`] writes the point of no return and makes every
+//! change, each by one rename that leaves what was there in the store: [`Merged`] -> [`Merged::keep`] or [`Merged::undo`].
 //!
-//! A [`Journal`] says beforehand what is going to be done; [`recover`](fn@recover::recover) finishes or takes back a merge
-//! that was stopped.
+//! A [`Journal`] says beforehand what is going to be done, so that [`recover`] finishes or takes back a merge that was
+//! stopped, and [`undo`] takes back one that is done.
 
 pub mod apply;
 pub mod check;
+pub mod entry;
 pub mod error;
 pub mod journal;
+pub mod moves;
 pub mod plan;
 pub mod recover;
+pub mod replay;
+pub mod seen;
 pub mod stage;
+pub mod store;
 pub mod survey;
+pub mod undo;
 
-pub use apply::{Applied, MergeReport};
 pub use check::Checked;
 pub use error::MergeError;
 pub use journal::{Journal, Note};
 pub use plan::MergePlan;
 pub use recover::Recovered;
-pub use stage::Staged;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::merge::apply::{Stuck, Volatile};
+use crate::merge::entry::Entry;
+use crate::merge::journal::{Head, Line};
+use crate::merge::moves::Sameness;
+use crate::merge::store::{Finder, Stores};
 use crate::model::change::ChangeSet;
 use crate::model::layer::LayerEntry;
 use crate::model::names::RunId;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
+use crate::sys::clock;
 use crate::sys::metadata::IsPrivate;
 use crate::sys::tree::Root;
 
@@ -54,24 +65,160 @@ pub struct Source<'a> {
     pub run: &'a RunId,
     /// Which root it is that is changed.
     pub root: &'a LiveRoot,
-    /// The folder of the journals of merges under way.
-    pub journals: &'a Path,
+    /// disco's home, where its journals are.
+    pub home: &'a Path,
+    /// The same as a path of the live root, where it lies in it.
+    pub inner_home: Option<&'a RootedPath>,
 }
 
-/// A merge of which everything new is made and on the disk, and nothing shows yet. A drop removes it.
+/// What a merge did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MergeReport {
+    /// How many places were changed.
+    pub changed: usize,
+    /// Created sockets, which are not merged.
+    pub sockets: Vec<RootedPath>,
+    /// What could not be removed.
+    pub left: Vec<RootedPath>,
+}
+
+/// A merge of which everything new is made and on the disk, and nothing shows yet. A drop leaves it to the next run.
 #[derive(Debug)]
 pub struct Prepared<'a> {
-    source: Source<'a>,
-    staged: Staged<'a>,
-    journal: Journal,
+    work: Work<'a>,
+    sockets: Vec<RootedPath>,
 }
 
-/// A merge that is done and on the disk, and can still be taken back. A drop leaves its journal, for the next run.
+/// A merge that is done and on the disk, and can still be taken back. A drop leaves it as it is, and its journal for the
+/// next run.
 #[derive(Debug)]
 pub struct Merged<'a> {
-    source: Source<'a>,
-    applied: Applied<'a>,
+    work: Work<'a>,
+    sockets: Vec<RootedPath>,
+}
+
+/// All that a merge under way goes by.
+#[derive(Debug)]
+struct Work<'a> {
+    live: &'a Root,
+    home: PathBuf,
     journal: Journal,
+    entries: Vec<Entry>,
+    /// What must be the same of what is replaced.
+    same: Sameness,
+    volatile: Volatile,
+}
+
+/// Makes everything new in the stores. After an error nothing is left of it.
+pub fn prepare<'a>(source: &Source<'a>) -> Result<Prepared<'a>, MergeError> {
+    let facts = survey::survey(source)?;
+    let checked = plan::plan(source.changes, &facts, source.exclude, source.run).check(source)?;
+    let plan = checked.plan();
+    let grounds = plan.ops.iter().map(|op| stage::ground(source.live, op));
+    let finder = Finder::find(source.live, source.inner_home, source.run, grounds)?;
+    let head = head(source.run, source.root, finder.stores(), None);
+    let mut journal = Journal::begin(&journals(source.home), head)?;
+    let stores = finder.stores();
+    let staged = stores.create(source.live).map_err(MergeError::from).and_then(|()| {
+        let entries = apply::in_order(stage::stage(source, plan, &finder)?, &stores);
+        journal.write_changes(&entries)?;
+        let synced = (0..stores.0.len()).try_for_each(|number| stores.sync(source.live, number));
+        synced.map_err(|cause| MergeError::Sync { cause, left: Vec::new() })?;
+        Ok(entries)
+    });
+    match staged {
+        Ok(entries) => {
+            let work = Work {
+                live: source.live,
+                home: source.home.to_owned(),
+                journal,
+                entries,
+                same: Sameness::Object,
+                volatile: Volatile::There,
+            };
+            Ok(Prepared { work, sockets: plan.sockets.clone() })
+        }
+        Err(error) => {
+            let left = stores.remove(source.live);
+            if left.is_empty() {
+                // One that stays makes the next run look, and find nothing to do.
+                let _ = journal.close();
+            }
+            Err(error.leaving(left))
+        }
+    }
+}
+
+/// The folder of the journals of merges under way, in disco's home.
+pub fn journals(home: &Path) -> PathBuf {
+    home.join("journal")
+}
+
+fn head(run: &RunId, root: &LiveRoot, stores: Stores, undoes: Option<RunId>) -> Head {
+    let (began, boot) = (clock::now(), clock::boot());
+    Head { schema: journal::SCHEMA, run: run.clone(), root: root.clone(), began, boot, stores, undoes }
+}
+
+impl<'a> Prepared<'a> {
+    /// The journal, for what is done before anything shows.
+    pub fn journal(&mut self) -> &mut Journal {
+        &mut self.work.journal
+    }
+
+    /// How many places it will change.
+    pub fn changes(&self) -> usize {
+        self.work.entries.len()
+    }
+
+    /// Ends it without a change; what could not be removed comes back, and is removed by the next run.
+    pub fn discard(self) -> Result<Vec<RootedPath>, MergeError> {
+        let head = self.work.journal.head();
+        if head.undoes.is_some() {
+            self.work.journal.close()?;
+            return Ok(Vec::new());
+        }
+        let left = head.stores.remove(self.work.live);
+        if left.is_empty() {
+            self.work.journal.close()?;
+        }
+        Ok(left)
+    }
+
+    /// The point of no return, and all changes after it. After an error the live root is as before, or the error names
+    /// what is not, and the next run takes that back.
+    pub fn commit(self) -> Result<Merged<'a>, MergeError> {
+        let Prepared { mut work, sockets } = self;
+        work.journal.write(&Line::Commit { changes: work.entries.len() })?;
+        let stores = &work.journal.head().stores;
+        match apply::forward(work.live, stores, &work.entries, work.same, work.volatile) {
+            Ok(_gone) => {
+                work.journal.write(&Line::Applied)?;
+                Ok(Merged { work, sockets })
+            }
+            Err(Stuck { path, cause }) => {
+                let undone = work.take_back("a change of it could not be made")?;
+                Err(MergeError::Apply { path, cause, still: undone.still, left: undone.left })
+            }
+        }
+    }
+}
+
+impl Merged<'_> {
+    /// The journal, for what is done once everything is merged.
+    pub fn journal(&mut self) -> &mut Journal {
+        &mut self.work.journal
+    }
+
+    /// Takes every change back, because of what came after the merge: `why`.
+    pub fn undo(self, why: &str) -> Result<Undone, MergeError> {
+        self.work.take_back(why)
+    }
+
+    /// Ends it: what it replaced is kept for an undo, on the node's own root, and nothing is left to do for anybody.
+    pub fn keep(self) -> Result<MergeReport, MergeError> {
+        let (changed, sockets) = (self.work.entries.len(), self.sockets);
+        Ok(MergeReport { changed, sockets, left: self.work.keep()? })
+    }
 }
 
 /// What taking a merge back could not do.
@@ -83,72 +230,73 @@ pub struct Undone {
     pub left: Vec<RootedPath>,
 }
 
-impl std::fmt::Debug for Source<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source").field("run", self.run).field("root", self.root).finish_non_exhaustive()
+impl Work<'_> {
+    /// Takes all changes back. What cannot be taken back is named, and the journal stays for another try.
+    fn take_back(mut self, why: &str) -> Result<Undone, MergeError> {
+        self.journal.write(&Line::Undoing { why: why.to_owned() })?;
+        self.finish_taking_back()
     }
-}
 
-/// Makes everything new beside its place. After an error nothing is left of it.
-pub fn prepare<'a>(source: &Source<'a>) -> Result<Prepared<'a>, MergeError> {
-    let facts = survey::survey(source)?;
-    let checked = plan::plan(source.changes, &facts, source.exclude, source.run).check(source)?;
-    let journal = Journal::open(source.journals, source.root, checked.plan())?;
-    match checked.stage(source) {
-        Ok(staged) => Ok(Prepared { source: *source, staged, journal }),
-        Err(error) => {
-            // A journal that stays makes the next run look, and find nothing to do.
-            let _ = journal.close();
-            Err(error)
+    /// The same, where the journal says so already.
+    fn finish_taking_back(self) -> Result<Undone, MergeError> {
+        let head = self.journal.head();
+        match apply::backward(self.live, &head.stores, &self.entries, self.volatile) {
+            Ok(()) => {}
+            Err(still) => return Ok(Undone { still, left: Vec::new() }),
         }
-    }
-}
-
-impl<'a> Prepared<'a> {
-    /// The journal, for what is done before anything shows.
-    pub fn journal(&mut self) -> &mut Journal {
-        &mut self.journal
+        let left = if head.undoes.is_some() { Vec::new() } else { head.stores.remove(self.live) };
+        if left.is_empty() {
+            self.journal.close()?;
+        }
+        Ok(Undone { still: Vec::new(), left })
     }
 
-    /// Ends it without a change; what could not be removed comes back.
-    pub fn discard(self) -> Result<Vec<RootedPath>, MergeError> {
-        let left = self.staged.discard();
-        self.journal.close().map_err(MergeError::Journal)?;
-        Ok(left)
+    fn keep(mut self) -> Result<Vec<RootedPath>, MergeError> {
+        let head = self.journal.head().clone();
+        let bytes = undo::bytes(self.live, &head.stores, &self.entries)?;
+        self.journal.write(&Line::Done { bytes })?;
+        self.finish_keeping()
     }
 
-    /// The point of no return, and all changes after it. After an error the live root is as before, or the error names
-    /// what is not.
-    pub fn commit(mut self) -> Result<Merged<'a>, MergeError> {
-        self.journal.commit(&self.staged, &self.source)?;
-        match self.staged.apply(&self.source) {
-            Ok(applied) => Ok(Merged { source: self.source, applied, journal: self.journal }),
-            Err(error) => {
-                let _ = self.journal.close();
-                Err(error)
+    /// The same, where the journal says so already.
+    fn finish_keeping(self) -> Result<Vec<RootedPath>, MergeError> {
+        let head = self.journal.head();
+        if !head.root.is_own() {
+            let left = head.stores.remove(self.live);
+            if left.is_empty() {
+                self.journal.close()?;
             }
+            return Ok(left);
+        }
+        let folder = undo::folder(&self.home);
+        if let Some(undone) = &head.undoes {
+            undo::forget(&folder, undone)?;
+        }
+        self.journal.close_into(&folder)?;
+        Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+impl Prepared<'_> {
+    /// Leaves everything as a kill does: before the point of no return, or after so many changes.
+    fn stop_after(mut self, changes: Option<usize>) {
+        if let Some(changes) = changes {
+            self.work.journal.write(&Line::Commit { changes: self.work.entries.len() }).unwrap();
+            let (stores, entries) = (&self.work.journal.head().stores, &self.work.entries[..changes]);
+            apply::forward(self.work.live, stores, entries, self.work.same, self.work.volatile).unwrap();
         }
     }
 }
 
+#[cfg(test)]
 impl Merged<'_> {
-    /// The journal, for what is done once everything is merged.
-    pub fn journal(&mut self) -> &mut Journal {
-        &mut self.journal
-    }
-
-    /// Takes every change back, because of what came after the merge (an action that failed).
-    pub fn undo(self) -> Result<Undone, MergeError> {
-        let (still, left) = self.applied.undo(&self.source);
-        self.journal.close().map_err(MergeError::Journal)?;
-        Ok(Undone { still, left })
-    }
-
-    /// Ends it: what it replaced is kept for an undo, and nothing is left to do for anybody.
-    pub fn keep(self) -> Result<MergeReport, MergeError> {
-        let report = self.applied.finish();
-        self.journal.close().map_err(MergeError::Journal)?;
-        Ok(report)
+    /// Leaves everything as a kill does after so many changes were taken back.
+    fn stop_undoing_after(mut self, changes: usize) {
+        self.work.journal.write(&Line::Undoing { why: "a test".to_owned() }).unwrap();
+        let entries = &self.work.entries[self.work.entries.len() - changes..];
+        apply::backward(self.work.live, &self.work.journal.head().stores, entries, self.work.volatile)
+            .unwrap();
     }
 }
 

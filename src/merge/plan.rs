@@ -6,7 +6,6 @@
 //! need space. Directories can only be changed in place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,22 +74,10 @@ pub enum Over {
     Something,
 }
 
-/// The number of a staged or set-aside object.
+/// The number of a staged or set-aside object: its step's place in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Stage(pub usize);
-
-impl Stage {
-    /// The name beside the place: `.disco-RUN-N`.
-    pub fn name(self, run: &RunId) -> OsString {
-        format!(".disco-{run}-{}", self.0).into()
-    }
-
-    /// Where what the place held before goes, where two names cannot be exchanged.
-    pub fn aside(self, plan: &MergePlan) -> Stage {
-        Stage(plan.ops.len() + self.0)
-    }
-}
 
 /// One object of what is staged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,8 +7,9 @@ use std::path::Path;
 use proptest::prelude::*;
 use rustix::fs::Mode;
 
+use super::recover::{Rest, recover};
 use super::tests::{Merge, clear, fill, part};
-use super::{Journal, MergePlan, Recovered, journal, recover};
+use super::{MergePlan, Recovered, Undone, journals, prepare, replay};
 use crate::layered::{World, manifest, rooted};
 use crate::model::path::RootedPath;
 
@@ -168,11 +169,10 @@ proptest! {
             perform(&world.after(), work, serial);
         }
         let merge = Merge::new(world, &|_| false);
-        let staged = merge.plan().check(&merge.source()).unwrap().stage(&merge.source()).unwrap();
-        let (still, left) = staged.apply(&merge.source()).unwrap().undo(&merge.source());
-        prop_assert_eq!((still, left), (Vec::new(), Vec::new()));
+        let undone = prepare(&merge.source()).unwrap().commit().unwrap().undo("a test").unwrap();
+        prop_assert_eq!(undone, Undone::default());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
-        drop(merge.plan().check(&merge.source()).unwrap().stage(&merge.source()).unwrap());
+        prop_assert_eq!(prepare(&merge.source()).unwrap().discard().unwrap(), Vec::new());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
     }
 
@@ -187,31 +187,55 @@ proptest! {
         }
         let merge = Merge::new(world, &|_| false);
         let source = merge.source();
-        let begin = || {
-            let checked = merge.plan().check(&source).unwrap();
-            let journal = Journal::open(source.journals, source.root, checked.plan()).unwrap();
-            (journal, checked.stage(&source).unwrap())
+        let found = || {
+            let mut found = replay::unfinished(&journals(source.home), source.root).unwrap();
+            assert_eq!(found.len(), 1);
+            found.remove(0)
         };
-        let found = || journal::interrupted(source.journals, source.root).unwrap();
         // Stopped before the point of no return.
-        let (_, staged) = begin();
-        staged.stop_after(0, &source);
-        let [journal] = &found()[..] else { panic!("one journal") };
-        prop_assert_eq!(recover::recover(journal, source.live).unwrap(), Recovered::Before);
+        prepare(&source).unwrap().stop_after(None);
+        let recovery = recover(found(), source.live, source.home).unwrap();
+        prop_assert_eq!(recovery.how, Recovered::Before);
+        let Rest::Clear(journal) = recovery.rest else { panic!("it had begun") };
+        journal.cleared().unwrap();
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
         // Stopped after it.
-        let (mut journal, staged) = begin();
-        journal.commit(&staged, &source).unwrap();
-        let changes = staged.plan().ops.len();
-        staged.stop_after(stop.index(changes + 1), &source);
-        let read = found();
-        prop_assert_eq!(read[0].intent(), journal.intent());
-        for _ in 0..2 {
-            let after = Recovered::After { changes, kept: Vec::new(), left: Vec::new() };
-            prop_assert_eq!(recover::recover(&found()[0], source.live).unwrap(), after);
-            merge.assert_live_is(&merge.world.after());
+        let prepared = prepare(&source).unwrap();
+        let changes = prepared.changes();
+        let stop = stop.index(changes + 1);
+        prepared.stop_after(Some(stop));
+        for again in [true, true, false] {
+            let recovery = recover(found(), source.live, source.home).unwrap();
+            prop_assert_eq!(recovery.how, Recovered::After { changes, kept: Vec::new() });
+            let Rest::Finish(merged) = recovery.rest else { panic!("it is merged") };
+            // Or the journal's end was not on the disk yet.
+            if !again {
+                merged.keep().unwrap();
+            }
         }
-        journal.close().unwrap();
-        prop_assert!(found().is_empty());
+        merge.assert_live_is(&merge.world.after());
+        prop_assert!(replay::unfinished(&journals(source.home), source.root).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_merge_whose_taking_back_is_stopped_anywhere_is_taken_back(
+        works in prop::collection::vec(work(), 1..14),
+        stop in any::<prop::sample::Index>(),
+    ) {
+        let world = World::new(fill);
+        for (serial, work) in works.iter().enumerate() {
+            perform(&world.after(), work, serial);
+        }
+        let merge = Merge::new(world, &|_| false);
+        let source = merge.source();
+        let merged = prepare(&source).unwrap().commit().unwrap();
+        let stop = stop.index(merged.work.entries.len() + 1);
+        merged.stop_undoing_after(stop);
+        let recorded = replay::unfinished(&journals(source.home), source.root).unwrap().remove(0);
+        let recovery = recover(recorded, source.live, source.home).unwrap();
+        let undone = Recovered::Undone { why: "a test".to_owned(), undone: Undone::default() };
+        prop_assert_eq!(recovery.how, undone);
+        prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
+        prop_assert!(replay::unfinished(&journals(source.home), source.root).unwrap().is_empty());
     }
 }

@@ -1,16 +1,18 @@
-//! Finishes a merge that was stopped in the middle, or takes back one that had only been prepared. It looks at what is
-//! there, so that it can itself be stopped at any point and begun again.
+//! Goes on with a merge that was stopped, from what its journal says: forward from the point of no return on, away with what
+//! was staged before it. It looks at what is there, so that it can itself be stopped at any point and begun again.
 
-use crate::merge::MergeError;
-use crate::merge::apply::{self, Done};
-use crate::merge::journal::{Journal, Phase, Start};
-use crate::merge::plan::{MergePlan, Op, Over, Stage};
-use crate::merge::stage::{self, Litter};
+use std::path::Path;
+
+use crate::merge::apply::{self, Stuck, Volatile};
+use crate::merge::journal::{Journal, Line, Note};
+use crate::merge::moves::Sameness;
+use crate::merge::replay::{Phase, Recorded};
+use crate::merge::{MergeError, Merged, Undone, Work};
 use crate::model::path::RootedPath;
-use crate::sys::metadata;
-use crate::sys::tree::{Root, TreeError};
+use crate::sys::clock;
+use crate::sys::tree::Root;
 
-/// What became of it.
+/// What became of it, for whoever reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovered {
     /// Nothing that shows had changed, and what was staged is removed.
@@ -21,104 +23,87 @@ pub enum Recovered {
         changes: usize,
         /// Places that somebody has changed since it was stopped: they stay as they are.
         kept: Vec<RootedPath>,
-        /// What could not be removed.
-        left: Vec<RootedPath>,
+    },
+    /// It had been merged, and was being taken back: that is done.
+    Undone {
+        /// Why it was taken back.
+        why: String,
+        /// What could not be taken back.
+        undone: Undone,
     },
 }
 
-/// Brings `live` to where the merge would have brought it. The journal stays, for whoever has more to do.
-pub fn recover(journal: &Journal, live: &Root) -> Result<Recovered, MergeError> {
-    let plan = &journal.intent().plan;
-    let mut litter = Litter::new(live);
-    for op in &plan.ops {
-        for stage in names(plan, op) {
-            litter.add(op.path(), stage.name(&plan.run));
-        }
-    }
-    let Phase::Applying(starts) = &journal.intent().phase else {
-        litter.clear();
-        return Ok(Recovered::Before);
-    };
-    let (mut kept, mut done) = (Vec::new(), Vec::new());
-    for (at, op) in apply::in_order(plan) {
-        let Some(start) = starts.get(at) else { continue };
-        let forward = forward(live, plan, op, start, &mut litter, &mut done);
-        match forward {
-            Ok(true) => {}
-            Ok(false) => kept.push(op.path().clone()),
-            // What it holds must stay for another try.
-            Err(cause) => {
-                litter.keep_all();
-                return Err(MergeError::Recover { path: op.path().clone(), cause });
-            }
-        }
-    }
-    if let Err(cause) = stage::sync(live, plan) {
-        litter.keep_all();
-        return Err(MergeError::Recover { path: RootedPath::default(), cause });
-    }
-    kept.sort();
-    Ok(Recovered::After { changes: plan.ops.len(), kept, left: litter.clear() })
+/// A merge that was stopped, brought to where it should be, with its journal still open.
+#[derive(Debug)]
+pub struct Recovery<'a> {
+    /// What became of it.
+    pub how: Recovered,
+    /// What was done around it, in order.
+    pub notes: Vec<Note>,
+    /// What is left to do.
+    pub rest: Rest<'a>,
 }
 
-/// The names of ours that a step may use beside its place.
-fn names(plan: &MergePlan, op: &Op) -> Vec<Stage> {
-    match op {
-        Op::Place { stage, over: Over::Nothing, .. } | Op::Delete { stage, .. } => vec![*stage],
-        Op::Place { stage, over: Over::Something, .. } => vec![*stage, stage.aside(plan)],
-        Op::Attributes { .. } => Vec::new(),
-    }
+/// What is left to do of a merge that was stopped.
+#[derive(Debug)]
+pub enum Rest<'a> {
+    /// Whatever was done before the merge is to be brought back, then [`Journal::cleared`].
+    Clear(Journal),
+    /// What comes after a merge, then [`Merged::keep`] or [`Merged::undo`].
+    Finish(Merged<'a>),
+    /// Nothing.
+    Nothing,
 }
 
-/// Makes one change, if it is not made yet; false where somebody else's stands in its place.
-fn forward(
-    live: &Root,
-    plan: &MergePlan,
-    op: &Op,
-    start: &Start,
-    litter: &mut Litter<'_>,
-    done: &mut Vec<Done>,
-) -> Result<bool, TreeError> {
-    let there = match live.lookup(op.path()) {
-        Ok(there) => there,
-        // Somebody has taken the directory away, or put something else in its place.
-        Err(error) if error.is_lost() => return Ok(false),
-        Err(error) => return Err(error),
+/// Brings `live` to where the merge would have brought it. The caller keeps everybody else from merging.
+pub fn recover<'a>(recorded: Recorded, live: &'a Root, home: &Path) -> Result<Recovery<'a>, MergeError> {
+    let Recorded { path, head, notes, entries, phase } = recorded;
+    // Without a word about the start of the machine nothing is known to be gone.
+    let volatile = match clock::boot() {
+        now if now != head.boot && !now.is_empty() && !head.boot.is_empty() => Volatile::Lost,
+        _ => Volatile::There,
     };
-    let there = there.as_ref();
-    let is_old = there.is_some_and(|there| start.old.is_some_and(|old| old.is_unchanged(there.stat())));
-    match op {
-        Op::Place { path, stage, over, .. } => {
-            if there.is_some_and(|there| start.staged.is_some_and(|new| new.is(there.stat()))) {
-                return Ok(true);
+    let journal = Journal::resume(&path, head)?;
+    let same = Sameness::Content;
+    let mut work = Work { live, home: home.to_owned(), journal, entries, same, volatile };
+    let (how, rest) = match phase {
+        Phase::Staging => {
+            let head = work.journal.head();
+            let left = if head.undoes.is_some() { Vec::new() } else { head.stores.remove(live) };
+            if let Some(path) = left.into_iter().next() {
+                return Err(MergeError::Remove { path });
             }
-            let (parent, name) = live.parent(path)?;
-            if parent.lookup(&stage.name(&plan.run))?.is_none() {
-                return Ok(false);
-            }
-            match (over, there) {
-                (Over::Nothing, Some(_)) => return Ok(false),
-                (Over::Something, Some(_)) if !is_old => return Ok(false),
-                // It was stopped between the two renames of a file system that cannot exchange names.
-                (Over::Something, None) if parent.lookup(&stage.aside(plan).name(&plan.run))?.is_some() => {
-                    apply::rename_new(&parent, &stage.name(&plan.run), &name)?;
-                }
-                (Over::Something, None) => return Ok(false),
-                (Over::Nothing, None) | (Over::Something, Some(_)) => {
-                    apply::place(live, plan, path, *over, *stage, litter, done)?;
-                }
-            }
+            (Recovered::Before, Rest::Clear(work.journal))
         }
-        Op::Attributes { .. } => {
-            let same = there.filter(|there| start.old.is_some_and(|old| old.is(there.stat())));
-            let (Some(there), Some(wanted)) = (same, &start.metadata) else { return Ok(false) };
-            metadata::apply(there, wanted, apply::times_of(there))?;
+        Phase::Applying | Phase::Applied => {
+            let gone = if phase == Phase::Applied {
+                apply::Gone { made: work.entries.len(), kept: Vec::new() }
+            } else {
+                let stores = &work.journal.head().stores;
+                let gone = apply::forward(live, stores, &work.entries, same, volatile);
+                let gone = gone.map_err(|Stuck { path, cause }| MergeError::Recover { path, cause })?;
+                work.journal.write(&Line::Applied)?;
+                gone
+            };
+            let how = Recovered::After { changes: work.entries.len(), kept: gone.kept };
+            (how, Rest::Finish(Merged { work, sockets: Vec::new() }))
         }
-        Op::Delete { path, stage } => match there {
-            None => {}
-            Some(_) if is_old => apply::delete(live, plan, path, *stage, litter, done)?,
-            Some(_) => return Ok(false),
-        },
+        Phase::Undoing(why) => {
+            let undone = work.finish_taking_back()?;
+            (Recovered::Undone { why, undone }, Rest::Nothing)
+        }
+        Phase::Done(_) => {
+            let changes = work.entries.len();
+            work.finish_keeping()?;
+            (Recovered::After { changes, kept: Vec::new() }, Rest::Nothing)
+        }
+    };
+    Ok(Recovery { how, notes, rest })
+}
+
+impl Journal {
+    /// Ends the journal of a merge that never was.
+    pub fn cleared(self) -> Result<(), MergeError> {
+        self.close()
     }
-    Ok(true)
 }

@@ -1,6 +1,5 @@
 //! Tests of a whole merge into a plain folder. Owners, device nodes and marks need root.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -24,7 +23,8 @@ pub(super) struct Merge {
     changes: ChangeSet,
     run: RunId,
     exclude: Vec<RootedPath>,
-    home: tempfile::TempDir,
+    pub(super) home: tempfile::TempDir,
+    pub(super) root: LiveRoot,
 }
 
 impl Merge {
@@ -38,7 +38,8 @@ impl Merge {
         let live = Root::open(&world.live(), "").unwrap();
         let run = RunId::new("20120101-1").unwrap();
         let home = tempfile::tempdir().unwrap();
-        Merge { world, scratch, live, changes, run, exclude: exclude.to_vec(), home }
+        let root = LiveRoot::new(&world.live()).unwrap();
+        Merge { world, scratch, live, changes, run, exclude: exclude.to_vec(), home, root }
     }
 
     pub(super) fn source(&self) -> Source<'_> {
@@ -52,8 +53,9 @@ impl Merge {
             private: &|_| false,
             exclude: &self.exclude,
             run,
-            root: &LiveRoot::Own,
-            journals: self.home.path(),
+            root: &self.root,
+            home: self.home.path(),
+            inner_home: None,
         }
     }
 
@@ -135,15 +137,17 @@ fn a_failure_while_staging_leaves_the_tree_as_it_was() {
     let world = World::new(fill);
     change_everything(&world.after());
     let merge = Merge::new(world, &|_| false);
-    let checked = merge.plan().check(&merge.source()).unwrap();
     mark_immutable(merge.world.live().join("a"), true);
-    let failed = checked.stage(&merge.source());
-    let refused = merge.plan().check(&merge.source());
+    let refused = prepare(&merge.source());
     mark_immutable(merge.world.live().join("a"), false);
-    let Err(MergeError::Stage { path, left, .. }) = failed else { panic!("{failed:?}") };
-    assert_eq!((path, left), (rooted("a/b"), Vec::new()));
     let Err(MergeError::Obstacle { path, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(path, rooted("a"), "the check sees it before anything is made");
+    assert!(replay::unfinished(&journals(merge.home.path()), &merge.root).unwrap().is_empty());
+    // What is there by that name is somebody else's.
+    fs::create_dir_all(merge.world.live().join(".disco-undo/20120101-1")).unwrap();
+    fs::write(merge.world.live().join(".disco-undo/20120101-1/theirs"), "").unwrap();
+    assert!(prepare(&merge.source()).is_err());
+    clear(&merge.world.live().join(".disco-undo"));
     assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
     self::merge(&merge.source()).unwrap();
     merge.assert_live_is(&merge.world.after());
@@ -155,18 +159,14 @@ fn a_failure_while_applying_takes_everything_back() {
         let world = World::new(fill);
         change_everything(&world.after());
         let merge = Merge::new(world, &|_| false);
-        let staged = merge.plan().check(&merge.source()).unwrap().stage(&merge.source()).unwrap();
+        let prepared = prepare(&merge.source()).unwrap();
         mark_immutable(merge.world.live().join(stubborn), true);
-        let failed = staged.apply(&merge.source());
+        let failed = prepared.commit();
         mark_immutable(merge.world.live().join(stubborn), false);
         let Err(MergeError::Apply { still, left, .. }) = failed else { panic!("{failed:?}") };
-        // what was staged in the marked directory itself cannot be removed, and is named
-        let named = if stubborn == "a" { vec![rooted("a/.disco-20120101-1-0")] } else { Vec::new() };
-        assert_eq!((still, &left), (Vec::new(), &named), "{stubborn}");
-        for litter in left {
-            clear(&merge.world.live().join(litter.relative()));
-        }
+        assert_eq!((still, left), (Vec::new(), Vec::new()), "{stubborn}");
         assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()), "{stubborn}");
+        assert!(replay::unfinished(&journals(merge.home.path()), &merge.root).unwrap().is_empty());
     }
 }
 
@@ -316,17 +316,6 @@ fn the_home_stays_whatever_happens_around_it() {
 }
 
 #[test]
-fn a_name_of_ours_that_somebody_has_is_not_removed() {
-    let world = World::new(fill);
-    fs::write(world.after().join("top"), "other\n").unwrap();
-    let merge = Merge::new(world, &|_| false);
-    let taken = merge.world.live().join(Path::new(OsStr::new(".disco-20120101-1-0")));
-    fs::write(&taken, "theirs").unwrap();
-    assert!(matches!(self::merge(&merge.source()), Err(MergeError::Stage { .. })));
-    assert_eq!(fs::read_to_string(taken).unwrap(), "theirs");
-}
-
-#[test]
 fn what_somebody_has_changed_since_a_merge_was_stopped_stays_and_is_named() {
     let world = World::new(|lower| {
         for name in ["edited", "deleted", "gone", "attributes", "plain"] {
@@ -343,11 +332,7 @@ fn what_somebody_has_changed_since_a_merge_was_stopped_stays_and_is_named() {
     fs::set_permissions(after.join("attributes"), fs::Permissions::from_mode(0o600)).unwrap();
     let merge = Merge::new(world, &|_| false);
     let source = merge.source();
-    let checked = merge.plan().check(&source).unwrap();
-    let mut journal = Journal::open(source.journals, source.root, checked.plan()).unwrap();
-    let staged = checked.stage(&source).unwrap();
-    journal.commit(&staged, &source).unwrap();
-    staged.stop_after(0, &source);
+    prepare(&source).unwrap().stop_after(Some(0));
     // An administrator, before the next run.
     let live = merge.world.live();
     for name in ["edited", "deleted", "created"] {
@@ -355,14 +340,15 @@ fn what_somebody_has_changed_since_a_merge_was_stopped_stays_and_is_named() {
     }
     fs::remove_file(live.join("gone")).unwrap();
     fs::remove_file(live.join("attributes")).unwrap();
-    let Recovered::After { kept, left, .. } = recover::recover(&journal, source.live).unwrap() else {
-        panic!("it had begun")
+    let [recorded] = &replay::unfinished(&journals(source.home), source.root).unwrap()[..] else {
+        panic!("one journal")
     };
+    let recovery = recover::recover(recorded.clone(), source.live, source.home).unwrap();
+    let Recovered::After { kept, .. } = recovery.how else { panic!("it had begun") };
     let named: Vec<String> = kept.iter().map(RootedPath::to_string).collect();
-    assert_eq!(
-        (named, left),
-        (["/attributes", "/created", "/deleted", "/edited"].map(String::from).to_vec(), vec![])
-    );
+    assert_eq!(named, ["/attributes", "/created", "/deleted", "/edited"].map(String::from).to_vec());
+    let recover::Rest::Finish(merged) = recovery.rest else { panic!("it is merged") };
+    merged.keep().unwrap();
     for name in ["edited", "deleted", "created"] {
         assert_eq!(fs::read_to_string(live.join(name)).unwrap(), "by somebody else");
     }
@@ -373,14 +359,81 @@ fn what_somebody_has_changed_since_a_merge_was_stopped_stays_and_is_named() {
 #[test]
 fn a_journal_that_cannot_be_read_is_named_and_of_another_root_left_alone() {
     let home = tempfile::tempdir().unwrap();
-    assert!(journal::interrupted(&home.path().join("none"), &LiveRoot::Own).unwrap().is_empty());
-    fs::write(home.path().join("x.json"), "{").unwrap();
-    let error = journal::interrupted(home.path(), &LiveRoot::Own).unwrap_err().to_string();
-    assert!(error.contains("x.json"), "{error}");
-    fs::remove_file(home.path().join("x.json")).unwrap();
-    let plan = MergePlan { run: RunId::new("20120101-1").unwrap(), ops: vec![], sockets: vec![] };
+    let folder = journals(home.path());
+    assert!(replay::unfinished(&folder, &LiveRoot::Own).unwrap().is_empty());
     let image = LiveRoot::new(Path::new("/srv/image")).unwrap();
-    Journal::open(home.path(), &image, &plan).unwrap();
-    assert!(journal::interrupted(home.path(), &LiveRoot::Own).unwrap().is_empty());
-    assert_eq!(journal::interrupted(home.path(), &image).unwrap().len(), 1);
+    let begin = |name: &str| {
+        let head = head(&RunId::new(name).unwrap(), &image, Stores::default(), None);
+        Journal::begin(&folder, head).unwrap()
+    };
+    let mut journal = begin("20120101-1");
+    assert!(replay::unfinished(&folder, &LiveRoot::Own).unwrap().is_empty());
+    assert_eq!(replay::unfinished(&folder, &image).unwrap()[0].phase, replay::Phase::Staging);
+    // Not even the first line is there: nothing was begun.
+    drop(begin("20120101-2"));
+    fs::write(folder.join("20120101-2"), "0000").unwrap();
+    replay::sweep(&folder).unwrap();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    // Behind a torn line a note says nothing, and a point of no return is damage.
+    let torn = |journal: &Path| {
+        let mut text = fs::read(journal).unwrap();
+        text.extend_from_slice(b"torn\n");
+        fs::write(journal, text).unwrap();
+    };
+    let path = folder.join("20120101-1");
+    torn(&path);
+    journal.note(&Note::Confirmed).unwrap();
+    let recorded = &replay::unfinished(&folder, &image).unwrap()[0];
+    assert_eq!((&recorded.phase, recorded.notes.len()), (&replay::Phase::Staging, 0));
+    journal.write(&Line::Commit { changes: 0 }).unwrap();
+    let error = replay::unfinished(&folder, &image).unwrap_err();
+    assert!(matches!(error, MergeError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("20120101-1"), "{error}");
+}
+
+#[test]
+fn a_merge_can_be_undone_and_that_too() {
+    let world = World::new(fill);
+    change_everything(&world.after());
+    let mut merge = Merge::new(world, &|_| false);
+    merge.root = LiveRoot::Own;
+    let live = merge.world.live();
+    let home = merge.home.path();
+    self::merge(&merge.source()).unwrap();
+    let without_stores = |root: &Path| {
+        let mut all = manifest(root);
+        all.retain(|path, _| !is_litter(path));
+        all
+    };
+    let merged = without_stores(&live);
+    let undo = |of: Option<&str>, id: &str, policy: &str| {
+        let run = of.map(|of| RunId::new(of).unwrap());
+        let recorded = undo::load(home, run.as_ref())?;
+        let id = RunId::new(id).unwrap();
+        let (prepared, spared) = undo::prepare(recorded, &merge.live, home, &id, &policy.parse().unwrap())?;
+        prepared.commit()?.keep()?;
+        Ok::<_, MergeError>(spared)
+    };
+    undo(None, "20120101-2", "abort").unwrap();
+    assert_eq!(without_stores(&live), manifest(&merge.world.lower()));
+    assert!(matches!(undo(Some("20120101-1"), "20120101-9", "abort"), Err(MergeError::NoUndo(_))));
+    undo(None, "20120101-3", "abort").unwrap();
+    assert_eq!(without_stores(&live), merged, "an undo can be undone");
+    // Somebody has changed what was merged.
+    fs::write(live.join("top"), "theirs\n").unwrap();
+    fs::write(live.join("new/mine"), "mine\n").unwrap();
+    let Err(MergeError::UndoConflicts { conflicts, .. }) = undo(None, "20120101-4", "abort") else {
+        panic!("it was undone")
+    };
+    let named: Vec<String> = conflicts.iter().map(|(path, how)| format!("{path} {how}")).collect();
+    assert_eq!(named, ["/top has changed", "/new has changed"]);
+    let spared = undo(None, "20120101-5", "theirs=/top mine=/new").unwrap();
+    assert_eq!(spared.theirs, [rooted("top")]);
+    assert_eq!(fs::read_to_string(live.join("top")).unwrap(), "theirs\n");
+    assert!(!live.join("new").exists() && live.join("a/b").is_dir());
+    let kept: Vec<String> =
+        undo::list(home).unwrap().into_iter().map(|kept| kept.head.run.to_string()).collect();
+    assert_eq!(kept, ["20120101-5"]);
+    undo::prune(&merge.live, home, undo::Most { runs: 0, seconds: 100, bytes: None }).unwrap();
+    assert!(undo::list(home).unwrap().is_empty() && !live.join(".disco-undo").exists());
 }

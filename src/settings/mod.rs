@@ -174,7 +174,7 @@ pub struct Settings {
     pub allow_reboot: Sourced<bool>,
     /// What becomes of paths that somebody has changed meanwhile.
     pub on_conflict: Sourced<OnConflict>,
-    /// How many merges can be undone.
+    /// How many merges can be undone; 0 for none.
     pub undo_runs: Sourced<usize>,
     /// For how many days a merge can be undone.
     pub undo_days: Sourced<u32>,

@@ -62,7 +62,10 @@ pub fn resolve(
         allow_reboot: said.parse(Name::AllowReboot, truth)?,
         on_conflict: said
             .parse(Name::OnConflict, |text| text.parse().map_err(|error: NoOnConflict| error.to_string()))?,
-        undo_runs: said.parse(Name::UndoRuns, |text| number(text, 1_000_000))?,
+        undo_runs: said.parse(Name::UndoRuns, |text| match text {
+            "0" => Ok(0),
+            text => number(text, 1_000_000),
+        })?,
         undo_days: said.parse(Name::UndoDays, |text| {
             number(text, 36_600).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
         })?,

@@ -203,7 +203,7 @@ pub static TABLE: [Setting; 24] = [
         "abort",
         "of what somebody changed meanwhile: abort, theirs or mine; or such a word=GLOB, with spaces between",
     ),
-    parameter(Name::UndoRuns, "client/undo/runs", None, "10", "merges that can be undone"),
+    parameter(Name::UndoRuns, "client/undo/runs", None, "10", "merges that can be undone; 0: none"),
     parameter(Name::UndoDays, "client/undo/days", None, "30", "days for which a merge can be undone"),
     parameter(
         Name::UndoSize,

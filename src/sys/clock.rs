@@ -34,6 +34,18 @@ pub fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+/// How many seconds ago an RFC 3339 time was; none for text that is no time, or one to come.
+pub fn seconds_since(time: &str) -> Option<u64> {
+    let then: jiff::Timestamp = time.parse().ok()?;
+    u64::try_from(jiff::Timestamp::now().as_second() - then.as_second()).ok()
+}
+
+/// Which start of the machine this is: a random word that the kernel chose; empty where it tells none.
+pub fn boot() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    told.map(|word| word.trim().to_owned()).unwrap_or_default()
+}
+
 /// Lets others go on for a moment, for whoever looks again and again.
 pub fn pause() {
     std::thread::sleep(Duration::from_millis(50));

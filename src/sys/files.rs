@@ -243,6 +243,18 @@ pub fn canonical(path: &Path) -> Result<PathBuf, FileError> {
     fs::canonicalize(path).map_err(FileError::at("follow", path))
 }
 
+/// Gives a file or folder another name on the same file system; what had that name is replaced, if it can be.
+pub fn rename(path: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(path, to).map_err(FileError::at("rename", path))
+}
+
+/// How many bytes the file system that holds a path has in all.
+pub fn disk_size(path: &Path) -> Result<u64, FileError> {
+    let fs = rustix::fs::statvfs(path)
+        .map_err(|errno| FileError::at("look at the disk of", path)(errno.into()))?;
+    Ok(fs.f_blocks * fs.f_frsize)
+}
+
 /// Removes a file or symbolic link.
 pub fn remove_file(path: &Path) -> Result<(), FileError> {
     fs::remove_file(path).map_err(FileError::at("remove", path))

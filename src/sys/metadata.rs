@@ -61,6 +61,14 @@ pub struct Metadata {
     pub mtime: (i64, i64),
 }
 
+impl Metadata {
+    /// Whether it is the same but for the times.
+    pub fn is_like(&self, other: &Metadata) -> bool {
+        let what = |one: &Metadata| (one.uid, one.gid, one.permissions);
+        what(self) == what(other) && self.xattrs == other.xattrs
+    }
+}
+
 /// Extended attributes as a list: names of any bytes are no keys of JSON.
 mod pairs {
     use super::{OsString, Xattrs};

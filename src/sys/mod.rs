@@ -11,6 +11,7 @@ pub mod clock;
 pub mod crowd;
 pub mod daemon;
 pub mod door;
+pub mod durable_log;
 pub mod execute;
 pub mod files;
 pub mod folders;

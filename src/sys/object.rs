@@ -88,6 +88,12 @@ impl Object {
         &self.stat
     }
 
+    /// What stat(2) says of it now.
+    pub fn look_again(&self) -> Result<Stat, TreeError> {
+        let raw = rustix::fs::statat(&self.fd, "", AtFlags::EMPTY_PATH).map_err(self.error("look at"))?;
+        Ok(Stat::from_raw(&raw))
+    }
+
     /// The type of the object.
     pub fn kind(&self) -> FileKind {
         self.kind

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -145,6 +145,13 @@ impl Root {
     }
 }
 
+/// A file system as one mount shows it: within it an object can be renamed and linked, across its borders it cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Volume {
+    mount: u64,
+    device: u64,
+}
+
 /// How [`Directory::rename`] treats what the new name holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rename {
@@ -253,15 +260,44 @@ impl Directory {
             .map_err(self.place.child(name).error("create the hard link"))
     }
 
+    /// The file system that it lies on, and its mount.
+    pub fn volume(&self) -> Result<Volume, TreeError> {
+        let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+        let statx = rustix::fs::statx(&self.fd, "", AtFlags::EMPTY_PATH, wanted)
+            .map_err(self.place.error("look at"))?;
+        let device = rustix::fs::makedev(statx.stx_dev_major, statx.stx_dev_minor);
+        Ok(Volume { mount: statx.stx_mnt_id, device })
+    }
+
+    /// Whether it lies on a file system that is empty after each start of the machine.
+    pub fn is_volatile(&self) -> Result<bool, TreeError> {
+        const RAMFS: i64 = 0x8584_58f6;
+        const TMPFS: i64 = 0x0102_1994;
+        let fs = rustix::fs::fstatfs(&self.fd).map_err(self.place.error("look at the file system of"))?;
+        #[allow(clippy::unnecessary_cast)] // the type differs by architecture
+        Ok([RAMFS, TMPFS].contains(&(fs.f_type as i64)))
+    }
+
     /// Renames within this directory.
     pub fn rename(&self, from: &OsStr, to: &OsStr, how: Rename) -> Result<(), TreeError> {
+        self.rename_into(from, self, to, how)
+    }
+
+    /// Renames what has a name here to a name in another directory of the same volume.
+    pub fn rename_into(
+        &self,
+        from: &OsStr,
+        target: &Directory,
+        to: &OsStr,
+        how: Rename,
+    ) -> Result<(), TreeError> {
         let flags = match how {
             Rename::New => RenameFlags::NOREPLACE,
             Rename::Exchange => RenameFlags::EXCHANGE,
             Rename::Replace => RenameFlags::empty(),
         };
-        rustix::fs::renameat_with(&self.fd, from, &self.fd, to, flags)
-            .map_err(self.place.child(to).error("rename to"))
+        rustix::fs::renameat_with(&self.fd, from, &target.fd, to, flags)
+            .map_err(target.place.child(to).error("rename to"))
     }
 
     /// Removes an object that is no directory.

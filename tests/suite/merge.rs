@@ -32,7 +32,8 @@ fn as_without_disco(script: &str) {
     let untouched = list(&dancing);
     dancing.disco(&["dance", "--noop"]).succeeds();
     assert_eq!(list(&dancing), untouched, "NOOP changed something");
-    let out = dancing.disco(&["dance"]);
+    // What an undo keeps of a hard link is one more name of it.
+    let out = dancing.sh("DISCO_CLIENT_UNDO_RUNS=0 disco dance");
     out.succeeds();
     let (with, without) = (list(&dancing), list(&plain));
     assert_ne!(with, untouched, "the dance changed nothing\n{out}");

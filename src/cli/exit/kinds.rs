@@ -217,12 +217,20 @@ impl From<DanceError> for Failure {
             }
             DanceError::Sandbox(_) | DanceError::Step(_) | DanceError::Scan(_) => (Kind::Io, None),
             DanceError::Merge(MergeError::Journal(ref error)) => (file_kind(error), None),
-            DanceError::Merge(MergeError::Unreadable { .. } | MergeError::Newer { .. }) => {
+            DanceError::Merge(MergeError::Damaged { .. } | MergeError::Newer { .. }) => {
                 let look = "no live run starts before it: look at the node, then move that file away";
                 (Kind::Data, Some(look.to_owned()))
             }
             DanceError::Merge(MergeError::Recover { .. }) => {
                 (Kind::Failed, Some("make that possible, and dance again: it goes on from there".to_owned()))
+            }
+            DanceError::Merge(MergeError::NoUndo(_) | MergeError::NothingToUndo) => {
+                (Kind::Failed, Some("`disco undo --list` shows what can be undone".to_owned()))
+            }
+            DanceError::Merge(MergeError::UndoConflicts { .. }) => {
+                let how = "nothing is changed; --on-conflict theirs=PATH leaves such a path as it is, mine=PATH \
+                           brings it back all the same";
+                (Kind::Failed, Some(how.to_owned()))
             }
             DanceError::Merge(MergeError::Conflict { .. }) => {
                 let again = "nothing is merged; dance again: it starts from what is there now";

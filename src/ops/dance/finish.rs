@@ -86,6 +86,7 @@ fn merge_all(
     (run.on_event)(DanceEvent::Doing(Doing::Merging { changes: changes.0.len() }));
     let (upper, entries) = differences.scratchpad();
     let live = recover::open(&run.record.root)?;
+    let inner_home = recover::inner_home(settings, &run.record.root)?;
     let merged = run.metered("merge", |run| {
         let source = merge::Source {
             changes,
@@ -96,7 +97,8 @@ fn merge_all(
             exclude: differences.excluded(),
             run: &run.record.run,
             root: &run.record.root,
-            journals: &recover::journals(&settings.home.value),
+            home: &settings.home.value,
+            inner_home: inner_home.as_ref(),
         };
         // It ends before the first action: what is journaled still is finished with all its actions by the next run, and a
         // reboot among them must not be done twice.

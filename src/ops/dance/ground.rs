@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::merge;
 use crate::model::attributes::FileKind;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
@@ -74,7 +75,9 @@ impl Ground {
         let root = resolved(&said.root.value)?;
         let tree = Root::open(&root.path(), if root.is_own() { "" } else { "the root's " })?;
         if root.is_own() {
-            let (mount, hidden) = (home.clone(), vec![storage]);
+            let mut hidden = vec![storage];
+            hidden.extend(merge::undo::at_the_top(&settled.home.value)?);
+            let mount = home.clone();
             return Ok(Ground { root, tree, home: home.absolute(), mount, hidden, made: Vec::new() });
         }
         let path = root.path();

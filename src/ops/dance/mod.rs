@@ -11,6 +11,7 @@ mod modules;
 mod reach;
 mod recover;
 pub(super) mod truth;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -211,10 +212,15 @@ pub(super) fn recorded(
     let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
     let under_way = |run: &RunId| settings.storage.value.join(run.as_str()).exists();
     let pruned = run.runs.prune(settings.keep_runs.value, &under_way);
+    let forgotten = if mode == Mode::Live { undo::prune(settings, &ground.root) } else { Ok(()) };
     let removed = scratch.remove().map_err(DanceError::Prepare);
     // What ended the run is told first: mostly all of these have one cause.
     result.and(saved)?;
     pruned?;
+    if let Err(error) = forgotten {
+        let message = format!("cannot forget what could be undone: {}", in_full(&error));
+        (run.on_event)(DanceEvent::Warned { message: &message });
+    }
     removed.map(|()| run.record)
 }
 

@@ -2,9 +2,10 @@
 //! the actions that belong to it are run; one that had only been prepared is taken back.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use crate::merge::{self, MergeError, Recovered};
+use crate::merge::recover::{Recovery, Rest};
+use crate::merge::{self, Recovered};
+use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::model::run::RunOutcome;
 use crate::runs::{RunError, Runs};
@@ -15,9 +16,12 @@ use crate::sys::tree::Root;
 use super::ground::Ground;
 use super::{DanceError, DanceEvent, Run, finish};
 
-/// The folder of the journals of merges under way.
-pub(super) fn journals(home: &Path) -> PathBuf {
-    home.join("journal")
+/// disco's home as a path of the live root, where that is the node's own.
+pub(super) fn inner_home(settings: &Settings, root: &LiveRoot) -> Result<Option<RootedPath>, DanceError> {
+    if !root.is_own() {
+        return Ok(None);
+    }
+    RootedPath::new(&settings.home.value).map(Some).map_err(DanceError::Home)
 }
 
 /// The live root, open for a merge.
@@ -35,23 +39,33 @@ pub(super) fn recover(
     ground: &Ground,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<(), DanceError> {
-    for journal in merge::journal::interrupted(&journals(&settings.home.value), &ground.root)? {
-        let recovered = merge::recover::recover(&journal, &open(&ground.root)?)?;
-        let run = journal.intent().plan.run.clone();
-        on_event(DanceEvent::Recovered { run: &run, how: &recovered });
-        // Before its actions, none of which has begun: they are run once, whatever becomes of this run.
-        journal.close().map_err(MergeError::Journal)?;
-        let runs = Runs::new(&settings.home.value);
-        match runs.load(&run) {
+    let home = &settings.home.value;
+    let live = open(&ground.root)?;
+    merge::replay::sweep(&merge::journals(home))?;
+    for recorded in merge::replay::unfinished(&merge::journals(home), &ground.root)? {
+        let id = recorded.head.run.clone();
+        let Recovery { how, notes: _, rest } = merge::recover::recover(recorded, &live, home)?;
+        on_event(DanceEvent::Recovered { run: &id, how: &how });
+        match rest {
+            Rest::Clear(journal) => journal.cleared()?,
+            // Before its actions, none of which has begun: they are run once, whatever becomes of this run.
+            Rest::Finish(merged) => drop(merged.keep()?),
+            Rest::Nothing => {}
+        }
+        let runs = Runs::new(home);
+        match runs.load(&id) {
             Ok(record) => {
-                let folder = runs.folder(&run);
+                let folder = runs.folder(&id);
                 let mut run = Run { record, folder, runs, fetched: BTreeMap::new(), on_event };
-                complete(&mut run, settings, &recovered)?;
+                complete(&mut run, settings, &how)?;
             }
             // Somebody has removed it: what it asked for is not known any more.
             Err(RunError::NoSuchRun(_)) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+    if ground.root.is_own() {
+        merge::undo::sweep(&live, home)?;
     }
     Ok(())
 }
@@ -63,6 +77,10 @@ fn complete(run: &mut Run<'_>, settings: &Settings, recovered: &Recovered) -> Re
         Recovered::Before => {
             let reason = "it was stopped before anything was merged".to_owned();
             run.record.outcome = RunOutcome::MergeFailed { reason };
+            run.save()
+        }
+        Recovered::Undone { why, .. } => {
+            run.record.outcome = RunOutcome::Undone { reason: why.clone() };
             run.save()
         }
         Recovered::After { .. } => {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::merge;
 use crate::model::requirement::Requirement;
 use crate::model::root::LiveRoot;
 use crate::model::run::Mode;
@@ -102,7 +103,7 @@ pub(super) fn own_files(settings: &Settings) -> Vec<Requirement> {
 
 fn left_over(settings: &Settings) -> Found {
     let runs = scratch::left_over(&settings.storage.value).map_err(io::Error::other)?.len();
-    let journals = crate::merge::journal::interrupted(&settings.home.value.join("journal"), &LiveRoot::Own);
+    let journals = merge::replay::unfinished(&merge::journals(&settings.home.value), &LiveRoot::Own);
     let merges = journals.map_err(|error| io::Error::other(in_full(&error)))?.len();
     match (runs, merges) {
         (0, 0) => Ok("nothing of a killed run is left".to_owned()),

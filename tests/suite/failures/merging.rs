@@ -126,11 +126,12 @@ fn f1_the_actions_of_a_merge_that_was_killed_are_run_by_the_next_run() {
     // What a kill between the merge and its action leaves: everything is merged, the journal is there, and nobody has acted.
     world.disco(&["dance"]).succeeds();
     let run = world.sh("ls /var/disco/runs").succeeds().stdout.trim().to_owned();
-    let journal = format!(
-        r#"{{"schema":1,"root":"/","plan":{{"run":"{run}","ops":[],"sockets":[]}},"phase":{{"applying":[]}}}}"#
+    let head = format!(
+        r#"{{"line":"begin","schema":2,"run":"{run}","root":"/","began":"2026-01-01T00:00:00Z","boot":"","stores":[]}}"#
     );
-    world.sh("mkdir -p /var/disco/journal").succeeds();
-    world.write(&format!("/var/disco/journal/{run}.json"), &journal);
+    let lines = [head.as_str(), r#"{"line":"commit","changes":0}"#, r#"{"line":"applied"}"#];
+    let summed = lines.map(|line| format!("{:08x} {line}\n", crc32fast::hash(line.as_bytes())));
+    world.write(&format!("/var/disco/journal/{run}"), &summed.concat());
     let mut unfinished = record(&world, &run);
     unfinished["actions"][0]["outcome"] = serde_json::Value::Null;
     unfinished["outcome"] = serde_json::json!({"ended": "unfinished"});

@@ -1,0 +1,145 @@
+//! Reads a journal, whatever was its last line when somebody was killed or the power failed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::merge::MergeError;
+use crate::merge::entry::Entry;
+use crate::merge::journal::{self, Head, Line, Note, SCHEMA};
+use crate::model::root::LiveRoot;
+use crate::sys::durable_log::{self, Standing};
+use crate::sys::files;
+
+/// How far a merge is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing that shows has changed: what is staged can go.
+    Staging,
+    /// It will be finished, whatever happens.
+    Applying,
+    /// All is merged, and what comes after it is not done yet.
+    Applied,
+    /// It is being taken back: why.
+    Undoing(String),
+    /// Nothing is left to do; so many bytes are kept for an undo.
+    Done(u64),
+}
+
+/// All that a journal says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The journal.
+    pub path: PathBuf,
+    /// Its first line.
+    pub head: Head,
+    /// What was done around the merge.
+    pub notes: Vec<Note>,
+    /// The changes, in the order in which they are made.
+    pub entries: Vec<Entry>,
+    /// How far it is.
+    pub phase: Phase,
+}
+
+/// Reads a journal; none where not even its first line was on the disk.
+pub fn read(path: &Path) -> Result<Option<Recorded>, MergeError> {
+    #[derive(Deserialize)]
+    struct Form {
+        schema: u32,
+    }
+    let mut recorded: Option<Recorded> = None;
+    let (mut newer, mut torn) = (false, false);
+    let bad = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text.to_owned());
+    let mut each = |line: &str, standing: Standing| {
+        if newer {
+            return Ok(());
+        }
+        if recorded.is_none() && serde_json::from_str::<Form>(line).is_ok_and(|form| form.schema > SCHEMA) {
+            newer = true;
+            return Ok(());
+        }
+        let line: Line = serde_json::from_str(line).map_err(io::Error::from)?;
+        if standing == Standing::BehindTorn {
+            // Lines are on the disk in any order until they are synced; what is before a commit was synced before it.
+            torn |= matches!(line, Line::Commit { .. });
+            return Ok(());
+        }
+        match (&mut recorded, line) {
+            (None, Line::Begin(head)) => {
+                let (notes, entries, phase) = (Vec::new(), Vec::new(), Phase::Staging);
+                recorded = Some(Recorded { path: path.to_owned(), head, notes, entries, phase });
+            }
+            (None, _) | (Some(_), Line::Begin(_)) => return Err(bad("its lines are out of order")),
+            (Some(known), line) => known.add(line).map_err(bad)?,
+        }
+        Ok(())
+    };
+    durable_log::read(path, &mut each).map_err(MergeError::Journal)?;
+    if newer {
+        return Err(MergeError::Newer { path: path.to_owned() });
+    }
+    if torn {
+        return Err(MergeError::Damaged { path: path.to_owned() });
+    }
+    Ok(recorded)
+}
+
+impl Recorded {
+    fn add(&mut self, line: Line) -> Result<(), &'static str> {
+        match line {
+            Line::Begin(_) => return Err("it begins twice"),
+            Line::Note(note) => self.notes.push(note),
+            Line::Change(entry) => self.entries.push(entry),
+            Line::Commit { changes } if changes != self.entries.len() => {
+                return Err("it has lost some of its changes");
+            }
+            Line::Commit { .. } => self.phase = Phase::Applying,
+            Line::Applied => self.phase = Phase::Applied,
+            Line::Undoing { why } => self.phase = Phase::Undoing(why),
+            Line::Done { bytes } => self.phase = Phase::Done(bytes),
+        }
+        Ok(())
+    }
+
+    /// Until when somebody can confirm the merge, in seconds since 1970; none where nobody has to, or has done so.
+    pub fn awaits_confirmation(&self) -> Option<u64> {
+        let last = self.notes.iter().rev().find_map(|note| match note {
+            Note::Confirm { until } => Some(Some(*until)),
+            Note::Confirmed => Some(None),
+            Note::Schedule(_) | Note::Began { .. } | Note::Ended { .. } => None,
+        });
+        last.flatten()
+    }
+}
+
+/// The journals of merges into `root` that are not finished: those under way, if the caller does not keep everybody else
+/// from merging.
+pub fn unfinished(folder: &Path, root: &LiveRoot) -> Result<Vec<Recorded>, MergeError> {
+    let all = paths(folder)?.into_iter().filter_map(|path| read(&path).transpose());
+    let all = all.collect::<Result<Vec<_>, _>>()?;
+    Ok(all.into_iter().filter(|recorded| recorded.head.root == *root).collect())
+}
+
+/// Removes the journals of which not even the first line was written: nothing was begun then. For whoever keeps everybody
+/// else from merging.
+pub fn sweep(folder: &Path) -> Result<(), MergeError> {
+    for path in paths(folder)? {
+        if read(&path)?.is_none() {
+            journal::remove(&path).map_err(MergeError::Journal)?;
+        }
+    }
+    Ok(())
+}
+
+fn paths(folder: &Path) -> Result<Vec<PathBuf>, MergeError> {
+    let list = || {
+        if files::look(folder)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut names = files::list_dir(folder)?;
+        names.sort();
+        Ok(names.into_iter().map(|name| folder.join(name)).collect())
+    };
+    list().map_err(MergeError::Journal)
+}
