@@ -25,7 +25,7 @@ fn modules(count: usize) -> (BTreeSet<ModuleName>, Vec<Module>) {
         let before: BTreeSet<usize> = if at == 0 { BTreeSet::new() } else { [at / 2, at - 1].into() };
         let after = |other| Requirement { relation: Relation::After, module: name(other) };
         let requires = before.into_iter().filter(|&other| other != at).map(after).collect();
-        Module { name: name(at), requires, steps: Vec::new() }
+        Module::of_steps(name(at), requires, Vec::new())
     };
     ((0..count).map(name).collect(), (0..count).map(module).collect())
 }

@@ -32,6 +32,8 @@ pub enum Check {
     Layout,
     /// Its `requires`.
     Requires,
+    /// Its `on-change`.
+    OnChange,
     /// Its default parameters.
     Parameters,
     /// Its Tera templates.

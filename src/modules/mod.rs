@@ -1,5 +1,6 @@
 //! A module's folder, read into data ([`read`]) or made new ([`scaffold`]). It runs nothing, and orders nothing.
 
+pub mod on_change;
 pub mod read;
 pub mod requires;
 pub mod scaffold;
@@ -8,10 +9,11 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::model::glob::NoGlob;
 use crate::model::names::{ModuleName, NameError};
 use crate::sys::files::FileError;
 
-pub use read::{read, read_requires, read_steps};
+pub use read::{read, read_requires, read_scripts, read_steps};
 pub use scaffold::scaffold;
 
 /// A module's folder that cannot be used.
@@ -48,6 +50,19 @@ pub enum ModuleError {
         /// What is wrong with the name in it; none where there is none.
         #[source]
         source: Option<Box<NameError>>,
+    },
+    /// A line of `on-change` says nothing that is known.
+    #[error("module {module}: on-change, line {line}: {text:?} is not `GLOB… : COMMAND`")]
+    OnChange {
+        /// The module.
+        module: ModuleName,
+        /// Which line of its `on-change`, from 1.
+        line: usize,
+        /// The line.
+        text: String,
+        /// What is wrong with a pattern in it; none where something else is.
+        #[source]
+        source: Option<Box<NoGlob>>,
     },
     /// A symbolic link leads out of the module's folder, or nowhere.
     #[error(

@@ -4,20 +4,31 @@ use std::ffi::OsString;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use crate::model::module::{Module, Requirement};
+use crate::model::module::{Module, OnChange, Requirement, ScriptFolder};
 use crate::model::names::ModuleName;
 use crate::model::path::RootedPath;
 use crate::model::step::{StepKind, TemplateEngine};
 use crate::modules::ModuleError;
+use crate::modules::on_change::parse_on_change;
 use crate::modules::requires::parse_requires;
 use crate::sys::files::{self, FileError, Met};
 
-/// The module of that name in this folder: its requirements, and its steps in the order files, templates, scripts.
+/// The module of that name in this folder: its requirements, its steps in the order files, templates, scripts, and what it
+/// wants around the merge.
 ///
-/// Each of `requires`, `files/`, `templates/` and `scripts/` may be absent.
+/// Each of `requires`, `files/`, `templates/`, `scripts/`, `validate/`, `after/`, `check/` and `on-change` may be absent.
 pub fn read(folder: &Path, name: &ModuleName) -> Result<Module, ModuleError> {
     let requires = read_requires(folder, name)?;
-    Ok(Module { name: name.clone(), requires, steps: read_steps(folder, name)? })
+    let scripts = |below| read_scripts(folder, name, below);
+    Ok(Module {
+        name: name.clone(),
+        requires,
+        steps: read_steps(folder, name)?,
+        validators: scripts(ScriptFolder::Validate)?,
+        after: scripts(ScriptFolder::After)?,
+        checks: scripts(ScriptFolder::Check)?,
+        on_change: read_on_change(folder, name)?,
+    })
 }
 
 /// The steps of the module of that name in this folder, in their order.
@@ -28,15 +39,35 @@ pub fn read_steps(folder: &Path, name: &ModuleName) -> Result<Vec<StepKind>, Mod
         steps.push(StepKind::Files);
     }
     steps.extend(reader.templates()?);
-    steps.extend(reader.scripts()?);
+    let scripts = reader.scripts(ScriptFolder::Scripts)?;
+    steps.extend(scripts.into_iter().map(|script| StepKind::Script { script }));
     Ok(steps)
+}
+
+/// The names of the scripts in one folder of the module of that name, in their order.
+pub fn read_scripts(
+    folder: &Path,
+    name: &ModuleName,
+    below: ScriptFolder,
+) -> Result<Vec<String>, ModuleError> {
+    Reader { folder, name }.scripts(below)
+}
+
+/// What the module of that name wants run where certain paths have changed.
+fn read_on_change(folder: &Path, name: &ModuleName) -> Result<Vec<OnChange>, ModuleError> {
+    parse_on_change(&Reader { folder, name }.text("on-change")?).map_err(|bad| ModuleError::OnChange {
+        module: name.clone(),
+        line: bad.line,
+        text: bad.text,
+        source: bad.source.map(Box::new),
+    })
 }
 
 /// What the module of that name in this folder needs: its `requires` alone.
 pub fn read_requires(folder: &Path, name: &ModuleName) -> Result<Vec<Requirement>, ModuleError> {
     let reader = Reader { folder, name };
     let is_folder = || files::look_through(folder).map(|there| there.is_some_and(|there| there.is_dir()));
-    let text = match reader.requires() {
+    let text = match reader.text("requires") {
         Ok(text) if !text.is_empty() => text,
         // Where the file can be read, its folder is there: most modules need no second look.
         Ok(_) | Err(_) if !is_folder().map_err(reader.file())? => {
@@ -52,8 +83,8 @@ pub fn read_requires(folder: &Path, name: &ModuleName) -> Result<Vec<Requirement
     })
 }
 
-/// The most that a `requires` may hold, in bytes: it is read whole.
-const LONGEST_REQUIRES: u64 = 1 << 20;
+/// The most that a `requires` or `on-change` may hold, in bytes: it is read whole.
+const LONGEST_TEXT: u64 = 1 << 20;
 
 struct Reader<'a> {
     folder: &'a Path,
@@ -79,13 +110,13 @@ impl Reader<'_> {
         }
     }
 
-    /// The text of the file `requires`; none where there is no such file.
-    fn requires(&self) -> Result<String, ModuleError> {
-        let path = self.folder.join("requires");
+    /// The text of a file of the module; none where there is no such file.
+    fn text(&self, file: &str) -> Result<String, ModuleError> {
+        let path = self.folder.join(file);
         match self.meet(&path)? {
             None => return Ok(String::new()),
             Some(there) if !there.is_file() => return Err(self.wrong(path, "regular file")),
-            Some(there) if there.len() > LONGEST_REQUIRES => {
+            Some(there) if there.len() > LONGEST_TEXT => {
                 return Err(self.wrong(path, "file of at most 1 MiB"));
             }
             Some(_) => {}
@@ -125,19 +156,17 @@ impl Reader<'_> {
         ModuleError::WrongType { module: self.name.clone(), path, expected }
     }
 
-    fn scripts(&self) -> Result<Vec<StepKind>, ModuleError> {
-        let mut steps = Vec::new();
-        for script in self.list("scripts")? {
-            if script.starts_with('.') || script.ends_with('~') {
-                continue;
-            }
-            let path = self.folder.join("scripts").join(&script);
+    /// The scripts in one of the module's folders; hidden ones and those that an editor has kept are none.
+    fn scripts(&self, below: ScriptFolder) -> Result<Vec<String>, ModuleError> {
+        let mut scripts = self.list(below.name())?;
+        scripts.retain(|script| !script.starts_with('.') && !script.ends_with('~'));
+        for script in &scripts {
+            let path = self.folder.join(below.name()).join(script);
             if !self.meet(&path)?.is_some_and(|there| there.is_file()) {
                 return Err(self.wrong(path, "regular file"));
             }
-            steps.push(StepKind::Script { script });
         }
-        Ok(steps)
+        Ok(scripts)
     }
 
     fn templates(&self) -> Result<Vec<StepKind>, ModuleError> {
@@ -214,6 +243,13 @@ mod tests {
                 ("scripts/10-a.sh~", ""),
                 ("scripts/.hidden", ""),
                 ("files/etc/motd", ""),
+                ("validate/20-b", ""),
+                ("validate/10-a", ""),
+                ("validate/10-a~", ""),
+                ("after/.hidden", ""),
+                ("after/announce", ""),
+                ("check/90-answers", ""),
+                ("on-change", "# restart\n/etc/motd /etc/b/* : true\n"),
             ],
         );
         let module = read(dir.path(), &name()).unwrap();
@@ -231,6 +267,9 @@ mod tests {
             }
         );
         assert_eq!(module.requires.len(), 2);
+        assert_eq!(module.validators, ["10-a", "20-b"]);
+        assert_eq!((module.after, module.checks), (vec!["announce".into()], vec!["90-answers".into()]));
+        assert_eq!((module.on_change.len(), module.on_change[0].globs.len()), (1, 2));
     }
 
     #[test]
@@ -241,13 +280,13 @@ mod tests {
             fs::create_dir(dir.path().join(folder)).unwrap();
         }
         let module = read(dir.path(), &name()).unwrap();
-        assert_eq!((module.requires, module.steps), (vec![], vec![]));
+        assert_eq!(module, Module::of_steps(name(), vec![], vec![]));
     }
 
     #[test]
     fn what_cannot_be_a_module_is_refused_by_name() {
         type Make = fn(&Path);
-        let cases: [(Make, &str); 16] = [
+        let cases: [(Make, &str); 22] = [
             (|m| fs::remove_dir(m).unwrap(), "there is no module m-1.0: "),
             (|m| write(m, &[("requires", "\nafter a b")]), "m-1.0: requires, line 2: \"after a b\" is not"),
             (|m| write(m, &[("scripts/sub/x", "")]), ": \"scripts/sub\" is not a regular file"),
@@ -288,6 +327,15 @@ mod tests {
                 },
                 "the link \"scripts/10.sh\" leads to \"/etc/passwd\"",
             ),
+            (|m| write(m, &[("validate/sub/x", "")]), ": \"validate/sub\" is not a regular file"),
+            (|m| write(m, &[("after", "")]), ": \"after\" is not a folder"),
+            (|m| write(m, &[("check/a\nb", "")]), "the name of \"check/a\\nb\" is not plain text"),
+            (|m| symlink("/etc", m.join("check")).unwrap(), "the link \"check\" leads to \"/etc\""),
+            (
+                |m| write(m, &[("on-change", "# x\netc/x : true\n")]),
+                "m-1.0: on-change, line 2: \"etc/x : true\" is not `GLOB… : COMMAND`",
+            ),
+            (|m| fs::create_dir(m.join("on-change")).unwrap(), "\"on-change\" is not a regular file"),
         ];
         for (make, message) in cases {
             let dir = tempfile::tempdir().unwrap();

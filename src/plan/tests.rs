@@ -21,7 +21,7 @@ fn modules(text: &str) -> Vec<Module> {
                 let relation = if relation == "after" { Relation::After } else { Relation::Before };
                 Requirement { relation, module: name(other) }
             });
-            Module { name: name(module.trim()), requires: requires.collect(), steps: vec![] }
+            Module::of_steps(name(module.trim()), requires.collect(), vec![])
         })
         .collect()
 }
@@ -91,7 +91,7 @@ fn ten_thousand_modules_are_planned_fast() {
             let needs = [at / 2, at / 3, at.wrapping_sub(1)].into_iter().filter(|&need| need < at);
             let requires = needs
                 .map(|need| Requirement { relation: Relation::After, module: name(&format!("m{need}")) });
-            Module { name: name(&format!("m{at}")), requires: requires.collect(), steps: vec![] }
+            Module::of_steps(name(&format!("m{at}")), requires.collect(), vec![])
         })
         .collect();
     let started = Instant::now();
@@ -107,16 +107,12 @@ fn any_modules() -> impl Strategy<Value = Vec<Module>> {
     let requirement = (any::<bool>(), 0..12_usize);
     proptest::collection::vec(proptest::collection::vec(requirement, 0..3), 1..12).prop_map(|all| {
         let count = all.len();
-        let module = |(at, requires): (usize, Vec<(bool, usize)>)| Module {
-            name: name(&format!("m{at}")),
-            requires: requires
-                .into_iter()
-                .map(|(after, other)| Requirement {
-                    relation: if after { Relation::After } else { Relation::Before },
-                    module: name(&format!("m{}", other % count)),
-                })
-                .collect(),
-            steps: vec![],
+        let module = |(at, requires): (usize, Vec<(bool, usize)>)| {
+            let requires = requires.into_iter().map(|(after, other)| Requirement {
+                relation: if after { Relation::After } else { Relation::Before },
+                module: name(&format!("m{}", other % count)),
+            });
+            Module::of_steps(name(&format!("m{at}")), requires.collect(), vec![])
         };
         all.into_iter().enumerate().map(module).collect()
     })

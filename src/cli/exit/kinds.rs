@@ -59,6 +59,7 @@ fn module_kind(error: &ModuleError) -> Kind {
         ModuleError::Exists { .. } => Kind::CannotCreate,
         ModuleError::Missing { .. }
         | ModuleError::Requirement { .. }
+        | ModuleError::OnChange { .. }
         | ModuleError::NotText { .. }
         | ModuleError::LeadsOut { .. }
         | ModuleError::WrongType { .. }

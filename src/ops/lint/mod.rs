@@ -3,6 +3,7 @@
 //! An error is what would fail a dance; all else is a warning. That holds for what shellcheck says too, so that the same
 //! modules end the same way on a machine that has it and on one that has not.
 
+mod on_change;
 mod requires;
 mod shell;
 
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::model::finding::{Check, Finding, Severity};
-use crate::model::module::Requirement;
+use crate::model::module::{Requirement, ScriptFolder};
 use crate::model::names::ModuleName;
 use crate::model::step::{StepKind, TemplateEngine};
 use crate::model::told::in_full;
@@ -24,7 +25,7 @@ use crate::sys::files::{self, FileError};
 use crate::sys::process::ProcessError;
 
 /// The parts of a module's folder that are folders.
-const PARTS: [&str; 4] = ["parameters", "files", "templates", "scripts"];
+const PARTS: [&str; 7] = ["parameters", "files", "templates", "scripts", "validate", "after", "check"];
 
 /// A check that could not be made. (What is wrong with a module is a [`Finding`].)
 #[derive(Debug, Error)]
@@ -145,6 +146,13 @@ fn contents(
     if let Err(bad) = params::load(&folder.join("parameters")) {
         findings.push(error(folder.join("parameters"), Check::Parameters, in_full(&bad)));
     }
+    on_change::check(folder, findings)?;
+    for below in [ScriptFolder::Validate, ScriptFolder::After, ScriptFolder::Check] {
+        match modules::read_scripts(folder, name, below) {
+            Ok(found) => scripts.extend(found.into_iter().map(|one| folder.join(below.name()).join(one))),
+            Err(bad) => findings.push(error(place(&bad, folder), Check::Layout, in_full(&bad))),
+        }
+    }
     let steps = match modules::read_steps(folder, name) {
         Ok(steps) => steps,
         Err(bad) => {
@@ -186,6 +194,7 @@ fn place(bad: &ModuleError, folder: &Path) -> PathBuf {
         ModuleError::File { source, .. } => folder.join(&source.path),
         ModuleError::SameTarget { second, .. } => folder.join("templates").join(second),
         ModuleError::Requirement { .. } => folder.join("requires"),
+        ModuleError::OnChange { .. } => folder.join("on-change"),
         ModuleError::Missing { folder, .. } | ModuleError::Exists { folder, .. } => folder.clone(),
     }
 }

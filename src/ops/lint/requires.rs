@@ -68,10 +68,9 @@ pub(super) fn circles(
     loop {
         let modules: Vec<Module> = graph
             .iter()
-            .map(|(name, lines)| Module {
-                name: name.clone(),
-                requires: lines.iter().map(|(_, requirement)| requirement.clone()).collect(),
-                steps: Vec::new(),
+            .map(|(name, lines)| {
+                let requires = lines.iter().map(|(_, requirement)| requirement.clone());
+                Module::of_steps(name.clone(), requires.collect(), Vec::new())
             })
             .collect();
         let bad = match plan::plan(&selected, &modules) {

@@ -24,12 +24,7 @@ static GO_ON: AtomicBool = AtomicBool::new(false);
 pub(super) fn bash(scripts: &[PathBuf], findings: &mut Vec<Finding>) -> Result<Vec<PathBuf>, LintError> {
     let mut sound = Vec::new();
     for script in scripts {
-        // Only these variables: BASH_ENV would run something.
-        let variables = execute::ENVIRONMENT.map(|(name, value)| (name.into(), value.into()));
-        let mut process = Process::new("/bin/bash");
-        process.args = vec!["-n".into(), "--".into(), plain(script)];
-        process.environment = Environment::Only(variables.into());
-        let ended = process.run(&GO_ON)?;
+        let ended = reader(["--".into(), plain(script)]).run(&GO_ON)?;
         if ended.outcome.is_done() {
             sound.push(script.clone());
             continue;
@@ -43,6 +38,31 @@ pub(super) fn bash(scripts: &[PathBuf], findings: &mut Vec<Finding>) -> Result<V
         findings.append(&mut found);
     }
     Ok(sound)
+}
+
+/// A bash that reads what these arguments name and runs nothing.
+fn reader(what: [OsString; 2]) -> Process {
+    // Only these variables: BASH_ENV would run something.
+    let variables = execute::ENVIRONMENT.map(|(name, value)| (name.into(), value.into()));
+    let mut process = Process::new("/bin/bash");
+    process.args = vec!["-n".into()];
+    process.args.extend(what);
+    process.environment = Environment::Only(variables.into());
+    process
+}
+
+/// Lets bash read a command, and returns what it complains of first.
+pub(super) fn command(command: &str) -> Result<Option<String>, LintError> {
+    let ended = reader(["-c".into(), command.into()]).run(&GO_ON)?;
+    if ended.outcome.is_done() {
+        return Ok(None);
+    }
+    // `/bin/bash: -c: line 1: MESSAGE`, with `bash: -c: ` or `bash: ` before the line by its version.
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let first = said.lines().next().unwrap_or_default();
+    let message =
+        first.split_once(": line ").and_then(|(_, rest)| rest.split_once(": ")).map(|(_, said)| said);
+    Ok(Some(message.map_or_else(|| ended.outcome.to_string(), str::to_owned)))
 }
 
 /// The path so that no program takes it for an option.

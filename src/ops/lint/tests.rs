@@ -78,6 +78,31 @@ fn what_is_wrong_is_named_with_its_place() {
         (&[("a/script/1.sh", "fi")], &["a/script warning disco reads none of this; a module's folders are "]),
         (&[("a/scripts/sub/1.sh", "")], &["a/scripts/sub error module a: "]),
         (&[("a/parameters/x y", "")], &["a/parameters error "]),
+        (
+            &[
+                ("a/validate/10-x", "fi\n"),
+                ("a/after/sub/x", ""),
+                ("a/check/10", "echo \"x"),
+                ("a/check/10~", "fi"),
+            ],
+            &[
+                "a/after/sub error module a: ",
+                "a/check/10:1 error unexpected EOF",
+                "a/validate/10-x:1 error syntax error near",
+            ],
+        ),
+        (
+            &[(
+                "a/on-change",
+                "# x\n/etc/x : true\n/etc/x\netc/x : true\n/etc/x : if true\n/etc/x/ : true # fi\n",
+            )],
+            &[
+                "a/on-change:3 error \"/etc/x\" is not `GLOB… : COMMAND`",
+                "a/on-change:4 error \"etc/x\" is no pattern of paths: it must start with '/'",
+                "a/on-change:5 error syntax error: unexpected end of file",
+                "a/on-change:6 warning no path ends with a slash: /etc/x/ is a pattern of none",
+            ],
+        ),
         (&[(".git/x", ""), ("a~/requires", "x y z"), ("README", ""), ("a/README.md", "")], &[]),
     ] {
         let dir = folder(files);
@@ -102,8 +127,10 @@ fn nothing_of_a_module_is_run() {
     let dir = folder(&[]);
     let mark = dir.path().join("mark");
     let script = format!("touch {0}\nx=$(touch {0})\n", mark.display());
+    let command = format!("/etc/x : touch {0}; x=$(touch {0})\n", mark.display());
     fs::create_dir_all(dir.path().join("a/scripts")).unwrap();
     fs::write(dir.path().join("a/scripts/1.sh"), script).unwrap();
+    fs::write(dir.path().join("a/on-change"), command).unwrap();
     assert_eq!(found(dir.path(), &[], Shellcheck::Never), [""; 0]);
     assert!(!mark.exists());
 }
