@@ -1,12 +1,19 @@
 //! What steps ask of the running system, as values: what a run has set without setting it, and the commands that do it.
 //! Pure; nothing here acts.
 //!
+//! [`schedule`](fn@schedule::schedule) brings the commands into the order in which a live run makes them, before its merge and
+//! after it; [`back`](fn@back::back) says what takes them back.
+//!
 //! [`Pretended`] is what the steps of a run were told had been done to the running system, and was not: the state that they
 //! would find it in. Not here: what a command line asks for, and how an answer about the system is brought in line with this
 //! (`crate::sandbox::shims`).
 
+pub mod ask;
+pub mod back;
 pub mod knob_effects;
 pub mod knobs;
+mod reduce;
+pub mod schedule;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,8 @@
 //! What is done on the live system around a merge: recorded actions, brought into their order, and what modules want
 //! done once their changes are live.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::action::Effect;
@@ -33,11 +35,56 @@ pub struct Duty {
     pub service: Option<ServiceDeed>,
 }
 
+impl Schedule {
+    /// All of it, in its order.
+    pub fn duties(&self) -> impl Iterator<Item = &Duty> {
+        self.before.iter().chain(&self.after)
+    }
+}
+
+impl Duty {
+    /// What it is in words: its command as one would type it, or a script's place in its module.
+    pub fn words(&self) -> String {
+        match (&self.origin, &self.effect.argv[..]) {
+            (DutyOrigin::After { module, script }, _) => format!("{module}/after/{script}"),
+            (DutyOrigin::Check { module, script }, _) => format!("{module}/check/{script}"),
+            (DutyOrigin::OnChange { .. }, [bash, option, line])
+                if (bash.as_str(), option.as_str()) == ("bash", "-c") =>
+            {
+                line.clone()
+            }
+            (DutyOrigin::OnChange { .. } | DutyOrigin::Actions { .. } | DutyOrigin::UnitFiles, _) => {
+                self.effect.command()
+            }
+        }
+    }
+
+    /// Whether a step has asked for it, and so told of it already.
+    pub fn was_asked(&self) -> bool {
+        match self.origin {
+            DutyOrigin::Actions { .. } => true,
+            DutyOrigin::UnitFiles
+            | DutyOrigin::OnChange { .. }
+            | DutyOrigin::After { .. }
+            | DutyOrigin::Check { .. } => false,
+        }
+    }
+
+    /// Whether it changes something, as far as its kind says: scripts after the merge and health checks are run in every
+    /// run.
+    pub fn is_change(&self) -> bool {
+        match self.origin {
+            DutyOrigin::Actions { .. } | DutyOrigin::UnitFiles | DutyOrigin::OnChange { .. } => true,
+            DutyOrigin::After { .. } | DutyOrigin::Check { .. } => false,
+        }
+    }
+}
+
 /// Who wants something done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "origin", rename_all = "kebab-case")]
 pub enum DutyOrigin {
-    /// Steps that asked for it: the numbers of their actions, of which the last one's command is run.
+    /// Steps that asked for it: the numbers of their actions, which one command does.
     Actions {
         /// [`crate::model::action::Action::seq`] of each, ascending.
         seqs: Vec<u32>,
@@ -90,11 +137,27 @@ pub enum ServiceVerb {
     Reload,
 }
 
+/// What was so on the live system before the first duty; by that services are brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stood {
+    /// The boot, as `/proc/sys/kernel/random/boot_id` names it.
+    pub boot: String,
+    /// Whether systemd runs the node.
+    pub systemd: bool,
+    /// The services that the schedule has to do with: whether each runs, `None` where it cannot say.
+    pub services: BTreeMap<String, Option<bool>>,
+    /// The settings of the kernel that it sets, by their names in sysctl(8), with their values.
+    pub settings: BTreeMap<String, String>,
+}
+
 /// Something that is recorded and not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The actions.
     pub seqs: Vec<u32>,
+    /// What else, as [`Duty::words`] has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// Why, in words.
     pub why: String,
 }
