@@ -21,7 +21,7 @@ pub(super) fn journals(home: &Path) -> PathBuf {
 }
 
 /// The live root, open for a merge.
-pub(super) fn open(root: &LiveRoot) -> Result<Root, DanceError> {
+pub(in crate::ops) fn open(root: &LiveRoot) -> Result<Root, DanceError> {
     let label = match root {
         LiveRoot::Own => "live root".to_owned(),
         root @ LiveRoot::Other(_) => root.to_string(),
@@ -45,7 +45,8 @@ pub(super) fn recover(
         match runs.load(&run) {
             Ok(record) => {
                 let folder = runs.folder(&run);
-                let mut run = Run { record, folder, runs, fetched: BTreeMap::new(), on_event };
+                let fetched = BTreeMap::new();
+                let mut run = Run { record, folder, runs, fetched, plan_file: None, on_event };
                 complete(&mut run, settings, &recovered)?;
             }
             // Somebody has removed it: what it asked for is not known any more.
