@@ -29,6 +29,7 @@ Examples:
   disco dance --no-fetch         with the modules that the last fetch brought
   disco dance --diff unified     differences as in a patch, and all of them
   disco dance --format classic   the text that scripts read
+  disco dance --noop --plan web1.plan    keep what was shown, to be merged by `disco apply`
   disco dance --noop --format json | jq -r '.changes?[]?.path'
 
 Exit status: 0 done; 1 a step or action failed; 65 a bad module; 69 the master is
@@ -72,6 +73,9 @@ pub struct Args {
     /// Wait for another live run instead of refusing
     #[arg(long)]
     pub wait: bool,
+    /// With --noop: keep what was shown in FILE, for `disco apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
 }
 
 /// The forms of a difference, for the command line.
@@ -131,9 +135,14 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
     ];
     flags.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let (settings, unknown) = settings(&flags)?;
+    if args.plan.is_some() && settings.mode.value == Mode::Live {
+        return Err(Failure::new(Kind::Usage, "--plan keeps what a dry run shows, and this is none")
+            .hint(Some("add --noop; `disco apply FILE` merges the plan later".to_owned())));
+    }
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
-    let options = Options { only: args.only.iter().cloned().collect(), wait: args.wait };
+    let only = args.only.iter().cloned().collect();
+    let options = Options { only, wait: args.wait, plan_file: args.plan.clone() };
     let codes = if args.detailed_exitcodes { Codes::Detailed } else { Codes::Plain };
     Ok(Prepared { settings, unknown, interrupt, options, codes })
 }
@@ -236,6 +245,9 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
         }
         DanceEvent::Changed { changes, .. } => {
             terminal.results(&text::change_set(changes, style));
+        }
+        DanceEvent::Saved { file, digest, size: _ } => {
+            terminal.say_at(Level::Info, &format!("Plan : {} : sha256 {digest}", file.display()))
         }
         DanceEvent::Merged { changes } => {
             terminal.say_at(Level::Info, &format!("Merged {}", count(*changes, "change")))

@@ -96,6 +96,11 @@ enum Event<'a> {
         #[serde(flatten)]
         label: &'a Label,
     },
+    Saved {
+        file: Shown<'a>,
+        digest: &'a str,
+        size: u64,
+    },
     Merged {
         changes: usize,
     },
@@ -306,6 +311,7 @@ impl Teller<'_> {
             | DanceEvent::Line { .. }
             | DanceEvent::Tried { .. }
             | DanceEvent::Labelled { .. }
+            | DanceEvent::Saved { .. }
             | DanceEvent::Merged { .. }
             | DanceEvent::NotMerged { .. }
             | DanceEvent::NotExecuted { .. }
@@ -381,6 +387,7 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::StepFailed { module, step, outcome } => Event::StepFailed { module, step, outcome },
         DanceEvent::Skipped { module, because } => Event::Skipped { module, because },
         DanceEvent::Changed { module, changes, label } => Event::Changed { module, changes, label },
+        DanceEvent::Saved { file, digest, size } => Event::Saved { file: file.into(), digest, size },
         DanceEvent::Merged { changes } => Event::Merged { changes },
         DanceEvent::NotMerged { path, why } => Event::NotMerged { path, why },
         DanceEvent::NotExecuted { actions, why } => Event::NotExecuted { actions, why },

@@ -1,5 +1,6 @@
 //! The command line: arguments into a call of one `ops` function, and what comes back onto a stream.
 
+pub mod apply;
 pub mod dance;
 mod dance_json;
 mod dance_pretty;
@@ -11,6 +12,7 @@ pub mod lint;
 pub mod live;
 pub mod module;
 pub mod param;
+pub mod plan;
 mod pretty_changes;
 mod pretty_end;
 mod pretty_view;
@@ -128,6 +130,23 @@ Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
         after_help = "Examples:\n  disco fs mount\n  disco shell\n  disco fs diff\n  disco fs unmount"
     )]
     Fs(fs::Fs),
+    /// Merge a plan that a dry run has kept, without running anything
+    #[command(after_help = "\
+A plan is what `disco dance --noop --plan FILE` has shown. It is merged as it is, if the live root still
+is what it rests on, by content and by all that can be found again on another node; directories on the
+way included. What is so already is left as it is.
+
+Examples:
+  disco apply web1.plan
+  disco apply web1.plan --digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  disco apply web1.plan --node web2 --any-node
+
+Exit status: 0 done, or nothing to do; 1 the live root has changed since, or an action failed; 65 no plan,
+a damaged one, or another digest; 75 another live run is under way.")]
+    Apply(apply::Args),
+    /// Show plans
+    #[command(subcommand, after_help = "Example:\n  disco plan show web1.plan")]
+    Plan(plan::Command),
     /// Show what each step of a run has cost
     #[command(after_help = "\
 Examples:
@@ -245,6 +264,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let global = &disco.global;
     let said = match disco.command {
         Command::Dance(args) => return dance::run(&args, global, terminal),
+        Command::Apply(args) => return apply::run(&args, global, terminal),
+        Command::Plan(command) => plan::run(&command)?,
         Command::Try(args) => return session::try_command(args, global, terminal),
         Command::Shell(args) => return session::shell(&args, global, terminal),
         Command::Fs(what) => return fs::run(what, global, terminal),
@@ -336,7 +357,7 @@ mod tests {
     #[test]
     fn the_help_of_disco_fits_a_screen() {
         let help = Disco::command().term_width(80).render_long_help().to_string();
-        assert!(help.lines().count() <= 26, "{help}");
+        assert!(help.lines().count() <= 28, "{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
         for (words, _) in shown().iter().filter(|(words, _)| words.len() == 1) {
             assert!(help.contains(&format!("\n  {} ", words[0])), "{words:?}\n{help}");

@@ -171,6 +171,11 @@ impl<'a> View<'a> {
                 self.put(To::Out, line.and(Ink::Plain, format!("  not run: it needs {because}")));
             }
             DanceEvent::Changed { changes, label, .. } => self.module_ends(changes, label, now),
+            DanceEvent::Saved { file, digest, size: _ } => {
+                let line =
+                    Line::new(Ink::Good, signs.done).and(Ink::Plain, format!(" plan {}", file.display()));
+                self.put(To::Out, line.and(Ink::Dim, format!("  sha256 {digest}")));
+            }
             DanceEvent::Merged { changes } => {
                 if *changes > 0 {
                     let line = Line::new(Ink::Good, signs.done);

@@ -38,6 +38,19 @@ impl FileKind {
             _ => return None,
         })
     }
+
+    /// The type bits of an `st_mode` with this type.
+    pub fn mode(self) -> u32 {
+        match self {
+            FileKind::Regular => libc::S_IFREG,
+            FileKind::Directory => libc::S_IFDIR,
+            FileKind::Symlink => libc::S_IFLNK,
+            FileKind::CharacterDevice => libc::S_IFCHR,
+            FileKind::BlockDevice => libc::S_IFBLK,
+            FileKind::Fifo => libc::S_IFIFO,
+            FileKind::Socket => libc::S_IFSOCK,
+        }
+    }
 }
 
 /// Everything that disco compares and shows of one object, content apart.

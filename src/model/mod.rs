@@ -20,6 +20,7 @@ pub mod plan;
 pub mod requirement;
 pub mod root;
 pub mod run;
+pub mod saved;
 pub mod step;
 pub mod told;
 pub mod truth;

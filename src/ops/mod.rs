@@ -1,5 +1,6 @@
 //! One function a command: what it does, from the parts below. No printing, no arguments, no exit codes.
 
+pub mod apply;
 pub mod dance;
 pub mod doctor;
 pub mod gather;
@@ -7,6 +8,7 @@ pub mod lint;
 pub mod modules;
 pub mod mounted;
 pub mod params;
+pub mod plan_show;
 pub mod report;
 pub mod session;
 pub mod settings;

@@ -212,8 +212,6 @@ pub fn attributes(
     private: IsPrivate<'_>,
 ) -> Result<(Attributes, Option<Body>), TreeError> {
     let (kind, stat) = (object.kind(), object.stat());
-    let mut xattrs = xattrs(object, private)?;
-    let selinux = xattrs.remove(OsStr::new(SELINUX));
     let (md5, body) = match kind {
         FileKind::Regular => match content(object) {
             // What only others may read can be deleted in a sandbox, and has no content that could be shown.
@@ -226,22 +224,43 @@ pub fn attributes(
         FileKind::Symlink => Some(shown(object.target()?.as_bytes())),
         _ => None,
     };
+    let size = if matches!(kind, FileKind::Regular | FileKind::Symlink) { stat.size } else { 0 };
+    let rdev = matches!(kind, FileKind::CharacterDevice | FileKind::BlockDevice).then_some(stat.rdev);
     let attributes = Attributes {
-        kind,
         device,
         mode: stat.mode,
-        uid: stat.uid,
-        gid: stat.gid,
         owner: accounts.user(stat.uid),
         group: accounts.group(stat.gid),
-        size: if matches!(kind, FileKind::Regular | FileKind::Symlink) { stat.size } else { 0 },
-        md5,
-        target,
-        rdev: matches!(kind, FileKind::CharacterDevice | FileKind::BlockDevice).then_some(stat.rdev),
-        selinux: selinux.map(|label| shown(label.strip_suffix(b"\0").unwrap_or(&label))),
-        xattrs: xattrs.iter().map(|(name, value)| (shown(name.as_bytes()), hex(value))).collect(),
+        ..described(&metadata(object, private)?, size, md5, target, rdev)
     };
     Ok((attributes, body))
+}
+
+/// The attributes of an object with that metadata, as far as it says them: no device, and no names of owners.
+pub fn described(
+    metadata: &Metadata,
+    size: u64,
+    md5: Option<String>,
+    target: Option<String>,
+    rdev: Option<(u32, u32)>,
+) -> Attributes {
+    let label = metadata.xattrs.get(OsStr::new(SELINUX));
+    let others = metadata.xattrs.iter().filter(|(name, _)| *name != SELINUX);
+    Attributes {
+        kind: metadata.kind,
+        device: 0,
+        mode: metadata.kind.mode() | metadata.permissions,
+        uid: metadata.uid,
+        gid: metadata.gid,
+        owner: String::new(),
+        group: String::new(),
+        size,
+        md5,
+        target,
+        rdev,
+        selinux: label.map(|label| shown(label.strip_suffix(b"\0").unwrap_or(label))),
+        xattrs: others.map(|(name, value)| (shown(name.as_bytes()), hex(value))).collect(),
+    }
 }
 
 /// Whether that is somebody else's, to a process that is root of its user namespace alone.
@@ -336,7 +355,7 @@ fn copy_range(mut source: &File, mut target: &File, start: u64, end: u64) -> io:
 }
 
 /// Bytes as text on one line: control characters and bytes that are not UTF-8 escaped, as `RootedPath` shows names.
-fn shown(bytes: &[u8]) -> String {
+pub fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

@@ -22,6 +22,7 @@ mod moments;
 mod network;
 mod packages;
 mod params;
+mod plans;
 mod pretty;
 mod redteam;
 mod report;

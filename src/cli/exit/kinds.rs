@@ -6,6 +6,7 @@ use std::io;
 use crate::fetch::{FetchError, Trouble};
 use crate::merge::MergeError;
 use crate::modules::ModuleError;
+use crate::ops::apply::ApplyError;
 use crate::ops::dance::{DanceError, RootError};
 use crate::ops::gather::GatherError;
 use crate::ops::lint::LintError;
@@ -14,6 +15,7 @@ use crate::ops::mounted::MountedError;
 use crate::ops::settings::ReadSettingsError;
 use crate::params::ParamsError;
 use crate::plan::PlanError;
+use crate::plans::PlanFileError;
 use crate::runs::RunError;
 use crate::sandbox::SandboxError;
 use crate::step::StepError;
@@ -239,11 +241,53 @@ impl From<DanceError> for Failure {
             }
             DanceError::Merge(_) => (Kind::Failed, None),
             DanceError::Mounted(error) => return error.into(),
+            DanceError::Plan(error) => return error.into(),
+            DanceError::Apply(error) => return error.into(),
             DanceError::Home(_) => (Kind::Config, None),
             DanceError::Root(ref error) => (root_kind(error), None),
             DanceError::Interrupted(_) => (Kind::Interrupted, None),
         };
         Failure::from_error(kind, &error).hint(hint)
+    }
+}
+
+impl From<PlanFileError> for Failure {
+    fn from(error: PlanFileError) -> Failure {
+        const MAKE: &str = "`disco dance --noop --plan FILE` makes one";
+        let (kind, hint) = match &error {
+            PlanFileError::File(error) => (file_kind(error), None),
+            PlanFileError::Io { source, .. } => (io_kind(source), None),
+            PlanFileError::Tree(_) | PlanFileError::Path(_) | PlanFileError::Lost(_) => (Kind::Io, None),
+            PlanFileError::Taken(_) => {
+                (Kind::CannotCreate, Some("name another file: only a plan is replaced by a plan"))
+            }
+            PlanFileError::Foreign(_) => (Kind::Data, Some(MAKE)),
+            PlanFileError::Newer { .. } => {
+                (Kind::Data, Some("use a disco at least as new as the one that made it"))
+            }
+            PlanFileError::Truncated { .. } | PlanFileError::Damaged { .. } => {
+                (Kind::Data, Some("nothing is merged; copy it again, or make it anew"))
+            }
+            PlanFileError::Interrupted => (Kind::Interrupted, None),
+        };
+        Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Failure {
+        let (kind, hint) = match &error {
+            ApplyError::OtherNode { .. } => (
+                Kind::Data,
+                "for a node that is identical: --any-node; what the plan rests on is compared all the same",
+            ),
+            ApplyError::OtherDigest { .. } => (Kind::Data, "`disco plan show` says what this one does"),
+            ApplyError::Moved(_) => (
+                Kind::Failed,
+                "make a new plan: disco dance --noop --plan FILE; or say whose state counts: --on-conflict",
+            ),
+        };
+        Failure::from_error(kind, &error).hint(Some(hint.to_owned()))
     }
 }
 

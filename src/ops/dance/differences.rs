@@ -44,6 +44,13 @@ impl Differences {
         Ok(Differences { upper, lower, exclude, made, last, touched, entries })
     }
 
+    /// The differences of a sandbox that is long gone: its scratchpad as it was kept, above the live root as it is.
+    pub fn kept(upper: Root, entries: Vec<LayerEntry>, live: Root, ground: &Ground) -> Differences {
+        let (last, touched) = (Snapshot::default(), Touched::default());
+        let (exclude, made) = (ground.excluded(), Vec::new());
+        Differences { upper, lower: live, exclude, made, last, touched, entries }
+    }
+
     /// What has changed since the last call (since the start, for the first): read is what was touched. One only may ask so
     /// of a sandbox, for it is told once what was touched; and nothing may be running in it.
     pub fn since_last(&mut self, layers: &Layers) -> Result<ChangeSet, DanceError> {
@@ -80,6 +87,11 @@ impl Differences {
     /// The scratchpad, as of the last call that read all of it.
     pub fn scratchpad(&self) -> (&Root, &[LayerEntry]) {
         (&self.upper, &self.entries)
+    }
+
+    /// The live root, as it is.
+    pub fn lower(&self) -> &Root {
+        &self.lower
     }
 
     /// What never merges.

@@ -150,6 +150,15 @@ pub enum DanceEvent<'a> {
         /// How true that is.
         label: &'a Label,
     },
+    /// What the run has shown is kept as a plan.
+    Saved {
+        /// In which file.
+        file: &'a Path,
+        /// sha256 of the file, in hex.
+        digest: &'a str,
+        /// How many bytes it has.
+        size: u64,
+    },
     /// Everything is merged.
     Merged {
         /// How many objects differ.

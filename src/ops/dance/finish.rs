@@ -13,7 +13,7 @@ use crate::sys::act;
 use crate::sys::interrupt::Interrupt;
 
 use super::differences::Differences;
-use super::{DanceError, DanceEvent, Doing, Run, modules, recover};
+use super::{DanceError, DanceEvent, Doing, Run, modules, recover, save};
 
 /// Decides how the run ends. Takes the sealed scratchpad: nothing else can be merged.
 pub(in crate::ops) fn finish(
@@ -34,19 +34,36 @@ pub(in crate::ops) fn finish(
         (true, Mode::Noop) => run.record.outcome = RunOutcome::Shown,
         (true, Mode::Live) => {
             unmoved(sealed, &changes, differences)?;
-            merge_all(run, settings, &changes, differences)?;
-            run.record.outcome = RunOutcome::Merged;
-            let (outcome, kept) = act(run, settings);
-            run.record.outcome = outcome;
-            kept?
+            go_live(run, settings, &changes, differences)?;
         }
-    };
-    Ok(())
+    }
+    match run.plan_file.take() {
+        Some(file) => save::save(run, settings, sealed, &changes, differences, &file),
+        None => Ok(()),
+    }
+}
+
+/// Merges the differences, and does on the live system what belongs to them.
+pub(in crate::ops) fn go_live(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    changes: &ChangeSet,
+    differences: &Differences,
+) -> Result<(), DanceError> {
+    merge_all(run, settings, changes, differences)?;
+    run.record.outcome = RunOutcome::Merged;
+    let (outcome, kept) = act(run, settings);
+    run.record.outcome = outcome;
+    kept
 }
 
 /// Everything that the run changes is on the live root as the sandbox saw it. Otherwise whoever changed it meanwhile would
 /// lose that: the differences were taken after it.
-fn unmoved(sealed: &Scratch, changes: &ChangeSet, differences: &Differences) -> Result<(), DanceError> {
+pub(super) fn unmoved(
+    sealed: &Scratch,
+    changes: &ChangeSet,
+    differences: &Differences,
+) -> Result<(), DanceError> {
     let refuse = |path: &RootedPath, drift| {
         let conflict = match drift {
             Drift::None => return Ok(()),

@@ -9,7 +9,8 @@ pub(super) mod finish;
 pub(super) mod ground;
 mod modules;
 mod reach;
-mod recover;
+pub(super) mod recover;
+mod save;
 pub(super) mod truth;
 mod undo;
 
@@ -28,8 +29,10 @@ use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
 use crate::model::step::{Cost, ModuleRecord};
 use crate::model::told::in_full;
 use crate::model::truth::Label;
+use crate::ops::apply::ApplyError;
 use crate::ops::gather::{self, GatherError};
 use crate::ops::mounted::MountedError;
+use crate::plans::{self, PlanFileError};
 use crate::render;
 use crate::runs::{RunError, Runs};
 use crate::sandbox::limits::Limits;
@@ -93,6 +96,12 @@ pub enum DanceError {
         #[source]
         source: RunError,
     },
+    /// The plan that it was to be kept in, or that was to be merged, cannot be used.
+    #[error(transparent)]
+    Plan(#[from] PlanFileError),
+    /// The plan is not merged.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
     /// This is a step of a run.
     #[error("this is inside one of disco's own sandboxes, and no second one opens in it")]
     Inside,
@@ -114,6 +123,8 @@ pub struct Options {
     pub only: BTreeSet<ModuleName>,
     /// Wait for another live run instead of refusing.
     pub wait: bool,
+    /// Keep what a NOOP run has shown as a plan in this file.
+    pub plan_file: Option<PathBuf>,
 }
 
 /// A run under way.
@@ -122,6 +133,8 @@ pub(super) struct Run<'a> {
     folder: PathBuf,
     runs: Runs,
     fetched: BTreeMap<ModuleName, Cost>,
+    /// Where what it has shown is kept as a plan.
+    pub(super) plan_file: Option<PathBuf>,
     pub(super) on_event: &'a mut dyn FnMut(DanceEvent<'_>),
 }
 
@@ -138,7 +151,7 @@ impl Run<'_> {
     }
 
     /// Does a part of disco's own work, and keeps what it cost.
-    fn metered<T>(&mut self, part: &str, work: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn metered<T>(&mut self, part: &str, work: impl FnOnce(&mut Self) -> T) -> T {
         let meter = Meter::start();
         let result = work(self);
         self.record.internal.push(InternalCost { part: part.to_owned(), cost: meter.stop() });
@@ -154,7 +167,11 @@ pub fn dance(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
     let mode = settings.mode.value;
+    if let Some(file) = &options.plan_file {
+        plans::write::is_free(file)?;
+    }
     recorded(settings, mode, options.wait, interrupt, on_event, |run, settings, ground, scratch| {
+        run.plan_file = options.plan_file.clone();
         run_in(run, settings, ground, options, interrupt, scratch)
     })
 }
@@ -194,6 +211,7 @@ pub(super) fn recorded(
         record: new_record(settings, &ground.root, id, mode),
         runs,
         fetched: BTreeMap::new(),
+        plan_file: None,
         on_event,
     };
     run.save()?;

@@ -25,7 +25,7 @@ pub(super) fn inner_home(settings: &Settings, root: &LiveRoot) -> Result<Option<
 }
 
 /// The live root, open for a merge.
-pub(super) fn open(root: &LiveRoot) -> Result<Root, DanceError> {
+pub(in crate::ops) fn open(root: &LiveRoot) -> Result<Root, DanceError> {
     let label = match root {
         LiveRoot::Own => "live root".to_owned(),
         root @ LiveRoot::Other(_) => root.to_string(),
@@ -56,7 +56,8 @@ pub(super) fn recover(
         match runs.load(&id) {
             Ok(record) => {
                 let folder = runs.folder(&id);
-                let mut run = Run { record, folder, runs, fetched: BTreeMap::new(), on_event };
+                let fetched = BTreeMap::new();
+                let mut run = Run { record, folder, runs, fetched, plan_file: None, on_event };
                 complete(&mut run, settings, &how)?;
             }
             // Somebody has removed it: what it asked for is not known any more.

@@ -1,0 +1,88 @@
+//! `disco apply`: merges a plan, and tells it as a dance does.
+
+use std::path::PathBuf;
+
+use crate::cli::Global;
+use crate::cli::dance::{self, Codes, Diff, show};
+use crate::cli::exit::{Exit, Failure, Kind};
+use crate::cli::terminal::{Level, Terminal};
+use crate::model::run::Mode;
+use crate::ops::apply::{self, Options, apply};
+use crate::ops::dance::{DanceError, DanceEvent};
+use crate::ops::settings::settings;
+use crate::settings::table::Name;
+use crate::sys::interrupt::Interrupt;
+
+/// What `disco apply` takes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The plan, as `disco dance --noop --plan FILE` has kept it
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Merge it only if it is the file with this sha256, as it was signed off
+    #[arg(long, value_name = "HEX", value_parser = digest)]
+    digest: Option<String>,
+    /// Merge a plan of another node: what it rests on is compared all the same
+    #[arg(long)]
+    any_node: bool,
+    /// Another root to merge into than the plan's [default: the plan's]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// What becomes of what somebody has changed since: abort, theirs, mine, or such a word=GLOB
+    #[arg(long, value_name = "RULES")]
+    on_conflict: Option<String>,
+    /// How differences of content are shown
+    #[arg(long, value_enum, default_value = "normal")]
+    diff: Diff,
+    /// Wait for another live run instead of refusing
+    #[arg(long)]
+    wait: bool,
+}
+
+/// A sha256 as `sha256sum` prints it.
+fn digest(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(digits.to_ascii_lowercase())
+    } else {
+        Err("a sha256 has 64 digits and letters from a to f".to_owned())
+    }
+}
+
+/// Merges the plan.
+pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let root = match &args.root {
+        Some(root) => root.clone(),
+        None => apply::head(&args.file)?.root.path(),
+    };
+    let mut flags = global.flags();
+    flags.extend([(Name::Root, root.to_string_lossy().into_owned())]);
+    flags.extend(args.on_conflict.clone().map(|rules| (Name::OnConflict, rules)));
+    let (settings, _) = settings(&flags)?;
+    let interrupt = Interrupt::watch()
+        .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
+    let options = Options {
+        file: args.file.clone(),
+        digest: args.digest.clone(),
+        any_node: args.any_node,
+        wait: args.wait,
+    };
+    let style = args.diff.into();
+    let mut tell = |event: DanceEvent<'_>| show(&event, Mode::Live, style, terminal);
+    match apply(&settings, &options, &interrupt, &mut tell) {
+        Ok(applied) if applied.was_so => {
+            let run = &applied.record.run;
+            terminal.say_at(Level::Info, &format!("Run {run}: nothing to do, all is as the plan wants it"));
+            Ok(Exit::Done)
+        }
+        Ok(applied) => {
+            terminal.say_at(Level::Info, &dance::summary(&applied.record));
+            Ok(dance::exit_of(&applied.record, Codes::Plain))
+        }
+        Err(DanceError::Interrupted(signal)) => {
+            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
+            Ok(Exit::Signal(signal))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

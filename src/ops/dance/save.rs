@@ -1,0 +1,97 @@
+//! The end of a NOOP run that is kept as a plan: everything that it has shown, and what the live root must hold for that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::model::change::ChangeSet;
+use crate::model::path::RootedPath;
+use crate::model::run::{RunOutcome, RunRecord};
+use crate::model::saved::{Expected, PlanHead, Role};
+use crate::plans::write::Contents;
+use crate::plans::{self, objects, standing};
+use crate::sandbox::{self, Scratch};
+use crate::settings::Settings;
+use crate::sys::clock;
+use crate::sys::tree::Root;
+
+use super::differences::Differences;
+use super::{DanceError, DanceEvent, Run, finish};
+
+/// Keeps what the run has shown in a file. A run that failed has shown nothing whole.
+pub(super) fn save(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    sealed: &Scratch,
+    changes: &ChangeSet,
+    differences: &Differences,
+    file: &Path,
+) -> Result<(), DanceError> {
+    if run.record.outcome != RunOutcome::Shown {
+        let message = format!("No plan is written to {}: the run has failed", file.display());
+        (run.on_event)(DanceEvent::Warned { message: &message });
+        return Ok(());
+    }
+    let written = run.metered("plan_file", |run| {
+        let (upper, entries) = differences.scratchpad();
+        let changes = without(changes, differences.excluded());
+        let objects = objects::of_layer(&changes, entries, upper, &sandbox::is_private_xattr)?;
+        let touched = changes.0.iter().map(|change| &change.path);
+        let touched: BTreeSet<_> = touched.chain(objects.iter().map(|one| &one.path)).collect();
+        let expected = expected(&touched, differences.lower())?;
+        // After the look: so it was a look at what the sandbox saw.
+        finish::unmoved(sealed, &changes, differences)?;
+        let contents = Contents {
+            head: &head(&run.record, settings),
+            changes: &changes,
+            expected: &expected,
+            objects: &objects,
+            upper,
+        };
+        Ok::<_, DanceError>(plans::write(file, &contents)?)
+    })?;
+    (run.on_event)(DanceEvent::Saved { file, digest: &written.digest, size: written.size });
+    Ok(())
+}
+
+/// The differences that merge.
+fn without(changes: &ChangeSet, excluded: &[RootedPath]) -> ChangeSet {
+    let merges = |path: &RootedPath| !excluded.iter().any(|home| path.is_within(home));
+    ChangeSet(changes.0.iter().filter(|change| merges(&change.path)).cloned().collect())
+}
+
+fn head(record: &RunRecord, settings: &Settings) -> PlanHead {
+    PlanHead {
+        node: record.node.clone(),
+        root: record.root.clone(),
+        version: record.version.clone(),
+        run: record.run.clone(),
+        made: clock::now(),
+        label: record.label.clone(),
+        modules: record.plan.clone(),
+        settings: vec![
+            ("disco/client/network".to_owned(), settings.network.value.to_string()),
+            ("disco/server/uri".to_owned(), settings.server_uri.value.clone().unwrap_or_default()),
+        ],
+        actions: record.actions.iter().map(|one| one.action.clone()).collect(),
+        duties: record.duties.clone(),
+    }
+}
+
+/// What the live root holds at these paths, and the directories above them.
+fn expected(touched: &BTreeSet<&RootedPath>, live: &Root) -> Result<Vec<Expected>, DanceError> {
+    let mut expected = BTreeMap::new();
+    for path in touched {
+        let state = standing::look(live, path, &sandbox::is_private_xattr)?;
+        expected.insert((*path).clone(), (Role::Touched, state));
+        let mut above = path.parent();
+        while let Some(directory) = above.filter(|directory| !expected.contains_key(directory)) {
+            above = directory.parent();
+            if !touched.contains(&directory) {
+                let state = standing::look(live, &directory, &sandbox::is_private_xattr)?;
+                expected.insert(directory, (Role::Holds, state));
+            }
+        }
+    }
+    let each = |(path, (role, state))| Expected { path, role, state };
+    Ok(expected.into_iter().map(each).collect())
+}
