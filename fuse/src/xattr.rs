@@ -39,8 +39,15 @@ fn kept_as(name: &CStr) -> Cow<'_, CStr> {
     kept.map_or(Cow::Borrowed(name), Cow::Owned)
 }
 
+/// How XFS keeps the access lists that it tells of under their usual names too. Elsewhere they would be attributes like others,
+/// and say what the lists were once.
+const LISTS_OF_XFS: [&[u8]; 2] = [b"trusted.SGI_ACL_FILE", b"trusted.SGI_ACL_DEFAULT"];
+
 /// Whether an attribute can be copied from one file system to another; others are made up by theirs.
 fn is_portable(name: &[u8]) -> bool {
+    if LISTS_OF_XFS.contains(&name) {
+        return false;
+    }
     let kept: [&[u8]; 4] = [b"user.", b"trusted.", b"security.", b"system.posix_acl_"];
     kept.iter().any(|prefix| name.starts_with(prefix)) && !is_private(name)
 }
@@ -191,6 +198,22 @@ mod tests {
             ("security.capability", false),
         ] {
             assert_eq!(is_private_xattr(OsStr::new(name)), private, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_file_system_keeps_for_itself_is_not_copied() {
+        for (name, copied) in [
+            ("user.x", true),
+            ("trusted.x", true),
+            ("security.capability", true),
+            ("system.posix_acl_default", true),
+            ("system.nfs4_acl", false),
+            ("trusted.SGI_ACL_FILE", false),
+            ("trusted.SGI_ACL_DEFAULT", false),
+            ("trusted.disco.whiteout", false),
+        ] {
+            assert_eq!(is_portable(name.as_bytes()), copied, "{name}");
         }
     }
 }

@@ -21,8 +21,10 @@ use crate::sys::user_namespace;
 pub const LARGEST_TEXT: u64 = 1024 * 1024;
 /// The attribute that holds the SELinux label.
 pub const SELINUX: &str = "security.selinux";
-/// Attributes that belong to one inode and mean nothing on a copy of it.
-const BOUND_TO_INODE: [&str; 2] = ["security.evm", "security.ima"];
+/// Attributes that mean nothing on a copy: they belong to one inode, or are how XFS keeps the access lists that it tells of under
+/// their usual names too. Another file system would keep those beside the real ones, and bring old lists back.
+const NOT_COPIED: [&str; 4] =
+    ["security.evm", "security.ima", "trusted.SGI_ACL_FILE", "trusted.SGI_ACL_DEFAULT"];
 
 /// Whether an extended attribute belongs to the store and not to the object (such as an overlay's own marks).
 pub type IsPrivate<'a> = &'a dyn Fn(&OsStr) -> bool;
@@ -102,7 +104,7 @@ pub fn xattrs(object: &Object, private: IsPrivate<'_>) -> Result<Xattrs, TreeErr
         Err(errno) => return Err(object.error("list the extended attributes of")(errno)),
     };
     for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(OsStr::from_bytes) {
-        if BOUND_TO_INODE.iter().any(|bound| name == *bound) || private(name) {
+        if NOT_COPIED.iter().any(|one| name == *one) || private(name) {
             continue;
         }
         match grown(|buffer| rustix::fs::getxattr(&path, name, buffer)) {
