@@ -14,6 +14,7 @@ use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::{ModuleOutcome, Stream};
 use crate::ops::dance::{self, DanceError, DanceEvent, Options};
 use crate::ops::settings::settings;
+use crate::ops::undo::way_words;
 use crate::settings::table::Name;
 use crate::settings::{Origin, Settings};
 use crate::sys::interrupt::Interrupt;
@@ -248,6 +249,9 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
         }
         DanceEvent::Saved { file, digest, size: _ } => {
             terminal.say_at(Level::Info, &format!("Plan : {} : sha256 {digest}", file.display()))
+        }
+        DanceEvent::Restoring { path, way } => {
+            terminal.result_at(Level::Info, &format!("Undo : {path} : {}", way_words(*way)))
         }
         DanceEvent::Merged { changes } => {
             terminal.say_at(Level::Info, &format!("Merged {}", count(*changes, "change")))

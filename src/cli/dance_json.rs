@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::cli::dance::{self, Args, Prepared};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Level, Terminal};
-use crate::merge::Recovered;
+use crate::merge::{Recovered, Way};
 use crate::model::action::{Action, Effect, EffectKind};
 use crate::model::attempt::Attempt;
 use crate::model::change::ChangeSet;
@@ -103,6 +103,10 @@ enum Event<'a> {
     },
     Merged {
         changes: usize,
+    },
+    Restoring {
+        path: &'a RootedPath,
+        way: Way,
     },
     NotMerged {
         path: &'a RootedPath,
@@ -312,6 +316,7 @@ impl Teller<'_> {
             | DanceEvent::Tried { .. }
             | DanceEvent::Labelled { .. }
             | DanceEvent::Saved { .. }
+            | DanceEvent::Restoring { .. }
             | DanceEvent::Merged { .. }
             | DanceEvent::NotMerged { .. }
             | DanceEvent::NotExecuted { .. }
@@ -389,6 +394,7 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::Changed { module, changes, label } => Event::Changed { module, changes, label },
         DanceEvent::Saved { file, digest, size } => Event::Saved { file: file.into(), digest, size },
         DanceEvent::Merged { changes } => Event::Merged { changes },
+        DanceEvent::Restoring { path, way } => Event::Restoring { path, way },
         DanceEvent::NotMerged { path, why } => Event::NotMerged { path, why },
         DanceEvent::NotExecuted { actions, why } => Event::NotExecuted { actions, why },
         DanceEvent::Executed { action, outcome, output } => {

@@ -10,12 +10,14 @@ pub mod fs;
 pub mod line;
 pub mod lint;
 pub mod live;
+pub mod merge_log;
 pub mod module;
 pub mod param;
 pub mod plan;
 mod pretty_changes;
 mod pretty_end;
 mod pretty_view;
+pub mod recover;
 pub mod report;
 pub mod report_table;
 pub mod report_text;
@@ -23,6 +25,7 @@ pub mod runs;
 pub mod session;
 pub mod settings;
 pub mod terminal;
+pub mod undo;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -43,6 +46,7 @@ The first minutes:
   disco param set disco/server/uri rsync://HOST   where the master is, once
   disco dance --noop      show what would change on this machine; change nothing
   disco dance             the same, and merge it if everything has succeeded
+  disco undo              take that back
   disco report            what each step has cost
   disco module new NAME   a skeleton of a module";
 
@@ -144,6 +148,34 @@ Examples:
 Exit status: 0 done, or nothing to do; 1 the live root has changed since, or an action failed; 65 no plan,
 a damaged one, or another digest; 75 another live run is under way.")]
     Apply(apply::Args),
+    /// Take back what a run has merged
+    #[command(after_help = "\
+Each place gets again what it held before that run, if nobody has changed it since: otherwise nothing is
+changed, and each such place is named. An undo is a run like any other, and can be undone itself.
+
+Examples:
+  disco undo --list
+  disco undo --noop
+  disco undo
+  disco undo 20261120-190451-042-1234 --on-conflict theirs=/etc/hosts
+
+Exit status: 0 done; 1 somebody has changed a place since, or there is nothing to undo; 75 another live
+run is under way.")]
+    Undo(undo::Args),
+    /// Finish a merge that was stopped, as every live run does first
+    #[command(after_help = "\
+After a kill or a power cut: what was past the point of no return is finished, with its actions; what was
+not is removed. Whoever starts the machine calls it once, as the unit in dist/ does.
+
+Examples:
+  disco recover
+  disco recover --root /mnt/image")]
+    Recover(recover::Args),
+    /// Show what a merge has done, or how far one that was stopped is
+    #[command(
+        after_help = "Examples:\n  disco merge-log\n  disco merge-log 20261120-190451-042-1234 --format json"
+    )]
+    MergeLog(merge_log::Args),
     /// Show plans
     #[command(subcommand, after_help = "Example:\n  disco plan show web1.plan")]
     Plan(plan::Command),
@@ -265,6 +297,9 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let said = match disco.command {
         Command::Dance(args) => return dance::run(&args, global, terminal),
         Command::Apply(args) => return apply::run(&args, global, terminal),
+        Command::Undo(args) => return undo::run(&args, global, terminal),
+        Command::Recover(args) => return recover::run(&args, global, terminal),
+        Command::MergeLog(args) => merge_log::run(&args, global)?,
         Command::Plan(command) => plan::run(&command)?,
         Command::Try(args) => return session::try_command(args, global, terminal),
         Command::Shell(args) => return session::shell(&args, global, terminal),
@@ -357,7 +392,7 @@ mod tests {
     #[test]
     fn the_help_of_disco_fits_a_screen() {
         let help = Disco::command().term_width(80).render_long_help().to_string();
-        assert!(help.lines().count() <= 28, "{help}");
+        assert!(help.lines().count() <= 32, "{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
         for (words, _) in shown().iter().filter(|(words, _)| words.len() == 1) {
             assert!(help.contains(&format!("\n  {} ", words[0])), "{words:?}\n{help}");
@@ -373,7 +408,8 @@ mod tests {
         assert_eq!(manual(&words("__hold")).unwrap_err().kind, Kind::Usage);
         for (words, mut command) in shown() {
             let page = manual(&words).unwrap();
-            assert!(page.contains(&format!("disco\\-{}", words.join("\\-"))), "{page}");
+            let named = words.join("-").replace('-', "\\-");
+            assert!(page.contains(&format!("disco\\-{named}")), "{page}");
             assert!(page.contains(".SH EXAMPLES\n.nf\n"), "{page}");
             let help = command.render_long_help().to_string();
             let (_, examples) =

@@ -15,6 +15,7 @@ use crate::model::run::Mode;
 use crate::model::step::{Outcome, Stream};
 use crate::model::truth::Label;
 use crate::ops::dance::{DanceEvent, Doing};
+use crate::ops::undo::way_words;
 
 /// How many of its last lines are kept of a step, to be shown again if it fails.
 const LAST_LINES: usize = 8;
@@ -181,6 +182,9 @@ impl<'a> View<'a> {
                     let line = Line::new(Ink::Good, signs.done);
                     self.put(To::Out, line.and(Ink::Plain, format!(" merged {}", count(*changes, "change"))));
                 }
+            }
+            DanceEvent::Restoring { path, way } => {
+                self.put(To::Out, Line::new(Ink::Plain, format!("{path}: {}", way_words(*way))));
             }
             DanceEvent::NotMerged { path, why } => {
                 self.left_out += 1;

@@ -97,6 +97,20 @@ pub enum Entry {
     },
 }
 
+/// How a change changes its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// Something is there that wasn't.
+    Placed,
+    /// Something else is there.
+    Replaced,
+    /// Nothing is there any more.
+    Deleted,
+    /// Its owner, permissions or attributes are others.
+    Attributes,
+}
+
 /// What a placed directory holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(RootedPath, Seen)", into = "(RootedPath, Seen)")]
@@ -127,6 +141,16 @@ impl Entry {
             | Entry::Replace { path, .. }
             | Entry::Delete { path, .. }
             | Entry::Attributes { path, .. } => path,
+        }
+    }
+
+    /// How it changes its place.
+    pub fn way(&self) -> Way {
+        match self {
+            Entry::Place { .. } => Way::Placed,
+            Entry::Replace { .. } => Way::Replaced,
+            Entry::Delete { .. } => Way::Deleted,
+            Entry::Attributes { .. } => Way::Attributes,
         }
     }
 

@@ -25,6 +25,7 @@ pub mod survey;
 pub mod undo;
 
 pub use check::Checked;
+pub use entry::Way;
 pub use error::MergeError;
 pub use journal::{Journal, Note};
 pub use plan::MergePlan;
@@ -163,6 +164,11 @@ impl<'a> Prepared<'a> {
     /// The journal, for what is done before anything shows.
     pub fn journal(&mut self) -> &mut Journal {
         &mut self.work.journal
+    }
+
+    /// The places that it will change, in its order, and how.
+    pub fn places(&self) -> impl Iterator<Item = (&RootedPath, Way)> {
+        self.work.entries.iter().map(|entry| (entry.path(), entry.way()))
     }
 
     /// How many places it will change.

@@ -116,9 +116,12 @@ impl Recorded {
 /// The journals of merges into `root` that are not finished: those under way, if the caller does not keep everybody else
 /// from merging.
 pub fn unfinished(folder: &Path, root: &LiveRoot) -> Result<Vec<Recorded>, MergeError> {
-    let all = paths(folder)?.into_iter().filter_map(|path| read(&path).transpose());
-    let all = all.collect::<Result<Vec<_>, _>>()?;
-    Ok(all.into_iter().filter(|recorded| recorded.head.root == *root).collect())
+    Ok(all(folder)?.into_iter().filter(|recorded| recorded.head.root == *root).collect())
+}
+
+/// The same of all roots, the oldest first.
+pub fn all(folder: &Path) -> Result<Vec<Recorded>, MergeError> {
+    paths(folder)?.into_iter().filter_map(|path| read(&path).transpose()).collect()
 }
 
 /// Removes the journals of which not even the first line was written: nothing was begun then. For whoever keeps everybody

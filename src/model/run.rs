@@ -79,6 +79,9 @@ pub struct RunRecord {
     /// The root that it is about.
     #[serde(default)]
     pub root: LiveRoot,
+    /// The run whose merge it takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RunId>,
     /// The version of disco that ran.
     pub version: String,
     /// When it started, RFC 3339.

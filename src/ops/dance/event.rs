@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::merge::Recovered;
+use crate::merge::{Recovered, Way};
 use crate::model::action::Action;
 use crate::model::attempt::Attempt;
 use crate::model::change::ChangeSet;
@@ -158,6 +158,13 @@ pub enum DanceEvent<'a> {
         digest: &'a str,
         /// How many bytes it has.
         size: u64,
+    },
+    /// A place gets again what it held before a merge that is undone.
+    Restoring {
+        /// Where.
+        path: &'a RootedPath,
+        /// How that changes it.
+        way: Way,
     },
     /// Everything is merged.
     Merged {

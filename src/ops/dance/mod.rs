@@ -242,6 +242,20 @@ pub(super) fn recorded(
     removed.map(|()| run.record)
 }
 
+/// Finishes merges that were stopped, as every live run does first, and nothing else.
+pub(super) fn recovered(
+    settings: &Settings,
+    wait: bool,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<(), DanceError> {
+    let (said, settings) = (settings, &prepare_home(settings)?);
+    let ground = &Ground::look(said, settings)?;
+    let lock = ground.lock(&settings.home.value)?;
+    let _lock = take_run_lock(&lock, wait, &new_run_id(), interrupt, on_event)?;
+    recover::recover(settings, ground, on_event)
+}
+
 /// Everything of a dance between the opening of the record and its closing.
 fn run_in(
     run: &mut Run<'_>,
@@ -391,5 +405,6 @@ fn new_record(settings: &Settings, root: &LiveRoot, run: RunId, mode: Mode) -> R
         modules: Vec::new(),
         actions: Vec::new(),
         duties: Vec::new(),
+        undoes: None,
     }
 }

@@ -1,0 +1,116 @@
+//! `disco undo`: takes back what a run has merged, and lists what can be taken back.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::changes::diff::DiffStyle;
+use crate::cli::dance::{self, Codes, count, show};
+use crate::cli::exit::{Exit, Failure, Kind};
+use crate::cli::terminal::{Level, Terminal};
+use crate::cli::{Format, Global};
+use crate::merge::undo::Kept;
+use crate::model::names::RunId;
+use crate::model::run::{Mode, RunOutcome, RunRecord};
+use crate::ops::dance::{DanceError, DanceEvent};
+use crate::ops::settings::settings;
+use crate::ops::undo::{self, Options};
+use crate::settings::table::Name;
+use crate::sys::interrupt::Interrupt;
+
+/// What `disco undo` takes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run [default: the last one that has merged something]
+    #[arg(value_name = "RUN")]
+    run: Option<RunId>,
+    /// Show what would be brought back, and change nothing
+    #[arg(long)]
+    noop: bool,
+    /// List the merges that can be undone
+    #[arg(long, conflicts_with_all = ["run", "noop", "wait", "on_conflict"])]
+    list: bool,
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", requires = "list")]
+    format: Format,
+    /// What becomes of what somebody has changed since: abort, theirs, mine, or such a word=GLOB
+    #[arg(long, value_name = "RULES")]
+    on_conflict: Option<String>,
+    /// Wait for another live run instead of refusing
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Does it.
+pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let mut flags = global.flags();
+    flags.extend(args.on_conflict.clone().map(|rules| (Name::OnConflict, rules)));
+    let (mut settings, _) = settings(&flags)?;
+    // Undos are of the node's own root.
+    settings.root.value = PathBuf::from("/");
+    if args.list {
+        let kept = undo::list(&settings)?;
+        if kept.is_empty() {
+            terminal.say_at(Level::Warning, "there is no merge that can be undone");
+        }
+        terminal.results(&match args.format {
+            Format::Text => table(&kept),
+            Format::Json => json_lines(&kept),
+        });
+        return Ok(Exit::Done);
+    }
+    let interrupt = Interrupt::watch()
+        .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
+    let options = Options { run: args.run.clone(), noop: args.noop, wait: args.wait };
+    let mut tell = |event: DanceEvent<'_>| show(&event, Mode::Live, DiffStyle::None, terminal);
+    match undo::undo(&settings, &options, &interrupt, &mut tell) {
+        Ok(record) => {
+            terminal.say_at(Level::Info, &summary(&record));
+            Ok(dance::exit_of(&record, Codes::Plain))
+        }
+        Err(DanceError::Interrupted(signal)) => {
+            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
+            Ok(Exit::Signal(signal))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn summary(record: &RunRecord) -> String {
+    let of = record.undoes.as_ref().map_or_else(String::new, RunId::to_string);
+    let places = count(record.changes, "place");
+    match &record.outcome {
+        RunOutcome::Shown => format!("NOOP: to undo run {of} changes {places}; nothing is changed"),
+        _ => {
+            format!("Run {}: run {of} is undone, {places} as before it; `disco undo` undoes this", record.run)
+        }
+    }
+}
+
+/// One merge in a line.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    schema: u32,
+    run: &'a RunId,
+    merged: &'a str,
+    undoes: Option<&'a RunId>,
+    bytes: u64,
+}
+
+fn json_lines(kept: &[Kept]) -> String {
+    let line = |one: &Kept| {
+        let (run, merged, undoes) = (&one.head.run, one.head.began.as_str(), one.head.undoes.as_ref());
+        format!("{}\n", serde_json::json!(Row { schema: 1, run, merged, undoes, bytes: one.bytes }))
+    };
+    kept.iter().map(line).collect()
+}
+
+fn table(kept: &[Kept]) -> String {
+    let line = |one: &Kept| {
+        let undoes = one.head.undoes.as_ref().map_or_else(String::new, |run| format!("  undid {run}"));
+        let line =
+            format!("{}  {}  {:>8} KiB kept{undoes}", one.head.run, one.head.began, one.bytes.div_ceil(1024));
+        line + "\n"
+    };
+    kept.iter().map(line).collect()
+}

@@ -1,0 +1,116 @@
+//! `disco undo`: takes back what a run has merged, as a run of its own.
+
+use crate::merge::undo::{self, Kept, Spared};
+use crate::merge::{MergeError, Prepared, Way};
+use crate::model::names::RunId;
+use crate::model::run::{Mode, RunOutcome, RunRecord};
+use crate::ops::dance::{self, DanceError, DanceEvent, Doing, Run, recover};
+use crate::runs::{RunError, Runs};
+use crate::settings::Settings;
+use crate::sys::interrupt::Interrupt;
+
+/// What is undone, and how, beyond the settings.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The run; the last one that can be undone where there is none.
+    pub run: Option<RunId>,
+    /// Only show what would be brought back.
+    pub noop: bool,
+    /// Wait for another live run instead of refusing.
+    pub wait: bool,
+}
+
+/// The merges that can be undone, the oldest first.
+pub fn list(settings: &Settings) -> Result<Vec<Kept>, DanceError> {
+    Ok(undo::list(&settings.home.value)?)
+}
+
+/// Takes back what a run has merged, and returns the record of the run that did so, which is on disk by then.
+pub fn undo(
+    settings: &Settings,
+    options: &Options,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<RunRecord, DanceError> {
+    // What cannot be undone is no run.
+    let of = undo::load(&settings.home.value, options.run.as_ref())?.head.run;
+    // It takes the lock in both modes: what it compares must not be merged into meanwhile.
+    dance::recorded(settings, Mode::Live, options.wait, interrupt, on_event, |run, settings, _, _| {
+        undo_in(run, settings, &of, options, interrupt)
+    })
+}
+
+fn undo_in(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    of: &RunId,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<(), DanceError> {
+    let home = &settings.home.value;
+    let live = recover::open(&run.record.root)?;
+    let (id, policy) = (run.record.run.clone(), &settings.on_conflict.value);
+    run.record.undoes = Some(of.clone());
+    let recorded = undo::load(home, Some(of))?;
+    let (prepared, spared) = run.metered("prepare", |_| undo::prepare(recorded, &live, home, &id, policy))?;
+    tell(run, &prepared, &spared);
+    run.record.changes = prepared.changes();
+    if let Some(signal) = interrupt.signal() {
+        prepared.discard()?;
+        return Err(DanceError::Interrupted(signal));
+    }
+    if options.noop {
+        prepared.discard()?;
+        run.record.outcome = RunOutcome::Shown;
+        return Ok(());
+    }
+    let changes = run.record.changes;
+    (run.on_event)(DanceEvent::Doing(Doing::Merging { changes }));
+    run.metered("merge", |_| prepared.commit()?.keep())?;
+    (run.on_event)(DanceEvent::Merged { changes });
+    run.record.outcome = RunOutcome::Merged;
+    mark(settings, of, &id)
+}
+
+/// Tells what comes back, and what does not.
+fn tell(run: &mut Run<'_>, prepared: &Prepared<'_>, spared: &Spared) {
+    for (path, way) in prepared.places() {
+        (run.on_event)(DanceEvent::Restoring { path, way });
+    }
+    for path in &spared.theirs {
+        (run.on_event)(DanceEvent::NotMerged { path, why: "somebody has changed it since" });
+    }
+    for path in &spared.volatile {
+        let why = "what it held is gone since this machine has started anew";
+        (run.on_event)(DanceEvent::NotMerged { path, why });
+    }
+}
+
+/// Writes into the record of a run that it was undone.
+fn mark(settings: &Settings, of: &RunId, by: &RunId) -> Result<(), DanceError> {
+    let runs = Runs::new(&settings.home.value);
+    match runs.load(of) {
+        Ok(mut record) => {
+            record.outcome = RunOutcome::Undone { reason: format!("by run {by}") };
+            Ok(runs.save(&record)?)
+        }
+        // Somebody has removed it.
+        Err(RunError::NoSuchRun(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What became of a place, in words that say what an undo does there.
+pub fn way_words(way: Way) -> &'static str {
+    match way {
+        Way::Placed => "brought back",
+        Way::Replaced => "as before",
+        Way::Deleted => "removed",
+        Way::Attributes => "attributes as before",
+    }
+}
+
+/// Whether an error says that there is nothing to undo.
+pub fn is_nothing(error: &DanceError) -> bool {
+    matches!(error, DanceError::Merge(MergeError::NothingToUndo))
+}
