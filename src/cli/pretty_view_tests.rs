@@ -91,6 +91,7 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         modules: modules.into(),
         actions: vec![ActionRecord { action: action(), outcome: None }],
         duties: Vec::new(),
+        validators: Vec::new(),
     }
 }
 

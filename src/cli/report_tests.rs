@@ -85,6 +85,7 @@ pub(in crate::cli) fn record() -> RunRecord {
         ],
         actions: Vec::new(),
         duties: Vec::new(),
+        validators: Vec::new(),
     }
 }
 

@@ -180,6 +180,7 @@ mod tests {
             modules: Vec::new(),
             actions: Vec::new(),
             duties: Vec::new(),
+            validators: Vec::new(),
         }
     }
 
