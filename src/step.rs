@@ -117,7 +117,7 @@ fn render_all(
         StepKind::Template { template, target, .. } => {
             Some(Template { template: template.clone(), target: target.absolute() })
         }
-        StepKind::Files | StepKind::Script { .. } => None,
+        StepKind::Files | StepKind::Script { .. } | StepKind::Validator { .. } => None,
     });
     let folder = context.home.join("modules").join(module.as_str()).join("templates");
     let task = Task::Render { module: module.clone(), folder, templates: templates.collect() };
@@ -212,6 +212,7 @@ fn task(
     Ok(match step {
         StepKind::Files => (Task::Lay { source: inside.join("files") }, None),
         StepKind::Script { script } => (Task::Execute(command("scripts", script)), None),
+        StepKind::Validator { script } => (Task::Execute(command("validate", script)), None),
         StepKind::Template { template, target, .. } => {
             let mode = files::mode(&outside.join("templates").join(template))?;
             let spool = spool::on_disk(context.view).map_err(StepError::Spool)?;

@@ -17,7 +17,7 @@
 //! - `serve` is the one place that knows FUSE, and `knobs` the other: a file system of its own, which shows the kernel's
 //!   files and pretends what is written to them; it has nothing of the overlay but the transport.
 //! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount, and `layer_at`
-//!   parts of it; `touched` says which parts are worth it, and `seen` what the lower had when it was first shown.
+//!   parts of it; `below` makes it a lower layer of another overlay; `touched` says which parts are worth it, and `seen` what the lower had when it was first shown.
 //!
 //! What this version does not do:
 //!
@@ -34,6 +34,7 @@
 #![allow(clippy::disallowed_methods, reason = "the overlay has its own descriptors, and no sys")]
 
 mod attributes;
+mod below;
 mod boundary;
 mod clone;
 mod content;

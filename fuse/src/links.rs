@@ -143,7 +143,10 @@ impl Overlay {
         let (known, beside) = self.links.known(node.id);
         let Some(directory) = beside.filter(|_| known < file.nlink) else { return Ok(()) };
         let Some(root) = self.lowers.top().filter(|_| self.lowers.is_plain()) else {
-            self.links.found(node.id, self.siblings.in_layers(&self.lowers, file)?);
+            self.links.found(node.id, Siblings::beside_in_layers(&self.lowers, &directory, file)?);
+            if self.links.known(node.id).0 < file.nlink {
+                self.links.found(node.id, self.siblings.in_layers(&self.lowers, &directory, file)?);
+            }
             return Ok(());
         };
         self.links.found(node.id, Siblings::beside(root, &directory, file)?);

@@ -111,7 +111,7 @@ fn identity(directory: &OwnedFd) -> Result<(u64, u64)> {
 
 /// Removes what an earlier mount has left in its work directory: half-made objects, and its own links to whiteouts and to
 /// files whose names in the upper go on without it.
-fn clear(directory: &Arc<OwnedFd>) -> Result<()> {
+pub(crate) fn clear(directory: &Arc<OwnedFd>) -> Result<()> {
     let mut names: Vec<(OsString, bool)> = Vec::new();
     for_each(directory, |name, _, kind| {
         names.push((name.to_owned(), kind.is_dir()));

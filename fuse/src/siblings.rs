@@ -1,7 +1,7 @@
 //! The names that the lower has for a file with several: first those beside a known name, which is where most
 //! are, then all of the file system. Looks at the lower alone; what the view hides is not known here.
 
-use crate::lower::{Lowers, open_beneath};
+use crate::lower::{LowerDir, Lowers, open_beneath};
 use crate::readdir::for_each;
 use crate::{Result, Stat};
 use parking_lot::Mutex;
@@ -83,23 +83,66 @@ impl Siblings {
 }
 
 impl Siblings {
-    /// Returns all names that several layers together show for a file. The first call for a mount looks at every object that
-    /// they show.
-    pub(crate) fn in_layers(&self, lowers: &Lowers, file: &Stat) -> Result<Vec<PathBuf>> {
+    /// Returns the names that a file has in one directory of several layers.
+    pub(crate) fn beside_in_layers(lowers: &Lowers, directory: &Path, file: &Stat) -> Result<Vec<PathBuf>> {
+        let Some(open) = lowers.at(directory)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for part in open.parts() {
+            for_each(&part.fd, |name, ino, _| {
+                if ino != file.ino {
+                    return Ok(());
+                }
+                // Above it another layer may have something else of that name.
+                if let Some((stat, _)) = lowers.look(&open, name)?
+                    && Area::of(&stat) == Area::of(file)
+                    && stat.ino == file.ino
+                {
+                    found.push(directory.join(name));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Returns all names that several layers together show for a file that has one in `directory`. The first call for a mount
+    /// looks at every object that they show of it.
+    pub(crate) fn in_layers(&self, lowers: &Lowers, directory: &Path, file: &Stat) -> Result<Vec<PathBuf>> {
         let area = Area::of(file);
         let mut known = self.0.lock();
         let names = match known.entry(area) {
             std::collections::hash_map::Entry::Occupied(names) => names.into_mut(),
-            std::collections::hash_map::Entry::Vacant(free) => free.insert(walk_layers(lowers, area)?),
+            std::collections::hash_map::Entry::Vacant(free) => {
+                let mut top = directory;
+                for above in directory.ancestors() {
+                    if !lowers.at(above)?.is_some_and(|above| reaches(&above, area)) {
+                        break;
+                    }
+                    top = above;
+                }
+                free.insert(walk_layers(lowers, top, area)?)
+            }
         };
         Ok(names.get(&file.ino).cloned().unwrap_or_default())
     }
 }
 
-/// Looks at everything that several layers show.
-fn walk_layers(lowers: &Lowers, area: Area) -> Result<Names> {
+/// Whether names of that area may be below a directory: it has a part in it, or is in a layer that may have moved one there.
+fn reaches(directory: &LowerDir, area: Area) -> bool {
+    directory
+        .parts()
+        .iter()
+        .any(|part| part.may_hide() || Stat::of(&part.fd).is_ok_and(|stat| Area::of(&stat) == area))
+}
+
+/// Looks at everything of that area that several layers show: below `top`, and wherever else they may have moved it. What is
+/// mounted there and of no account, such as /proc, is not entered.
+fn walk_layers(lowers: &Lowers, top: &Path, area: Area) -> Result<Names> {
     let mut found = Names::new();
-    let mut waiting = vec![(lowers.root(), PathBuf::new())];
+    let mut waiting = Vec::new();
+    for start in BTreeSet::from([Path::new(""), top]) {
+        waiting.extend(lowers.at(start)?.map(|directory| (directory, start.to_owned())));
+    }
     while let Some((directory, path)) = waiting.pop() {
         let mut names: BTreeSet<OsString> = BTreeSet::new();
         for part in directory.parts() {
@@ -109,15 +152,38 @@ fn walk_layers(lowers: &Lowers, area: Area) -> Result<Names> {
             })?;
         }
         for name in names {
-            let Some((stat, _)) = lowers.look(&directory, &name)? else { continue };
-            if stat.is_dir() {
-                waiting.push((lowers.enter(&directory, &name)?, path.join(&name)));
-            } else if stat.nlink > 1 && Area::of(&stat) == area {
-                found.entry(stat.ino).or_default().push(path.join(&name));
+            let below = path.join(&name);
+            let stat = match lowers.look(&directory, &name) {
+                Ok(Some((stat, _))) => stat,
+                Ok(None) => continue,
+                Err(errno) if is_no_name(errno) => continue,
+                Err(errno) => return Err(errno),
+            };
+            if !stat.is_dir() {
+                if stat.nlink > 1 && Area::of(&stat) == area {
+                    found.entry(stat.ino).or_default().push(below);
+                }
+                continue;
+            }
+            let entered = match lowers.enter(&directory, &name) {
+                Ok(entered) => entered,
+                // Gone from the live lower meanwhile, or no directory any more.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::STALE) => continue,
+                Err(errno) => return Err(errno),
+            };
+            // The other start is gone to from there.
+            if below != top && reaches(&entered, area) {
+                waiting.push((entered, below));
             }
         }
     }
     Ok(found)
+}
+
+/// Whether what cannot be looked at for that is no name of any file that is looked for: it is gone from the live lower meanwhile,
+/// or it is a mount whose server has died.
+fn is_no_name(errno: Errno) -> bool {
+    matches!(errno, Errno::NOENT | Errno::STALE | Errno::NOTCONN)
 }
 
 /// Opens a directory of the lower by its path.
@@ -147,7 +213,7 @@ fn walk(lower: &Arc<OwnedFd>, top: &Path, area: Area, skip: impl Fn(&Stat) -> bo
         for_each(&directory, |name, _, _| {
             let stat = match Stat::at(&directory, name) {
                 Ok(stat) => stat,
-                Err(Errno::NOENT | Errno::STALE) => return Ok(()),
+                Err(errno) if is_no_name(errno) => return Ok(()),
                 Err(errno) => return Err(errno),
             };
             if Area::of(&stat) != area {

@@ -18,7 +18,7 @@ const PRIVATE_OF_USER: &[u8] = b"user.disco.";
 pub(crate) const WHITEOUT: &CStr = c"trusted.disco.whiteout";
 /// On a directory of a layer: the path of the one below it, if that is not what has the same name; empty if there is none.
 pub(crate) const UNDER: &CStr = c"trusted.disco.under";
-/// On the root of an upper that may be mounted again: whoever has it as a lower reads what is marked in it.
+/// On the root of an upper that may be mounted again, or below another one: whoever has it as a lower reads what is marked in it.
 pub(crate) const LAYER: &CStr = c"trusted.disco.layer";
 /// On the upper's root, when its own attributes were changed.
 pub(crate) const CHANGED: &CStr = c"trusted.disco.changed";

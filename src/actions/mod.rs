@@ -74,7 +74,7 @@ pub struct Mount {
 }
 
 /// The state that the steps of one run would find, as far as it differs from the host's.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Pretended {
     any: bool,
     services: BTreeMap<String, bool>,
@@ -131,6 +131,11 @@ impl Pretended {
     /// Whether a daemon runs, where that was pretended.
     pub fn daemon(&self, name: &str) -> Option<bool> {
         self.daemons.get(name).copied()
+    }
+
+    /// The processes of the host that were told to end.
+    pub fn ended(&self) -> impl Iterator<Item = i32> {
+        self.ended.iter().copied()
     }
 
     /// Whether a process of the host was told to end.

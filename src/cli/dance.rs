@@ -33,7 +33,7 @@ Examples:
   disco dance --noop --plan web1.plan    keep what was shown, to be merged by `disco apply`
   disco dance --noop --format json | jq -r '.changes?[]?.path'
 
-Exit status: 0 done; 1 a step or action failed; 65 a bad module; 69 the master is
+Exit status: 0 done; 1 a step, validator or action failed; 65 a bad module; 69 the master is
 unavailable; 75 another live run is under way.";
 
 /// Fetch this node's modules, run them in a sandbox, show every difference, merge if all succeeded.
@@ -247,6 +247,14 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
         DanceEvent::Changed { changes, .. } => {
             terminal.results(&text::change_set(changes, style));
         }
+        DanceEvent::Validating { module } => {
+            terminal.result_at(Level::Info, &format!("Validating {module}"));
+        }
+        DanceEvent::Validated { module, validator, outcome } => {
+            if !outcome.is_done() {
+                terminal.say_at(Level::Error, &format!("{module}: {validator}: {outcome}"));
+            }
+        }
         DanceEvent::Saved { file, digest, size: _ } => {
             terminal.say_at(Level::Info, &format!("Plan : {} : sha256 {digest}", file.display()))
         }
@@ -310,6 +318,11 @@ pub(super) fn summary(record: &RunRecord) -> String {
         (RunOutcome::Merged, LiveRoot::Own) => format!("merged: {changes}, {actions} executed"),
         (RunOutcome::Merged, root @ LiveRoot::Other(_)) => {
             format!("merged into {root}: {changes}{left}")
+        }
+        (RunOutcome::Failed, _) if failed == 0 && !record.validators.is_empty() => {
+            let bad = record.validators.iter().filter(|one| !one.record.outcome.is_done()).count();
+            let all = count(record.validators.len(), "validator");
+            format!("{bad} of {all} failed: nothing merged")
         }
         (RunOutcome::Failed, _) => {
             format!("failed in {} of {}: nothing merged", failed, count(record.modules.len(), "module"))

@@ -8,8 +8,9 @@ use serde::Serialize;
 use crate::cli::Global;
 use crate::cli::dance::{self, Args, Prepared};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::json_forms::{How, Summary};
 use crate::cli::terminal::{Level, Terminal};
-use crate::merge::{Recovered, Way};
+use crate::merge::Way;
 use crate::model::action::{Action, Effect, EffectKind};
 use crate::model::attempt::Attempt;
 use crate::model::change::ChangeSet;
@@ -96,6 +97,14 @@ enum Event<'a> {
         #[serde(flatten)]
         label: &'a Label,
     },
+    Validating {
+        module: &'a ModuleName,
+    },
+    Validated {
+        module: &'a ModuleName,
+        step: &'a str,
+        outcome: &'a Outcome,
+    },
     Saved {
         file: Shown<'a>,
         digest: &'a str,
@@ -126,25 +135,6 @@ enum Event<'a> {
         hint: Option<&'a str>,
     },
     Summary(Summary<'a>),
-}
-
-/// Where a merge that was stopped has left the node.
-#[derive(Debug, Serialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-enum How<'a> {
-    Before,
-    After { changes: usize, kept: &'a [RootedPath] },
-    Undone { why: &'a str, still: &'a [RootedPath] },
-}
-
-impl<'a> From<&'a Recovered> for How<'a> {
-    fn from(recovered: &'a Recovered) -> How<'a> {
-        match recovered {
-            Recovered::Before => How::Before,
-            Recovered::After { changes, kept } => How::After { changes: *changes, kept },
-            Recovered::Undone { why, undone } => How::Undone { why, still: &undone.still },
-        }
-    }
 }
 
 /// An action, its paths as text or bytes.
@@ -192,24 +182,6 @@ impl<'a> From<&'a Action> for Asked<'a> {
     }
 }
 
-/// The last line.
-#[derive(Debug, Serialize)]
-struct Summary<'a> {
-    run: Option<&'a RunId>,
-    root: Option<&'a LiveRoot>,
-    mode: Option<Mode>,
-    outcome: &'static str,
-    reason: Option<&'a str>,
-    modules_done: usize,
-    modules_failed: usize,
-    modules_skipped: usize,
-    changes: Option<usize>,
-    actions: usize,
-    exit: i32,
-    #[serde(flatten)]
-    label: &'a Label,
-}
-
 /// Does the dance, and tells it line by line; what is an error is on standard error too.
 pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let mut teller = Teller {
@@ -220,6 +192,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
         done: 0,
         failed: 0,
         skipped: 0,
+        invalid: 0,
         asked: 0,
         label: Label::default(),
     };
@@ -274,6 +247,7 @@ struct Teller<'a> {
     done: usize,
     failed: usize,
     skipped: usize,
+    invalid: usize,
     asked: usize,
     label: Label,
 }
@@ -302,6 +276,10 @@ impl Teller<'_> {
                 self.done += 1;
                 self.label = std::mem::take(&mut self.label).and(label);
             }
+            DanceEvent::Validated { module, validator, outcome } if !outcome.is_done() => {
+                self.invalid += 1;
+                self.terminal.say_at(Level::Error, &format!("{module}: {validator}: {outcome}"));
+            }
             DanceEvent::Executed { action, outcome, .. } if !outcome.is_done() => {
                 self.terminal.say_at(Level::Error, &format!("Executed : {} : {outcome}", action.command()));
             }
@@ -315,6 +293,8 @@ impl Teller<'_> {
             | DanceEvent::Line { .. }
             | DanceEvent::Tried { .. }
             | DanceEvent::Labelled { .. }
+            | DanceEvent::Validating { .. }
+            | DanceEvent::Validated { .. }
             | DanceEvent::Saved { .. }
             | DanceEvent::Restoring { .. }
             | DanceEvent::Merged { .. }
@@ -361,6 +341,7 @@ impl Teller<'_> {
             modules_done: self.done.saturating_sub(self.failed),
             modules_failed: self.failed,
             modules_skipped: self.skipped,
+            validators_failed: self.invalid,
             changes,
             actions: self.asked,
             exit,
@@ -392,6 +373,10 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::StepFailed { module, step, outcome } => Event::StepFailed { module, step, outcome },
         DanceEvent::Skipped { module, because } => Event::Skipped { module, because },
         DanceEvent::Changed { module, changes, label } => Event::Changed { module, changes, label },
+        DanceEvent::Validating { module } => Event::Validating { module },
+        DanceEvent::Validated { module, validator, outcome } => {
+            Event::Validated { module, step: validator, outcome }
+        }
         DanceEvent::Saved { file, digest, size } => Event::Saved { file: file.into(), digest, size },
         DanceEvent::Merged { changes } => Event::Merged { changes },
         DanceEvent::Restoring { path, way } => Event::Restoring { path, way },

@@ -7,6 +7,7 @@ mod dance_pretty;
 pub mod doctor;
 pub mod exit;
 pub mod fs;
+mod json_forms;
 pub mod line;
 pub mod lint;
 pub mod live;

@@ -49,6 +49,9 @@ pub fn end(view: &View<'_>, record: &RunRecord, took: f64, exit: i32, late: bool
         (RunOutcome::Merged, _) => format!("; exit status {exit}: something was changed"),
         (RunOutcome::ActionFailed, _) => format!("; exit status {exit}: an action failed"),
         (RunOutcome::Undone { .. }, _) => format!("; exit status {exit}: the merge was undone"),
+        (RunOutcome::Failed, _) if view.failed.is_empty() && !view.invalid.is_empty() => {
+            format!("; exit status {exit}: a validator failed")
+        }
         (_, _) => format!("; exit status {exit}: a step failed"),
     };
     let text = format!("  Took {}{meaning}. What each step cost: disco report", seconds(took));
@@ -118,13 +121,17 @@ fn action_failed(record: &RunRecord, signs: &Signs) -> Vec<Line> {
 }
 
 fn failed(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
-    let mut what = format!(" {} of {} failed", view.failed.len(), count(record.modules.len(), "module"));
+    let all = match view.invalid.len() {
+        0 => (view.failed.len(), count(record.modules.len(), "module")),
+        invalid => (invalid, count(record.validators.len(), "validator")),
+    };
+    let mut what = format!(" {} of {} failed", all.0, all.1);
     if view.skipped > 0 {
         what += &format!(", {} not run because of that", view.skipped);
     }
     let head = Line::new(Ink::Bad, signs.failed).and(Ink::Bold, what);
     let mut lines = vec![head.and(Ink::Plain, "; nothing was merged, this node is as before.")];
-    for failed in &view.failed {
+    for failed in view.failed.iter().chain(&view.invalid) {
         let line = Line::new(Ink::Bold, format!("  {}", failed.module));
         lines.push(line.and(Ink::Plain, format!(": {}: {}", failed.step, failed.how)));
         match failed.last.is_empty() {

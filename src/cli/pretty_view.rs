@@ -58,6 +58,8 @@ struct Turn {
     failed: Option<String>,
     last: VecDeque<(Stream, String)>,
     step: Option<String>,
+    /// It is not its steps but its validators that have their turn.
+    validates: bool,
 }
 
 /// What is known so far.
@@ -74,6 +76,8 @@ pub struct View<'a> {
     pub skipped: usize,
     /// The steps that failed, one a module.
     pub failed: Vec<FailedStep>,
+    /// The validators that failed.
+    pub invalid: Vec<FailedStep>,
     /// What the merge left out.
     pub left_out: usize,
 }
@@ -82,8 +86,9 @@ impl<'a> View<'a> {
     /// Of a run that has not started.
     pub fn new(frame: Frame<'a>) -> View<'a> {
         let (modules, turn) = (0, Turn::default());
-        let (changed, skipped, failed, left_out) = (0, 0, Vec::new(), 0);
-        View { frame, modules, turn, status: None, lines: Vec::new(), changed, skipped, failed, left_out }
+        let (changed, skipped, failed, invalid, left_out) = (0, 0, Vec::new(), Vec::new(), 0);
+        let (status, lines) = (None, Vec::new());
+        View { frame, modules, turn, status, lines, changed, skipped, failed, invalid, left_out }
     }
 
     /// The frame.
@@ -172,6 +177,18 @@ impl<'a> View<'a> {
                 self.put(To::Out, line.and(Ink::Plain, format!("  not run: it needs {because}")));
             }
             DanceEvent::Changed { changes, label, .. } => self.module_ends(changes, label, now),
+            DanceEvent::Validating { module } => {
+                self.turn = Turn { module: module.to_string(), validates: true, ..Turn::default() };
+            }
+            DanceEvent::Validated { module, validator, outcome } => {
+                if !outcome.is_done() {
+                    let (step, how) = (one_line(validator), one_line(&outcome.to_string()));
+                    let line = Line::new(Ink::Bad, signs.failed).and(Ink::Bold, format!(" {module}"));
+                    self.put(To::Out, line.and(Ink::Plain, format!("  {step}: {how}")));
+                    let last = std::mem::take(&mut self.turn.last).into();
+                    self.invalid.push(FailedStep { module: (*module).clone(), step, how, last });
+                }
+            }
             DanceEvent::Saved { file, digest, size: _ } => {
                 let line =
                     Line::new(Ink::Good, signs.done).and(Ink::Plain, format!(" plan {}", file.display()));
@@ -218,7 +235,9 @@ impl<'a> View<'a> {
                 self.turn.step = Some(step.clone());
                 self.where_it_is(Some(&step))
             }
-            Doing::Comparing if self.turn.module.is_empty() => "comparing everything".to_owned(),
+            Doing::Comparing if self.turn.module.is_empty() || self.turn.validates => {
+                "comparing everything".to_owned()
+            }
             Doing::Comparing => self.where_it_is(Some("comparing")),
             Doing::Merging { changes } => format!("merging {}", count(*changes, "change")),
             Doing::Executing { action } => format!("running: {}", one_line(&action.command())),
@@ -227,9 +246,12 @@ impl<'a> View<'a> {
 
     /// The module, its place among all, and what of it goes on.
     fn where_it_is(&self, what: Option<&str>) -> String {
-        let Turn { module, at, .. } = &self.turn;
+        let Turn { module, at, validates, .. } = &self.turn;
         let what = what.map_or_else(String::new, |what| format!(" {} {what}", self.frame.signs.dot));
-        format!("{at}/{} {module}{what}", self.modules)
+        match validates {
+            true => format!("validating {module}{what}"),
+            false => format!("{at}/{} {module}{what}", self.modules),
+        }
     }
 
     fn line(&mut self, stream: Stream, text: &str) {

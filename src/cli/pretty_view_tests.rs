@@ -92,6 +92,7 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         actions: vec![ActionRecord { action: action(), outcome: None }],
         duties: Vec::new(),
         undoes: None,
+        validators: Vec::new(),
     }
 }
 

@@ -84,8 +84,10 @@ fn head(record: &RunRecord, width: Option<usize>) -> String {
 fn rows(record: &RunRecord) -> Vec<Row<'_>> {
     let own =
         |module, step: &str, cost| Row { module, step: format!("({step})"), cost, outcome: String::new() };
-    let (before, after): (Vec<_>, Vec<_>) =
-        record.internal.iter().partition(|internal| !matches!(internal.part.as_str(), "diff" | "merge"));
+    let (before, after): (Vec<_>, Vec<_>) = record
+        .internal
+        .iter()
+        .partition(|internal| !matches!(internal.part.as_str(), "validators" | "diff" | "merge"));
     let mut rows: Vec<Row<'_>> =
         before.into_iter().map(|internal| own("disco", &internal.part, internal.cost)).collect();
     for module in &record.modules {
@@ -103,6 +105,12 @@ fn rows(record: &RunRecord) -> Vec<Row<'_>> {
         }));
         rows.extend(module.diff.map(|cost| own(name, "diff", cost)));
     }
+    rows.extend(record.validators.iter().map(|one| Row {
+        module: one.module.as_str(),
+        step: one_line(&format!("validate/{}", one.record.step.label())),
+        cost: one.record.cost,
+        outcome: one_line(&one.record.outcome.to_string()),
+    }));
     rows.extend(after.into_iter().map(|internal| own("disco", &internal.part, internal.cost)));
     rows
 }

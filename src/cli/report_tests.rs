@@ -86,6 +86,7 @@ pub(in crate::cli) fn record() -> RunRecord {
         actions: Vec::new(),
         duties: Vec::new(),
         undoes: None,
+        validators: Vec::new(),
     }
 }
 

@@ -24,6 +24,19 @@ pub fn report(record: &RunRecord) -> String {
         let measured = Measured { item: None, cost: &internal.cost, exit: 0 };
         blocks.entry((false, INTERNAL, &internal.part)).or_default().push(measured);
     }
+    let of_modules =
+        record.modules.iter().flat_map(|module| module.steps.iter().map(|step| (&module.module, step)));
+    let of_validators = record.validators.iter().map(|one| (&one.module, &one.record));
+    for (module, step) in of_modules.chain(of_validators) {
+        let (phase, item) = match &step.step {
+            StepKind::Files => ("files", None),
+            StepKind::Template { template, .. } => ("template", Some(template.as_str())),
+            StepKind::Script { script } => ("exec", Some(script.as_str())),
+            StepKind::Validator { script } => ("validate", Some(script.as_str())),
+        };
+        let measured = Measured { item, cost: &step.cost, exit: step.outcome.exit_status() };
+        blocks.entry((true, module.as_str(), phase)).or_default().push(measured);
+    }
     for module in &record.modules {
         let name = module.module.as_str();
         for (phase, cost) in [("diff", &module.diff), ("fetch", &module.fetch)] {
@@ -31,15 +44,6 @@ pub fn report(record: &RunRecord) -> String {
                 let measured = Measured { item: None, cost, exit: 0 };
                 blocks.entry((true, name, phase)).or_default().push(measured);
             }
-        }
-        for step in &module.steps {
-            let (phase, item) = match &step.step {
-                StepKind::Files => ("files", None),
-                StepKind::Template { template, .. } => ("template", Some(template.as_str())),
-                StepKind::Script { script } => ("exec", Some(script.as_str())),
-            };
-            let measured = Measured { item, cost: &step.cost, exit: step.outcome.exit_status() };
-            blocks.entry((true, name, phase)).or_default().push(measured);
         }
     }
     let mut out = String::new();

@@ -97,6 +97,13 @@ impl Effect {
         let words = self.argv.iter().enumerate().map(|(at, word)| quoted(word, at > 0));
         words.collect::<Vec<_>>().join(" ")
     }
+
+    /// The short name of the program, and the words after it as one would type them.
+    pub fn words(&self) -> (&str, String) {
+        let program = self.argv.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+        let words = self.argv.iter().skip(1).map(|word| quoted(word, true));
+        (program, words.collect::<Vec<_>>().join(" "))
+    }
 }
 
 /// A word as a shell wants it; `=` needs no quotes but in the first, where it would set a variable.

@@ -34,6 +34,11 @@ pub struct Touched {
 }
 
 impl Touched {
+    /// Whether nothing was.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.inodes.is_empty()
+    }
+
     /// Adds what was changed later.
     pub fn add(&mut self, later: Touched) {
         for (path, extent) in later.paths {

@@ -6,7 +6,7 @@ use crate::model::action::Action;
 use crate::model::duty::DutyRecord;
 use crate::model::names::{ModuleName, NodeName, RunId};
 use crate::model::root::LiveRoot;
-use crate::model::step::{Cost, ModuleRecord, Outcome};
+use crate::model::step::{Cost, ModuleRecord, Outcome, StepRecord};
 use crate::model::truth::Label;
 
 /// The version of the record's form on disk.
@@ -98,7 +98,7 @@ pub struct RunRecord {
     /// How true its report is: that of all its modules.
     #[serde(flatten)]
     pub label: Label,
-    /// What disco's own work cost: `fetch_params`, `plan`, `sandbox`, `diff`, `merge`.
+    /// What disco's own work cost: `fetch_params`, `plan`, `sandbox`, `validators` (their sandbox), `diff`, `merge`.
     pub internal: Vec<InternalCost>,
     /// The modules, as far as they were reached.
     pub modules: Vec<ModuleRecord>,
@@ -107,6 +107,9 @@ pub struct RunRecord {
     /// What is done on the live system around the merge, those actions among it, in its order; known once all modules are.
     #[serde(default)]
     pub duties: Vec<DutyRecord>,
+    /// The validators that were run, in the order of the plan; none where a module did not succeed.
+    #[serde(default)]
+    pub validators: Vec<ValidatorRecord>,
 }
 
 impl RunRecord {
@@ -117,6 +120,16 @@ impl RunRecord {
         self.label = std::mem::take(&mut self.label).and(&module.label);
         self.modules.push(module);
     }
+}
+
+/// What became of a validator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ValidatorRecord {
+    /// Of which module.
+    pub module: ModuleName,
+    /// The rest. What it asked of the running system is among its attempts: a validator only looks.
+    #[serde(flatten)]
+    pub record: StepRecord,
 }
 
 /// What one part of disco's own work cost.

@@ -29,6 +29,11 @@ pub enum StepKind {
         /// Its name below `scripts/`.
         script: String,
     },
+    /// Runs one validator, on the final tree; nothing that it does is kept.
+    Validator {
+        /// Its name below `validate/`.
+        script: String,
+    },
 }
 
 impl StepKind {
@@ -37,7 +42,7 @@ impl StepKind {
         match self {
             StepKind::Files => "files",
             StepKind::Template { template, .. } => template,
-            StepKind::Script { script } => script,
+            StepKind::Script { script } | StepKind::Validator { script } => script,
         }
     }
 }

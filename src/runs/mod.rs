@@ -181,6 +181,7 @@ mod tests {
             actions: Vec::new(),
             duties: Vec::new(),
             undoes: None,
+            validators: Vec::new(),
         }
     }
 

@@ -36,6 +36,7 @@ pub(super) struct Knobs {
     triggering: Cell<Option<i32>>,
     server: Option<disco_fuse::Server>,
     lacking: Option<String>,
+    values: Values,
 }
 
 /// The file system, until it is served.
@@ -55,16 +56,12 @@ struct Pretender {
 }
 
 impl Knobs {
-    /// Those of this host, for a sandbox of that root; `host_name` is what its host is called, if that is not the host's own
-    /// name. What is to be served is `None` where it cannot be had.
-    pub(super) fn prepare(root: &Root, host_name: Option<&str>) -> io::Result<(Knobs, Option<Unserved>)> {
+    /// Those of this host, for a sandbox of that root; `set` are those that are others from the start. What is to be served is
+    /// `None` where it cannot be had.
+    pub(super) fn prepare(root: &Root, set: KnobValues) -> io::Result<(Knobs, Option<Unserved>)> {
         let (ringer, bell) = bell()?;
-        let mut values = KnobValues::default();
-        if let Some(name) = host_name {
-            values.set(Path::new("/proc/sys/kernel/hostname"), format!("{name}\n").into_bytes());
-        }
-        let values: Values = Arc::new(Mutex::new(values));
-        let prepared = unserved(Pretender { values, ringer });
+        let values: Values = Arc::new(Mutex::new(set));
+        let prepared = unserved(Pretender { values: values.clone(), ringer });
         let (unserved, lacking) = match prepared {
             Ok(unserved) => (Some(unserved), None),
             Err(error) => (None, Some(error.to_string())),
@@ -75,7 +72,7 @@ impl Knobs {
                 sysctl = Some(path.to_owned());
             }
         }
-        Ok((Knobs { bell, sysctl, triggering: Cell::new(None), server: None, lacking }, unserved))
+        Ok((Knobs { bell, sysctl, triggering: Cell::new(None), server: None, lacking, values }, unserved))
     }
 
     /// Serves them, once they are mounted; `mounted` is why they are not.
@@ -92,6 +89,11 @@ impl Knobs {
             (None, _) => {}
         }
         Ok(())
+    }
+
+    /// Those that are others than the host's by now.
+    pub(super) fn values(&self) -> KnobValues {
+        held(&self.values).clone()
     }
 
     /// Why there are none, where there are none.

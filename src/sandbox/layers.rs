@@ -1,7 +1,7 @@
 //! The two layers of a sandbox as plain folders, and what the scratchpad holds as plain data.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use crate::model::layer::{Extent, LayerEntry, LayerKind, Stamp, Touched};
 use crate::model::path::RootedPath;
@@ -51,7 +51,7 @@ impl Layers {
 
     /// The live root, read-only.
     pub fn lower(&self) -> BorrowedFd<'_> {
-        self.overlay.lower_dir()
+        self.lower.as_fd()
     }
 }
 

@@ -6,9 +6,9 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
 use std::thread::JoinHandle;
 
+use crate::model::names::RunId;
 use crate::model::step::Outcome;
 use crate::sandbox::protocol::Counted;
 use crate::sandbox::{SandboxError, cannot};
@@ -65,11 +65,10 @@ pub(super) struct Begun {
 pub(super) struct Joining(Option<JoinHandle<io::Result<Group>>>);
 
 impl Limited {
-    /// Those limits, in a group of that name. The process goes there meanwhile, with all that it will start.
-    pub(super) fn start(limits: Limits, name: &Path, pid: u32) -> Result<(Limited, Joining), SandboxError> {
-        let name = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    /// Those limits, in the group of that run. The process goes there meanwhile, with all that it will start.
+    pub(super) fn start(limits: Limits, run: &RunId, pid: u32) -> Result<(Limited, Joining), SandboxError> {
         let bounds = Bounds { memory: limits.memory, processes: u64::from(limits.processes) + OURS };
-        let thread = Group::create(&name, bounds).map(|group| {
+        let thread = Group::create(run.as_str(), bounds).map(|group| {
             std::thread::Builder::new()
                 .name("joining".to_owned())
                 .spawn(move || group.add(pid).map(|()| group))

@@ -24,6 +24,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::actions::Pretended;
+use crate::actions::knobs::KnobValues;
+use crate::model::names::RunId;
 use crate::model::root::LiveRoot;
 use crate::sandbox::knobs::Knobs;
 use crate::sandbox::limits::{Limited, Limits};
@@ -79,14 +82,18 @@ fn cannot<T>(action: &'static str, result: io::Result<T>) -> Result<T, SandboxEr
 }
 
 /// What a sandbox is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Spec<'a> {
+    /// The run that it is for, which has one at a time.
+    pub run: RunId,
     /// The root that it shows.
     pub root: &'a LiveRoot,
-    /// A folder of this run's own, on the host; the scratchpad and the mount point go there.
+    /// What an earlier sandbox of that root has left, where it is shown too: its changes upon the root, and what was pretended.
+    pub upon: Option<&'a Scratch>,
+    /// A folder of this sandbox's own, on the host; the scratchpad and the mount point go there.
     pub scratch: &'a Path,
     /// disco's home, as it is inside.
-    pub home: &'a Path,
+    pub home: PathBuf,
     /// The folder with this run's `parameters/` and `modules/`.
     pub view: &'a Path,
     /// Folders that are shown empty, as they are inside.
@@ -137,12 +144,17 @@ enum Looks {
 #[derive(Debug)]
 pub struct Scratch {
     layers: Layers,
+    /// What was asked of the running system in it, and not done.
+    pretended: Pretended,
+    knobs: KnobValues,
 }
 
 /// The two layers of a sandbox, read directly and never through its mount.
 #[derive(Debug, Clone)]
 pub struct Layers {
     overlay: Arc<disco_fuse::Overlay>,
+    /// The root, without what the sandbox was laid upon.
+    lower: Arc<OwnedFd>,
 }
 
 impl Sandbox {
@@ -167,7 +179,16 @@ impl Sandbox {
             disco_fuse::be_unprivileged(user_namespace::is_settled());
         }
         let lower = cannot("clone the root read-only", disco_fuse::read_only_clone(&root))?;
-        let options = disco_fuse::Options { shims: shims(&live)?, ..disco_fuse::Options::over(lower, layer) };
+        let mut shown = Vec::new();
+        if let Some(earlier) = spec.upon {
+            shown.push(cannot("clone the scratchpad read-only", earlier.layers.overlay.as_lower())?);
+        }
+        shown.push(cannot("reach the layers", lower.try_clone())?);
+        let options = disco_fuse::Options {
+            lower: shown,
+            scratch: disco_fuse::Scratch::New(layer),
+            shims: shims(&live)?,
+        };
         let overlay = Arc::new(disco_fuse::Overlay::open(options).map_err(SandboxError::Overlay)?);
         overlay.watch();
         let fuse: OwnedFd = cannot("open /dev/fuse", files::open_system("/dev/fuse", true))?.into();
@@ -175,12 +196,12 @@ impl Sandbox {
         let inside = cannot("start the inside of the sandbox", Helper::start("__enter", theirs.into()))?;
         let pids_above = cannot("choose numbers for processes", pids::above_the_hosts())?;
         let (mut knobs, unserved) =
-            cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, spec.host_name.as_deref()))?;
-        let (mut limited, joining) = Limited::start(spec.limits, spec.scratch, inside.id())?;
+            cannot("prepare the kernel's settings", Knobs::prepare(&live.tree, set_before(spec)))?;
+        let (mut limited, joining) = Limited::start(spec.limits, &spec.run, inside.id())?;
         let setup = Setup {
             mountpoint,
             knobs: unserved.is_some().then_some(knobs_point),
-            home: spec.home.to_owned(),
+            home: spec.home.clone(),
             view: spec.view.to_owned(),
             hidden: spec.hidden.clone(),
             make: spec.make.clone(),
@@ -216,7 +237,7 @@ impl Sandbox {
         let scripts = || {
             let lower = copy(live.tree.as_fd())?;
             let inside = inside.id().cast_signed();
-            Ok(Scripts { home: spec.home.to_owned(), view: spec.view.to_owned(), lower, inside })
+            Ok(Scripts { home: spec.home.clone(), view: spec.view.to_owned(), lower, inside })
         };
         // While the inside raises its walls.
         let network = match (&spec.network, namespace) {
@@ -229,7 +250,8 @@ impl Sandbox {
         };
         let fds = expect(&channel, |message| matches!(message, FromInside::Ready))?;
         let listener = fds.into_iter().next().ok_or(SandboxError::Lost)?;
-        let shims = cannot("listen to the shims", Desk::new(listener))?;
+        let pretended = spec.upon.map(|earlier| earlier.pretended.clone()).unwrap_or_default();
+        let shims = cannot("listen to the shims", Desk::new(listener, pretended.clone()))?;
         limited.joined(joining);
         cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
         let ground = report::Ground {
@@ -241,7 +263,10 @@ impl Sandbox {
             pids_above,
         };
         let reporter = cannot("listen for what steps try", Reporter::start(ground))?;
-        let layers = Layers { overlay };
+        for pid in pretended.ended() {
+            reporter.note_ended(pid);
+        }
+        let layers = Layers { overlay, lower: Arc::new(lower) };
         Ok(Sandbox { layers, live, channel, shims, reporter, knobs, server, inside, network, limited })
     }
 
@@ -266,13 +291,14 @@ impl Sandbox {
     pub fn seal(self) -> Result<Scratch, SandboxError> {
         let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network, limited } =
             self;
+        let (pretended, values) = (shims.with_state(std::mem::take), knobs.values());
         drop((channel, shims));
         cannot("end the inside of the sandbox", inside.finish())?;
         // The run's group goes once nobody is in it.
         drop((reporter, network, limited));
         cannot("end the overlay", server.join())?;
         cannot("end the kernel's settings", knobs.finish())?;
-        Ok(Scratch { layers })
+        Ok(Scratch { layers, pretended, knobs: values })
     }
 }
 
@@ -298,6 +324,15 @@ pub fn lower_of(root: &LiveRoot) -> io::Result<OwnedFd> {
 /// Whether an extended attribute of the scratchpad is the overlay's own.
 pub fn is_private_xattr(name: &std::ffi::OsStr) -> bool {
     disco_fuse::is_private_xattr(name)
+}
+
+/// The kernel's settings that are other ones than the host's from the start.
+fn set_before(spec: &Spec<'_>) -> KnobValues {
+    let mut values = spec.upon.map(|earlier| earlier.knobs.clone()).unwrap_or_default();
+    if let Some(name) = spec.host_name.as_ref().filter(|_| spec.upon.is_none()) {
+        values.set(Path::new("/proc/sys/kernel/hostname"), format!("{name}\n").into_bytes());
+    }
+    values
 }
 
 /// disco's own program under every shim's path.

@@ -37,6 +37,7 @@ mod supervisor;
 mod systemd;
 mod templates;
 mod unprivileged;
+mod validators;
 mod walls;
 mod world;
 mod world_is_apart;

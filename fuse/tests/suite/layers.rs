@@ -4,6 +4,7 @@ use crate::tree::{Times, differences, tree};
 use crate::world::{enter, serve_at, unmount};
 use disco_fuse::{Options, Scratch, Server, read_only_clone};
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 struct Stack {
@@ -126,6 +127,81 @@ fn an_upper_that_is_mounted_again_and_again_ends_as_a_plain_directory() {
     stack.serve();
     assert_eq!(differences(&tree(&stack.mount(), times), &tree(&plain, times)), Vec::<String>::new());
     stack.end();
+}
+
+/// What is done upon that, in another overlay.
+const LATER: &str =
+    "echo later >>pairs/one; echo more >>d/deep/c/inner/h; ln elsewhere three; mv d all; rm k";
+
+#[test]
+fn what_a_scratch_holds_is_a_layer_below_another() {
+    let fill = format!(
+        "{FILL}; mkdir pairs; echo pair >pairs/one; ln pairs/one pairs/two; ln pairs/one elsewhere; echo x >pairs/lone; ln pairs/lone lone; ln pairs/lone a/lone"
+    );
+    let stack = Stack::new(&fill);
+    let plain = stack.directory.path().join("plain");
+    fs::create_dir(&plain).unwrap();
+    let lower = stack.directory.path().join("0");
+    let scratch = |name: &str| {
+        let path = stack.directory.path().join(name);
+        fs::create_dir(&path).unwrap();
+        Scratch::New(path)
+    };
+    let shown = |script: &str| {
+        sh(&stack.mount(), script);
+        sh(&plain, script);
+        let times = Times::Since(1_000_000_000);
+        assert_eq!(differences(&tree(&stack.mount(), times), &tree(&plain, times)), Vec::<String>::new());
+    };
+    sh(&plain, &fill);
+    let options = Options {
+        lower: vec![read_only_clone(&lower).unwrap()],
+        scratch: scratch("first"),
+        shims: Vec::new(),
+    };
+    let (server, earlier) = serve_at(options, &stack.mount());
+    for script in STEPS {
+        shown(script);
+    }
+    shown("echo x >>pairs/two; rm pairs/lone; chmod 600 lone");
+    unmount(&stack.mount());
+    server.join().unwrap();
+    let before = tree(&stack.directory.path().join("first/upper"), Times::Exact);
+    // Twice, and the first leaves nothing to the second.
+    for (at, script) in ["touch pairs/two; rm -rf d z; mkdir z", LATER].into_iter().enumerate() {
+        let lower = vec![earlier.as_lower().unwrap(), read_only_clone(&lower).unwrap()];
+        let options = Options { lower, scratch: scratch(&format!("later-{at}")), shims: Vec::new() };
+        let (server, _) = serve_at(options, &stack.mount());
+        shown("");
+        if at == 0 {
+            sh(&stack.mount(), script);
+        } else {
+            shown(script);
+        }
+        unmount(&stack.mount());
+        server.join().unwrap();
+    }
+    let names = |tree: &crate::tree::Tree| tree.keys().cloned().collect::<Vec<_>>();
+    let after = tree(&stack.directory.path().join("first/upper"), Times::Exact);
+    assert_eq!(names(&before), names(&after));
+}
+
+/// The names of a file are looked for where they can be: what is mounted elsewhere may never answer.
+#[test]
+fn other_mounts_are_not_searched_for_names() {
+    let mut stack = Stack::new("mkdir -p one two dead; echo x >one/x; ln one/x two/x");
+    let dead = stack.directory.path().join("0/dead");
+    // It is as with a server that has died: whoever looks gets an error.
+    let fuse = fs::File::options().read(true).write(true).open("/dev/fuse").unwrap();
+    let data = format!("fd={},rootmode=40000,user_id=0,group_id=0", fuse.as_raw_fd());
+    let kind = Some("fuse");
+    nix::mount::mount(Some("dead"), &dead, kind, nix::mount::MsFlags::empty(), Some(data.as_str())).unwrap();
+    drop(fuse);
+    assert!(fs::read_dir(&dead).is_err());
+    stack.layer("echo new >new; mkdir three");
+    stack.layer("echo y >>one/x; cat two/x >three/both");
+    assert_eq!(stack.again("cat three/both; stat -c %h one/x"), "x\ny\n2\n");
+    nix::mount::umount2(&dead, nix::mount::MntFlags::MNT_DETACH).unwrap();
 }
 
 #[test]

@@ -150,6 +150,20 @@ pub enum DanceEvent<'a> {
         /// How true that is.
         label: &'a Label,
     },
+    /// The validators of a module begin; what they print and try is told as of steps.
+    Validating {
+        /// Which module.
+        module: &'a ModuleName,
+    },
+    /// A validator has ended; where it failed nothing is merged.
+    Validated {
+        /// The module.
+        module: &'a ModuleName,
+        /// The validator, as `validate/NAME`.
+        validator: &'a str,
+        /// How.
+        outcome: &'a Outcome,
+    },
     /// What the run has shown is kept as a plan.
     Saved {
         /// In which file.

@@ -8,11 +8,14 @@ mod event;
 pub(super) mod finish;
 pub(super) mod ground;
 mod modules;
+mod open;
+mod output;
 mod reach;
 pub(super) mod recover;
 mod save;
 pub(super) mod truth;
 mod undo;
+mod validators;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -23,7 +26,7 @@ use thiserror::Error;
 use crate::changes::scan::ScanError;
 use crate::merge::MergeError;
 use crate::model::names::{ModuleName, RunId};
-use crate::model::path::{PathError, RootedPath};
+use crate::model::path::PathError;
 use crate::model::root::LiveRoot;
 use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
 use crate::model::step::{Cost, ModuleRecord};
@@ -35,13 +38,11 @@ use crate::ops::mounted::MountedError;
 use crate::plans::{self, PlanFileError};
 use crate::render;
 use crate::runs::{RunError, Runs};
-use crate::sandbox::limits::Limits;
-use crate::sandbox::{self, Sandbox, SandboxError, Spec};
+use crate::sandbox::{self, SandboxError};
 use crate::settings::Settings;
 use crate::step::{self, StepError};
 use crate::sys::clock::{self, Meter};
 use crate::sys::files::{self, FileError};
-use crate::sys::host;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
 use crate::sys::scratch::{self, ScratchFolder};
@@ -50,6 +51,7 @@ use crate::sys::spool;
 pub use event::{DanceEvent, Doing};
 
 pub use ground::RootError;
+pub(super) use open::open_sandbox;
 
 use differences::Differences;
 use ground::Ground;
@@ -291,40 +293,14 @@ fn run_in(
         facts: gathered.facts,
     };
     let values = spool::of_json(&values).map_err(StepError::Spool)?;
-    let mut sandbox = open_sandbox(run, settings, ground, scratch, &view)?;
+    let spec = open::spec(run, settings, ground, scratch, &view)?;
+    let mut sandbox = open::opened(run, &spec)?;
     let context = step_context(settings, ground, &view, &values, interrupt);
     let mut differences = Differences::new(sandbox.layers(), ground)?;
     modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)?;
     let sealed = sandbox.seal()?;
+    validators::run_all(run, &gathered.plan, &spec, &sealed, &context)?;
     finish::finish(run, settings, interrupt, &sealed, &mut differences)
-}
-
-/// Opens the sandbox of a run, with `view` as what steps see of disco's home.
-pub(super) fn open_sandbox(
-    run: &mut Run<'_>,
-    settings: &Settings,
-    ground: &Ground,
-    scratch: &ScratchFolder,
-    view: &Path,
-) -> Result<Sandbox, DanceError> {
-    let inside = |paths: &[RootedPath]| paths.iter().map(RootedPath::absolute).collect();
-    let spec = Spec {
-        root: &ground.root,
-        scratch: scratch.path(),
-        home: &ground.mount.absolute(),
-        view,
-        hidden: inside(&ground.hidden),
-        make: inside(&ground.made),
-        host_name: (!ground.root.is_own()).then(|| settings.node.value.to_string()),
-        network: reach::of(run, settings, ground),
-        limits: Limits::of(settings, host::memory()?),
-    };
-    let sandbox = run.metered("sandbox", |_| Sandbox::open(&spec))?;
-    if let Some(why) = sandbox.lacks_knobs() {
-        let message = format!("Writes to /proc/sys and /sys are refused here, not pretended: {why}");
-        (run.on_event)(DanceEvent::Warned { message: &message });
-    }
-    Ok(sandbox)
 }
 
 /// What all steps of a run share.
@@ -406,5 +382,6 @@ fn new_record(settings: &Settings, root: &LiveRoot, run: RunId, mode: Mode) -> R
         actions: Vec::new(),
         duties: Vec::new(),
         undoes: None,
+        validators: Vec::new(),
     }
 }

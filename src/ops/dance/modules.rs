@@ -1,20 +1,17 @@
 //! The modules of a run, one after another, in its one sandbox.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 
-use crate::model::names::ModuleName;
 use crate::model::plan::{Plan, PlannedModule};
 use crate::model::run::RunRecord;
-use crate::model::step::{ModuleOutcome, ModuleRecord, StepKind, StepRecord, Stream};
+use crate::model::step::{ModuleOutcome, ModuleRecord, StepRecord};
 use crate::model::truth::Label;
 use crate::sandbox::Sandbox;
 use crate::step::{self, StepEvent};
 use crate::sys::clock::Meter;
-use crate::sys::files::FileError;
-use crate::sys::line_log::LineLog;
 
 use super::differences::Differences;
+use super::output::Output;
 use super::{DanceError, DanceEvent, Doing, Run};
 
 /// Runs every module of the plan that can run; returns when all have had their turn.
@@ -74,8 +71,7 @@ fn run_steps(
     let module = &planned.module.name;
     for batch in step::batches(&planned.module.steps) {
         let first = record.steps.len();
-        let mut output =
-            Output { run: &run.folder, module, first, batch, logs: BTreeMap::new(), error: None };
+        let mut output = Output::new(&run.folder, module, "", first, batch);
         if let Some(step) = batch.first() {
             (run.on_event)(DanceEvent::Doing(Doing::Step { step: step.label() }));
         }
@@ -106,42 +102,8 @@ fn run_steps(
     Ok(())
 }
 
-/// What the steps of a batch print, each in a file of its own.
-struct Output<'a> {
-    run: &'a Path,
-    module: &'a ModuleName,
-    /// The place of the batch's first step in its module.
-    first: usize,
-    batch: &'a [StepKind],
-    logs: BTreeMap<usize, LineLog>,
-    /// What went wrong first; it is told when the steps have ended.
-    error: Option<FileError>,
-}
-
-impl Output<'_> {
-    fn line(&mut self, at: usize, stream: Stream, text: &str) {
-        let log = self.logs.entry(at).or_insert_with(|| {
-            let (step, module) = (self.batch[at].label().replace('/', "_"), self.module);
-            LineLog::new(self.run, format!("output/{module}/{:03}-{step}.log", self.first + at))
-        });
-        let written = log.line(stream, text);
-        self.error = self.error.take().or(written.err());
-    }
-
-    /// Closes the files, and puts their names into the records.
-    fn finish(self, records: &mut [StepRecord]) -> Result<(), FileError> {
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        for (at, log) in self.logs {
-            records[at].output = log.written().map(str::to_owned);
-            log.finish()?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether every module of the record succeeded.
+/// Whether every module and every validator of the record succeeded.
 pub(super) fn all_done(record: &RunRecord) -> bool {
     record.modules.iter().all(|module| module.outcome == ModuleOutcome::Done)
+        && record.validators.iter().all(|validator| validator.record.outcome.is_done())
 }

@@ -162,7 +162,8 @@ fn contents(
     };
     for step in steps {
         match step {
-            StepKind::Files => {}
+            // Validators are no steps of a module.
+            StepKind::Files | StepKind::Validator { .. } => {}
             StepKind::Script { script } => scripts.push(folder.join("scripts").join(script)),
             StepKind::Template { template, engine: TemplateEngine::Bash, .. } => {
                 scripts.push(folder.join("templates").join(template));

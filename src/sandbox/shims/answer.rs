@@ -87,14 +87,14 @@ enum Waits {
 type Looked = (u64, Result<Seen, String>);
 
 impl Desk {
-    /// Listens there.
-    pub(in crate::sandbox) fn new(listener: OwnedFd) -> io::Result<Desk> {
+    /// Listens there, where that much was pretended before.
+    pub(in crate::sandbox) fn new(listener: OwnedFd, state: Pretended) -> io::Result<Desk> {
         let ready = epoll::create(CreateFlags::CLOEXEC)?;
         let looked = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         epoll::add(&ready, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
         epoll::add(&ready, &looked, EventData::new_u64(LOOKED), EventFlags::IN)?;
         let work = Work {
-            state: Pretended::default(),
+            state,
             programs: Programs::default(),
             talks: BTreeMap::new(),
             next: 2,
