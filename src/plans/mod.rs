@@ -144,3 +144,6 @@ pub enum PlanFileError {
     #[error("interrupted while the plan was read")]
     Interrupted,
 }
+
+#[cfg(test)]
+mod tests;
