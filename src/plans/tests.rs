@@ -12,6 +12,8 @@ use super::digest::sha256;
 use super::write::Contents;
 use super::*;
 use crate::layered::{World, manifest, rooted};
+use crate::model::duty::Schedule;
+use crate::model::module::{Module, ScriptFolder};
 use crate::model::names::{NodeName, RunId};
 use crate::model::root::LiveRoot;
 use crate::model::truth::Label;
@@ -28,8 +30,27 @@ fn head() -> PlanHead {
         modules: Vec::new(),
         settings: Vec::new(),
         actions: Vec::new(),
-        duties: Vec::new(),
+        wants: vec![module()],
+        schedule: Schedule::default(),
     }
+}
+
+fn module() -> Module {
+    let json = json!({"name": "m", "requires": [], "steps": [], "after": ["10.sh"], "checks": ["20"]});
+    serde_json::from_value(json).unwrap()
+}
+
+fn scripts() -> Vec<LiveScript> {
+    let script = |folder, name: &str, bytes: &[u8]| LiveScript {
+        module: module().name,
+        folder,
+        name: name.to_owned(),
+        content: bytes.to_vec().into(),
+    };
+    vec![
+        script(ScriptFolder::After, "10.sh", b"echo after\n"),
+        script(ScriptFolder::Check, "20", b"\x7fELF\xff"),
+    ]
 }
 
 /// Fills a tree, and changes it in most ways.
@@ -62,9 +83,15 @@ fn keep(world: &World, file: &Path) -> Written {
     let objects = objects::of_layer(&changes, &scratch.entries, &scratch.upper, &|_| false).unwrap();
     let live = Root::open(&world.live(), "").unwrap();
     let expected = standing::expected(&changes, &objects, &live, &|_| false).unwrap();
-    let (head, upper) = (head(), &scratch.upper);
-    write(file, &Contents { head: &head, changes: &changes, expected: &expected, objects: &objects, upper })
-        .unwrap()
+    let contents = Contents {
+        head: &head(),
+        changes: &changes,
+        expected: &expected,
+        objects: &objects,
+        scripts: &scripts(),
+        upper: &scratch.upper,
+    };
+    write(file, &contents).unwrap()
 }
 
 struct Kept {
@@ -112,7 +139,7 @@ fn what_is_written_is_read_again() {
     assert_eq!(fs::metadata(kept.file()).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(bytes.len() < 500_000, "holes are kept out");
     let (head, scratch) = (head(), kept.world.scratch(&|_| false));
-    assert_eq!((plan.head, plan.changes), (head, scratch.changes(&[])));
+    assert_eq!((&plan.head, &plan.changes), (&head, &scratch.changes(&[])));
     let (after, unpacked) = (manifest(&kept.world.after()), manifest(&into));
     for path in ["d/new", "kept", "mode", "link", "sparse", "empty"].map(rooted) {
         let what = |all: &std::collections::BTreeMap<RootedPath, crate::layered::Facts>| {
@@ -123,6 +150,9 @@ fn what_is_written_is_read_again() {
     }
     assert!(!unpacked.contains_key(&rooted("d/old")));
     assert_eq!(unpacked[&rooted("kept")].linked, unpacked[&rooted("d/kept2")].linked);
+    assert_eq!(plan.scripts, scripts());
+    scripts::lay(&plan.scripts, &kept.dir.path().join("modules")).unwrap();
+    assert_eq!(scripts::read(&[module()], &kept.dir.path().join("modules")).unwrap(), scripts());
     assert_eq!(objects::entries(&plan.objects).len(), plan.objects.len());
 }
 
@@ -211,7 +241,7 @@ fn file<'a>(lines: &'a mut [Value], path: &str) -> &'a mut Value {
 type Attack = fn(&mut Vec<Part>);
 
 /// What somebody may have made of a plan, with right sums, and what is said of it.
-const ATTACKS: [(Attack, &str); 31] = [
+const ATTACKS: [(Attack, &str); 34] = [
     (|p| edit(p, OBJECTS, |l| at(l, "/d/new")["path"] = json!("/../new")), "not a plain path"),
     (|p| edit(p, OBJECTS, |l| at(l, "/d/new")["path"] = json!("/d/kept3")), "not that of its object"),
     (|p| edit(p, OBJECTS, |l| at(l, "/d/new")["path"] = json!("/zz")), "out of order"),
@@ -256,11 +286,14 @@ const ATTACKS: [(Attack, &str); 31] = [
     (|p| edit(p, EXPECTED, |l| l.retain(|line| line["path"] != "/d")), "expected at /d"),
     (|p| edit(p, EXPECTED, |l| at(l, "/kept")["state"]["sha256"] = json!("00")), "no difference"),
     (|p| edit(p, EXPECTED, |l| at(l, "/d")["state"] = Value::Null), "no directory"),
+    (|p| edit(p, SCRIPTS, |l| l[0]["name"] = json!("../10.sh")), "wanted by nobody"),
+    (|p| edit(p, SCRIPTS, |l| l[1]["folder"] = json!("after")), "wanted by nobody"),
+    (|p| edit(p, SCRIPTS, |l| drop(l.pop())), "is not there"),
     (|p| part(p, "data/00000001").bytes[0] ^= 1, "is another"),
     (|p| part(p, "data/00000001").name = "../00000001".to_owned(), "not where it belongs"),
     (|p| part(p, "data/00000001").kind = tar::EntryType::Symlink, "not where it belongs"),
     (|p| part(p, "data/00000001").kind = tar::EntryType::GNULongName, "not where it belongs"),
-    (|p| p.push(p[4].clone()), "SHA256SUMS is not where it belongs"),
+    (|p| p.push(p[5].clone()), "SHA256SUMS is not where it belongs"),
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::model::change::ChangeSet;
+use crate::model::duty::Schedule;
 use crate::model::path::RootedPath;
 use crate::model::run::{RunOutcome, RunRecord};
 use crate::model::saved::PlanHead;
@@ -42,6 +43,7 @@ pub(super) fn save(
             changes: &changes,
             expected: &expected,
             objects: &objects,
+            scripts: &[],
             upper,
         };
         Ok::<_, DanceError>(plans::write(file, &contents)?)
@@ -70,6 +72,7 @@ fn head(record: &RunRecord, settings: &Settings) -> PlanHead {
             ("disco/server/uri".to_owned(), settings.server_uri.value.clone().unwrap_or_default()),
         ],
         actions: record.actions.iter().map(|one| one.action.clone()).collect(),
-        duties: record.duties.clone(),
+        wants: Vec::new(),
+        schedule: Schedule::default(),
     }
 }
