@@ -349,7 +349,7 @@ fn a_plan_that_is_cut_off_is_refused_wherever_that_is() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// What is between the parts says nothing; everything else is covered by a sum.
     #[test]
