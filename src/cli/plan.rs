@@ -10,9 +10,10 @@ use crate::cli::dance_json::Asked;
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::{Format, Said};
 use crate::model::change::ChangeSet;
-use crate::model::duty::DutyRecord;
+use crate::model::duty::Schedule;
 use crate::model::names::{ModuleName, NodeName, RunId};
 use crate::model::root::LiveRoot;
+use crate::model::saved::{Content, LiveScript};
 use crate::model::truth::Label;
 use crate::ops::plan_show::plan_show;
 use crate::plans::Plan;
@@ -65,7 +66,8 @@ struct Line<'a> {
     settings: &'a [(String, String)],
     changes: &'a ChangeSet,
     actions: Vec<Asked<'a>>,
-    duties: &'a [DutyRecord],
+    schedule: &'a Schedule,
+    scripts: &'a [LiveScript],
 }
 
 /// Shows something of a plan.
@@ -101,6 +103,14 @@ fn described(plan: &Plan, args: &ShowArgs) -> String {
     for action in &head.actions {
         out.push_str(&format!("warning: {word} : {}\n", action.command()));
     }
+    for script in &plan.scripts {
+        let LiveScript { module, folder, name, content } = script;
+        out.push_str(&format!("\nscript   {module} {}/{name}\n", folder.name()));
+        match content {
+            Content::Text(text) => out.extend(text.lines().map(|line| format!("  {line}\n"))),
+            Content::Bytes(bytes) => out.push_str(&format!("  {} bytes, no text\n", bytes.len())),
+        }
+    }
     out
 }
 
@@ -121,7 +131,8 @@ fn json(plan: &Plan, file: &Path) -> serde_json::Result<String> {
         settings: &head.settings,
         changes: &plan.changes,
         actions: head.actions.iter().map(Asked::from).collect(),
-        duties: &head.duties,
+        schedule: &head.schedule,
+        scripts: &plan.scripts,
     };
     serde_json::to_string(&line).map(|line| line + "\n")
 }

@@ -26,7 +26,8 @@ pub struct Requirement {
 }
 
 /// A folder of a module that holds scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ScriptFolder {
     /// Steps, run in the sandbox.
     Scripts,

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::action::Action;
 use crate::model::attributes::{Attributes, FileKind};
-use crate::model::duty::DutyRecord;
+use crate::model::duty::Schedule;
+use crate::model::module::{Module, ScriptFolder};
 use crate::model::names::{ModuleName, NodeName, RunId};
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
@@ -33,9 +34,49 @@ pub struct PlanHead {
     pub settings: Vec<(String, String)>,
     /// The commands for the running system that its steps asked for.
     pub actions: Vec<Action>,
-    /// What is done on the live system around its merge.
-    #[serde(default)]
-    pub duties: Vec<DutyRecord>,
+    /// The modules that want something done around its merge.
+    pub wants: Vec<Module>,
+    /// What is done on the live system around its merge, as it was shown.
+    pub schedule: Schedule,
+}
+
+/// A script of a module that is run on the live system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveScript {
+    /// The module.
+    pub module: ModuleName,
+    /// In which of its folders.
+    pub folder: ScriptFolder,
+    /// Its name there.
+    pub name: String,
+    /// All of it.
+    pub content: Content,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// Text.
+    Text(String),
+    /// Anything else.
+    Bytes(Vec<u8>),
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Content {
+        String::from_utf8(bytes).map_or_else(|error| Content::Bytes(error.into_bytes()), Content::Text)
+    }
+}
+
+impl Content {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Content::Text(text) => text.as_bytes(),
+            Content::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 /// What the live root is expected to hold at a path.

@@ -172,6 +172,5 @@ fn enter(run: &mut Run<'_>, plan: &Plan, changes: &ChangeSet, was_so: bool) {
         let asked = plan.head.actions.iter();
         run.record.actions =
             asked.map(|action| ActionRecord { action: action.clone(), outcome: None }).collect();
-        run.record.duties = plan.head.duties.clone();
     }
 }

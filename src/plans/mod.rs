@@ -6,6 +6,7 @@
 //!     changes.jsonl        every difference, as it is shown
 //!     expected.jsonl       what the live root must hold for that, directories above included
 //!     objects.jsonl        the scratchpad: what it holds at which path
+//!     scripts.jsonl        the scripts of modules that are run on the live system after the merge
 //!     data/00000001        the content of its files in that order, without their holes
 //!     SHA256SUMS           of all of these
 //!
@@ -14,12 +15,13 @@
 //! what its objects are ([`agree`]): its parts cannot say different things. Its digest is the sha256 of the file.
 //!
 //! [`objects`] lists what belongs into it, [`write`] writes it, [`read`] reads and unpacks it, [`standing`] looks at the live
-//! root. What is merged, and when, is decided above.
+//! root, [`scripts`] has what is run after the merge. What is merged, and when, is decided above.
 
 pub mod agree;
 pub mod digest;
 pub mod objects;
 pub mod read;
+pub mod scripts;
 pub mod standing;
 pub mod unpack;
 pub mod write;
@@ -32,7 +34,7 @@ use thiserror::Error;
 
 use crate::model::change::ChangeSet;
 use crate::model::path::{PathError, RootedPath};
-use crate::model::saved::{Expected, PlanHead};
+use crate::model::saved::{Expected, LiveScript, PlanHead};
 use crate::sys::files::FileError;
 use crate::sys::tree::TreeError;
 
@@ -47,6 +49,7 @@ const FRONT: &str = "disco-plan.json";
 const CHANGES: &str = "changes.jsonl";
 const EXPECTED: &str = "expected.jsonl";
 const OBJECTS: &str = "objects.jsonl";
+const SCRIPTS: &str = "scripts.jsonl";
 const SUMS: &str = "SHA256SUMS";
 
 /// The name of the content with that number, from 1.
@@ -65,6 +68,7 @@ struct Front {
     changes: usize,
     expected: usize,
     objects: usize,
+    scripts: usize,
 }
 
 /// A plan as its file has it, all of it verified.
@@ -78,6 +82,8 @@ pub struct Plan {
     pub expected: Vec<Expected>,
     /// What the scratchpad holds, sorted by path.
     pub objects: Vec<Stored>,
+    /// The scripts of its modules that are run on the live system.
+    pub scripts: Vec<LiveScript>,
     /// sha256 of the file, in hex.
     pub digest: String,
     /// How many bytes the file has.
@@ -144,3 +150,6 @@ pub enum PlanFileError {
     #[error("interrupted while the plan was read")]
     Interrupted,
 }
+
+#[cfg(test)]
+mod tests;

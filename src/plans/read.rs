@@ -15,7 +15,8 @@ use crate::plans::agree::{self, Contents};
 use crate::plans::digest::{Content, Hashing, PIECE, each_piece};
 use crate::plans::unpack::{self, unpacking};
 use crate::plans::{
-    CHANGES, EXPECTED, FORM, FRONT, Front, OBJECTS, Plan, PlanFileError, SUMS, Stored, What, data_name,
+    CHANGES, EXPECTED, FORM, FRONT, Front, OBJECTS, Plan, PlanFileError, SCRIPTS, SUMS, Stored, What,
+    data_name, scripts,
 };
 use crate::sys::files;
 use crate::sys::tree::Root;
@@ -39,8 +40,10 @@ pub fn read(path: &Path, into: Option<&Root>, stop: &dyn Fn() -> bool) -> Result
     let changes = ChangeSet(parts.table(CHANGES, front.changes)?);
     let expected = parts.table(EXPECTED, front.expected)?;
     let objects: Vec<Stored> = parts.table(OBJECTS, front.objects)?;
+    let scripts = parts.table(SCRIPTS, front.scripts)?;
     let damaged = |what| PlanFileError::Damaged { path: path.to_owned(), what };
     agree::sound(&objects).map_err(damaged)?;
+    scripts::are_wanted(&scripts, &front.head.wants).map_err(damaged)?;
     let contents = parts.contents(&objects, into, stop)?;
     parts.sums()?;
     agree::agree(&changes, &expected, &objects, &contents).map_err(damaged)?;
@@ -48,7 +51,7 @@ pub fn read(path: &Path, into: Option<&Root>, stop: &dyn Fn() -> bool) -> Result
         unpack::dress_directories(into, &objects)?;
     }
     let (digest, size) = end(archive, path)?;
-    Ok(Plan { head: front.head, changes, expected, objects, digest, size })
+    Ok(Plan { head: front.head, changes, expected, objects, scripts, digest, size })
 }
 
 fn open(path: &Path) -> Result<tar::Archive<Source>, PlanFileError> {
@@ -133,6 +136,11 @@ impl<'a> Parts<'a> {
     }
 
     fn unreadable(&self, name: &str, error: &io::Error) -> PlanFileError {
+        // The crate has no kind for a file that ends within a part; a test holds it to these words.
+        let words = error.to_string();
+        if ["unexpected EOF", "failed to read entire block"].iter().any(|cut| words.contains(cut)) {
+            return self.truncated(name);
+        }
         match (error.raw_os_error(), error.kind()) {
             (Some(number), _) => PlanFileError::Io {
                 action: "read",
@@ -288,7 +296,8 @@ impl<'a> Parts<'a> {
         }
         match self.entries.next() {
             None => Ok(()),
-            Some(_) => Err(self.damaged("it holds more than it says")),
+            Some(Ok(_)) => Err(self.damaged("it holds more than it says")),
+            Some(Err(error)) => Err(self.unreadable("its last block", &error)),
         }
     }
 }

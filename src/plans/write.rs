@@ -7,11 +7,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::model::change::ChangeSet;
-use crate::model::saved::{Expected, PlanHead};
+use crate::model::saved::{Expected, LiveScript, PlanHead};
 use crate::plans::digest::Hashing;
 use crate::plans::standing::{cannot, cannot_read};
 use crate::plans::{
-    CHANGES, EXPECTED, FORM, FRONT, Front, OBJECTS, PlanFileError, SUMS, Stored, What, data_name, read,
+    CHANGES, EXPECTED, FORM, FRONT, Front, OBJECTS, PlanFileError, SCRIPTS, SUMS, Stored, What, data_name,
+    read,
 };
 use crate::sys::files;
 use crate::sys::tree::Root;
@@ -28,6 +29,8 @@ pub struct Contents<'a> {
     pub expected: &'a [Expected],
     /// What the scratchpad holds.
     pub objects: &'a [Stored],
+    /// The scripts of its modules that are run on the live system.
+    pub scripts: &'a [LiveScript],
     /// The scratchpad, for the content of its files.
     pub upper: &'a Root,
 }
@@ -65,6 +68,7 @@ pub fn write(path: &Path, contents: &Contents<'_>) -> Result<Written, PlanFileEr
         changes: contents.changes.0.len(),
         expected: contents.expected.len(),
         objects: contents.objects.len(),
+        scripts: contents.scripts.len(),
     };
     let mut text = serde_json::to_vec_pretty(&front).map_err(|error| cannot("write", path)(error.into()))?;
     text.push(b'\n');
@@ -72,6 +76,7 @@ pub fn write(path: &Path, contents: &Contents<'_>) -> Result<Written, PlanFileEr
     archive.table(CHANGES, &contents.changes.0)?;
     archive.table(EXPECTED, contents.expected)?;
     archive.table(OBJECTS, contents.objects)?;
+    archive.table(SCRIPTS, contents.scripts)?;
     let mut number = 0;
     for stored in contents.objects {
         let (What::File { data, .. }, Some(size)) = (&stored.what, stored.what.data_size()) else { continue };

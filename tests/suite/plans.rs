@@ -39,7 +39,7 @@ fn a_plan_is_shown_applied_and_then_there_is_nothing_to_do() {
     assert_eq!(world.sh(&format!("stat -c %a {FILE}")).stdout, "600\n");
     let names = world.run(&["tar", "tf", FILE]).succeeds().stdout.clone();
     assert!(
-        names.starts_with("disco-plan.json\nchanges.jsonl\nexpected.jsonl\nobjects.jsonl\ndata/"),
+        names.starts_with("disco-plan.json\nchanges.jsonl\nexpected.jsonl\nobjects.jsonl\nscripts.jsonl\ndata/"),
         "{names}"
     );
     world
@@ -214,4 +214,30 @@ fn a_plan_is_kept_by_a_dry_run_that_succeeds_and_replaces_nothing_but_a_plan() {
             "chmod 644 {FILE}; chmod 755 /srv; setpriv --reuid 65534 --clear-groups disco plan show {FILE}"
         ))
         .succeeds();
+}
+
+#[test]
+fn a_large_plan_is_written_and_merged_piece_by_piece() {
+    const PEAK: &str = "import resource,subprocess,sys; subprocess.run(sys.argv[1:], check=True, stdout=2); \
+        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+    let peaks = |megabytes: u32| {
+        let script = format!("head -c {megabytes}M /dev/urandom >big");
+        let world = node("true", &script)?;
+        let peak = |words: &[&str]| {
+            let out = world.run(&[&["python3", "-c", PEAK, "disco"], words].concat());
+            out.succeeds().stdout.trim().parse::<u64>().expect("a number of KiB")
+        };
+        let peaks = [
+            peak(&["dance", "--noop", "--plan", FILE]),
+            peak(&["plan", "show", FILE]),
+            peak(&["apply", FILE]),
+        ];
+        assert_eq!(world.sh("stat -c %s /srv/t/big").stdout, format!("{}\n", u64::from(megabytes) << 20));
+        println!("{megabytes} MiB: {peaks:?} KiB");
+        Some(peaks)
+    };
+    let (Some(small), Some(large)) = (peaks(1), peaks(48)) else { return };
+    for (small, large) in small.into_iter().zip(large) {
+        assert!(large < small + (16 << 10), "a plan of 48 MiB takes {large} KiB, one of 1 MiB {small} KiB");
+    }
 }

@@ -1,18 +1,17 @@
 //! The end of a NOOP run that is kept as a plan: everything that it has shown, and what the live root must hold for that.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::model::change::ChangeSet;
+use crate::model::duty::Schedule;
 use crate::model::path::RootedPath;
 use crate::model::run::{RunOutcome, RunRecord};
-use crate::model::saved::{Expected, PlanHead, Role};
+use crate::model::saved::PlanHead;
 use crate::plans::write::Contents;
 use crate::plans::{self, objects, standing};
 use crate::sandbox::{self, Scratch};
 use crate::settings::Settings;
 use crate::sys::clock;
-use crate::sys::tree::Root;
 
 use super::differences::Differences;
 use super::{DanceError, DanceEvent, Run, finish};
@@ -35,9 +34,8 @@ pub(super) fn save(
         let (upper, entries) = differences.scratchpad();
         let changes = without(changes, differences.excluded());
         let objects = objects::of_layer(&changes, entries, upper, &sandbox::is_private_xattr)?;
-        let touched = changes.0.iter().map(|change| &change.path);
-        let touched: BTreeSet<_> = touched.chain(objects.iter().map(|one| &one.path)).collect();
-        let expected = expected(&touched, differences.lower())?;
+        let expected =
+            standing::expected(&changes, &objects, differences.lower(), &sandbox::is_private_xattr)?;
         // After the look: so it was a look at what the sandbox saw.
         finish::unmoved(sealed, &changes, differences)?;
         let contents = Contents {
@@ -45,6 +43,7 @@ pub(super) fn save(
             changes: &changes,
             expected: &expected,
             objects: &objects,
+            scripts: &[],
             upper,
         };
         Ok::<_, DanceError>(plans::write(file, &contents)?)
@@ -73,25 +72,7 @@ fn head(record: &RunRecord, settings: &Settings) -> PlanHead {
             ("disco/server/uri".to_owned(), settings.server_uri.value.clone().unwrap_or_default()),
         ],
         actions: record.actions.iter().map(|one| one.action.clone()).collect(),
-        duties: record.duties.clone(),
+        wants: Vec::new(),
+        schedule: Schedule::default(),
     }
-}
-
-/// What the live root holds at these paths, and the directories above them.
-fn expected(touched: &BTreeSet<&RootedPath>, live: &Root) -> Result<Vec<Expected>, DanceError> {
-    let mut expected = BTreeMap::new();
-    for path in touched {
-        let state = standing::look(live, path, &sandbox::is_private_xattr)?;
-        expected.insert((*path).clone(), (Role::Touched, state));
-        let mut above = path.parent();
-        while let Some(directory) = above.filter(|directory| !expected.contains_key(directory)) {
-            above = directory.parent();
-            if !touched.contains(&directory) {
-                let state = standing::look(live, &directory, &sandbox::is_private_xattr)?;
-                expected.insert(directory, (Role::Holds, state));
-            }
-        }
-    }
-    let each = |(path, (role, state))| Expected { path, role, state };
-    Ok(expected.into_iter().map(each).collect())
 }
