@@ -124,6 +124,23 @@ impl Runs {
         self.load(&newest)
     }
 
+    /// Removes what a killed run had half written of its record, and the folder of one that had written none.
+    pub fn tidy(&self, run: &RunId) -> Result<(), RunError> {
+        let folder = self.folder(run);
+        if files::look(&folder)?.is_none() {
+            return Ok(());
+        }
+        for name in files::list_dir(&folder)? {
+            if files::is_temporary(&name) {
+                files::remove_file(&folder.join(name))?;
+            }
+        }
+        if files::list_dir(&folder)?.is_empty() {
+            files::remove_dir(&folder)?;
+        }
+        Ok(())
+    }
+
     /// Removes the oldest, so that `keep` are left, but none that is `under_way`; returns what was removed.
     pub fn prune(&self, keep: usize, under_way: &dyn Fn(&RunId) -> bool) -> Result<Vec<OsString>, RunError> {
         let runs = self.list()?;
@@ -201,6 +218,21 @@ mod tests {
         let gone = home.path().join("gone");
         assert!(Runs::new(&gone).save(&record("20260101-1")).is_err());
         assert!(!gone.exists(), "a home was made");
+    }
+
+    #[test]
+    fn what_a_killed_run_had_half_written_goes_and_its_record_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let runs = Runs::new(home.path());
+        let ids = ["20260101-1", "20260102-1", "20260103-1"].map(|id| RunId::new(id).unwrap());
+        runs.save(&record("20260101-1")).unwrap();
+        std::fs::create_dir(runs.folder(&ids[1])).unwrap();
+        for run in &ids[..2] {
+            std::fs::write(runs.folder(run).join(".disco-aBc123~"), "{").unwrap();
+        }
+        ids.iter().for_each(|run| runs.tidy(run).unwrap());
+        assert_eq!(files::list_dir(&runs.folder(&ids[0])).unwrap(), ["record.json"]);
+        assert!(!runs.folder(&ids[1]).exists());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Single files and folders, with errors that name the path. Whole trees are in [`crate::sys::folders`].
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{
@@ -72,6 +72,16 @@ pub fn read_if_there(path: &Path) -> Result<Option<String>, FileError> {
     }
 }
 
+/// How the names of files begin and end that are written to be renamed.
+const TEMPORARY: &str = ".disco-";
+const TEMPORARY_END: &str = "~";
+
+/// Whether a name is one that [`write_whole`] leaves where it is killed.
+pub fn is_temporary(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(TEMPORARY.as_bytes()) && name.ends_with(TEMPORARY_END.as_bytes())
+}
+
 /// Writes a file whole: to a temporary file beside it, synced, renamed over it, the folder synced.
 ///
 /// After a crash the name holds the old content or the new, never a part. A temporary name that ends in `~` may be left.
@@ -86,8 +96,8 @@ pub fn write_whole(path: &Path, content: &[u8], ownership: Ownership) -> Result<
         Err(error) => return Err(at("look at")(error)),
     };
     let mut temporary = tempfile::Builder::new()
-        .prefix(".disco-")
-        .suffix("~")
+        .prefix(TEMPORARY)
+        .suffix(TEMPORARY_END)
         .tempfile_in(folder)
         .map_err(FileError::at("make a temporary file in", folder))?;
     temporary.write_all(content).map_err(at("write"))?;

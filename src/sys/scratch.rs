@@ -60,9 +60,29 @@ impl Drop for ScratchFolder {
     }
 }
 
-/// Removes what runs that were killed have left in `storage`; returns what was removed. Only a folder with the name of a
-/// run and a lock that nobody holds is such: whatever else somebody keeps there is none of our business.
-pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
+/// A folder that a run has left, which was killed. Nobody else takes it while this lives.
+#[derive(Debug)]
+pub struct LeftOver {
+    path: PathBuf,
+    _lock: Option<Lock>,
+}
+
+impl LeftOver {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes it.
+    pub fn remove(self) -> Result<PathBuf, LockError> {
+        remove(&self.path)?;
+        Ok(self.path)
+    }
+}
+
+/// What runs that were killed have left in `storage`. Only a folder with the name of a run and a lock that nobody holds is
+/// such, or one without any lock, which was being removed: whatever else somebody keeps there is none of our business.
+pub fn left_overs(storage: &Path) -> Result<Vec<LeftOver>, LockError> {
     let failed = |source| LockError::Io { path: storage.to_owned(), source };
     let entries = match fs::read_dir(storage) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -70,25 +90,37 @@ pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
     };
     let storage = fs::File::open(storage).map_err(failed)?;
     let nobody_makes = held(&storage, FlockOperation::NonBlockingLockExclusive).is_ok();
-    let mut removed = Vec::new();
+    let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(failed)?;
+        let path = entry.path();
         let half_made =
             entry.file_name().to_str().and_then(|name| name.strip_prefix('.')).is_some_and(is_stamped);
         if half_made && nobody_makes {
-            remove(&entry.path())?;
-            removed.push(entry.path());
+            found.push(LeftOver { path: path.clone(), _lock: None });
         }
         if !entry.file_name().to_str().is_some_and(is_stamped) {
             continue;
         }
-        let path = entry.path();
-        if let Some(_lock) = Lock::take_if_left(&path.join("lock"))? {
-            remove(&path)?;
-            removed.push(path);
+        let lock = Lock::take_if_left(&path.join("lock"))?;
+        if lock.is_some() || is_without_lock(&path) {
+            found.push(LeftOver { path, _lock: lock });
         }
     }
-    Ok(removed)
+    Ok(found)
+}
+
+/// Whether there is something in the folder, and no lock. Whoever removes one that lives removes its lock last; an empty
+/// one is removed here, as they would.
+fn is_without_lock(path: &Path) -> bool {
+    let lock = fs::symlink_metadata(path.join("lock"));
+    lock.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        && fs::remove_dir(path).is_err_and(|error| error.kind() == io::ErrorKind::DirectoryNotEmpty)
+}
+
+/// Removes what runs that were killed have left in `storage`; returns what was removed.
+pub fn sweep(storage: &Path) -> Result<Vec<PathBuf>, LockError> {
+    left_overs(storage)?.into_iter().map(LeftOver::remove).collect()
 }
 
 /// What a sweep would remove.
@@ -128,8 +160,24 @@ pub(super) fn is_stamped(name: &str) -> bool {
         && matches!(parts[..], [day, time, millis, _] if (day.len(), time.len(), millis.len()) == (8, 6, 3))
 }
 
-/// Removes a tree, if it is still there; folders in it that a step has made unreadable even for us included.
+/// Removes a run's folder, if it is still there: its lock last, so that what is half removed is known by it.
 fn remove(path: &Path) -> Result<(), LockError> {
+    let failed = |source| LockError::Io { path: path.to_owned(), source };
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(failed)?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            remove_tree(&entry.path())?;
+        }
+    }
+    remove_tree(path)
+}
+
+/// Removes a tree, if it is still there; folders in it that a step has made unreadable even for us included.
+fn remove_tree(path: &Path) -> Result<(), LockError> {
     let failed = |source| LockError::Io { path: path.to_owned(), source };
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -158,7 +206,12 @@ mod tests {
             fs::create_dir_all(folder.join("layer/upper")).unwrap();
             fs::write(folder.join("lock"), "pid 1").unwrap();
         }
-        assert_eq!(sweep(dir.path()).unwrap(), [dead]);
+        // Killed while it was removed: with older forms of disco the lock went at any time.
+        let half = dir.path().join("20260101-000000-000-4");
+        fs::create_dir_all(half.join("plan/etc")).unwrap();
+        let mut swept = sweep(dir.path()).unwrap();
+        swept.sort();
+        assert_eq!(swept, [dead, half]);
         assert!(living.path().join("lock").exists());
         for folder in not_ours {
             assert!(folder.join("layer/upper").exists(), "{}", folder.display());

@@ -178,6 +178,20 @@ pub fn dance(
     })
 }
 
+/// Removes what runs that were killed have left: what they had half written of their records, then their scratch folders, by
+/// which they are known.
+pub(super) fn sweep(settings: &Settings, on_event: &mut dyn FnMut(DanceEvent<'_>)) -> Result<(), DanceError> {
+    let runs = Runs::new(&settings.home.value);
+    for left in scratch::left_overs(&settings.storage.value).map_err(DanceError::Prepare)? {
+        if let Some(Ok(run)) = left.path().file_name().and_then(|name| name.to_str()).map(RunId::new) {
+            runs.tidy(&run)?;
+        }
+        let path = left.remove().map_err(DanceError::Prepare)?;
+        on_event(DanceEvent::Swept { path: &path });
+    }
+    Ok(())
+}
+
 /// Does `work` as a run: with the run lock where it is live, a scratch folder, and a record from its start to its end.
 /// The settings that it is given have disco's own folders free of symlinks; the ground is the root that they name.
 pub(super) fn recorded(
@@ -203,9 +217,7 @@ pub(super) fn recorded(
     if mode == Mode::Live {
         recover::recover(settings, ground, on_event)?;
     }
-    for path in scratch::sweep(&settings.storage.value).map_err(DanceError::Prepare)? {
-        on_event(DanceEvent::Swept { path: &path });
-    }
+    sweep(settings, on_event)?;
     let scratch = ScratchFolder::create(&settings.storage.value, id.as_str()).map_err(DanceError::Prepare)?;
     let runs = Runs::new(&settings.home.value);
     let mut run = Run {
