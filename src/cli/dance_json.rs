@@ -103,6 +103,10 @@ enum Event<'a> {
         path: &'a RootedPath,
         why: &'a str,
     },
+    MergedOver {
+        path: &'a RootedPath,
+        what: &'a str,
+    },
     NotExecuted {
         actions: usize,
         why: &'a str,
@@ -308,6 +312,7 @@ impl Teller<'_> {
             | DanceEvent::Labelled { .. }
             | DanceEvent::Merged { .. }
             | DanceEvent::NotMerged { .. }
+            | DanceEvent::MergedOver { .. }
             | DanceEvent::NotExecuted { .. }
             | DanceEvent::Executed { .. } => {}
         }
@@ -383,6 +388,7 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::Changed { module, changes, label } => Event::Changed { module, changes, label },
         DanceEvent::Merged { changes } => Event::Merged { changes },
         DanceEvent::NotMerged { path, why } => Event::NotMerged { path, why },
+        DanceEvent::MergedOver { path, what } => Event::MergedOver { path, what },
         DanceEvent::NotExecuted { actions, why } => Event::NotExecuted { actions, why },
         DanceEvent::Executed { action, outcome, output } => {
             Event::Executed { action: action.into(), outcome, output }

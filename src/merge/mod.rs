@@ -11,14 +11,19 @@
 
 pub mod apply;
 pub mod check;
+pub mod conflict;
 pub mod entry;
 pub mod error;
+mod holds;
 pub mod journal;
 pub mod moves;
 pub mod plan;
+mod preflight;
 pub mod recover;
+pub mod refusal;
 pub mod replay;
 pub mod seen;
+pub mod settle;
 pub mod stage;
 pub mod store;
 pub mod survey;
@@ -302,5 +307,7 @@ impl Merged<'_> {
 
 #[cfg(test)]
 mod property_tests;
+#[cfg(test)]
+mod settle_tests;
 #[cfg(test)]
 mod tests;

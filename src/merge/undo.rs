@@ -6,8 +6,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::merge::apply::Volatile;
+use crate::merge::conflict::Conflict;
 use crate::merge::entry::{Entry, Held};
-use crate::merge::error::Conflict;
 use crate::merge::journal::{FINISHED, Head, Journal, Line};
 use crate::merge::moves::Sameness;
 use crate::merge::replay::{self, Recorded};

@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod door;
 pub mod durable_log;
 pub mod execute;
+pub mod file_system;
 pub mod files;
 pub mod folders;
 pub mod follow;
