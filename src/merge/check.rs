@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::merge::append;
 use crate::merge::conflict::{Clash, Clashes};
 use crate::merge::plan::{Make, MergePlan, Op, Over};
 use crate::merge::preflight::Preflight;
@@ -143,6 +144,15 @@ impl Check<'_> {
                     self.obstacle(path, Obstacle::Immutable);
                 }
                 self.unchanged(path, &live)?;
+            }
+            Op::Append { from, .. } => {
+                let upper = self.source.upper.object(path)?;
+                self.preflight.appended(path, upper.stat().size.saturating_sub(*from), &parent.file_system);
+                match live {
+                    Some(live) if append::both_have_grown(&live, &upper, *from)? => {}
+                    Some(live) => self.same(path, &live, &self.attributes(&upper)?)?,
+                    None => self.vanished(path),
+                }
             }
             Op::Delete { .. } => {
                 self.unmarked_parent(&parent);

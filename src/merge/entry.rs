@@ -95,6 +95,27 @@ pub enum Entry {
         /// What it gets.
         new: Metadata,
     },
+    /// A file gets a stored tail added where it ends, and stays the file that whoever writes it has open.
+    Append {
+        /// The file's place.
+        path: RootedPath,
+        /// Where the tail is, which stays there.
+        at: Stored,
+        /// The file, with the length that it had.
+        object: Seen,
+        /// What is done.
+        deed: Deed,
+    },
+}
+
+/// What is done with a tail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// It is added.
+    Add,
+    /// It is taken off again.
+    TakeOff,
 }
 
 /// What a placed directory holds.
@@ -126,14 +147,18 @@ impl Entry {
             Entry::Place { path, .. }
             | Entry::Replace { path, .. }
             | Entry::Delete { path, .. }
-            | Entry::Attributes { path, .. } => path,
+            | Entry::Attributes { path, .. }
+            | Entry::Append { path, .. } => path,
         }
     }
 
     /// The store of the file system that it changes.
     pub fn store(&self) -> usize {
         match self {
-            Entry::Place { at, .. } | Entry::Replace { at, .. } | Entry::Delete { at, .. } => at.store,
+            Entry::Place { at, .. }
+            | Entry::Replace { at, .. }
+            | Entry::Delete { at, .. }
+            | Entry::Append { at, .. } => at.store,
             Entry::Attributes { store, .. } => *store,
         }
     }
@@ -148,6 +173,13 @@ impl Entry {
             Entry::Delete { path, at, old } => Entry::Place { path, at, new: old, holds },
             Entry::Attributes { path, store, object, old, new } => {
                 Entry::Attributes { path, store, object, old: new, new: old }
+            }
+            Entry::Append { path, at, object, deed } => {
+                let deed = match deed {
+                    Deed::Add => Deed::TakeOff,
+                    Deed::TakeOff => Deed::Add,
+                };
+                Entry::Append { path, at, object, deed }
             }
         }
     }

@@ -9,6 +9,7 @@
 //! A [`Journal`] says beforehand what is going to be done, so that [`recover`] finishes or takes back a merge that was
 //! stopped, and [`undo`] takes back one that is done.
 
+mod append;
 pub mod apply;
 pub mod check;
 pub mod conflict;
@@ -35,6 +36,7 @@ pub use journal::{Journal, Note};
 pub use plan::MergePlan;
 pub use recover::Recovered;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::merge::apply::{Stuck, Volatile};
@@ -66,6 +68,8 @@ pub struct Source<'a> {
     pub private: IsPrivate<'a>,
     /// What is never merged: disco's own home.
     pub exclude: &'a [RootedPath],
+    /// Files that get what the run has added to them, each with where that begins in the run's own.
+    pub appends: &'a BTreeMap<RootedPath, u64>,
     /// The run, which names what is staged.
     pub run: &'a RunId,
     /// Which root it is that is changed.

@@ -84,6 +84,13 @@ impl<'a> Preflight<'a> {
         }
     }
 
+    /// So many bytes are to be staged there, to be appended to a file, which then grows by as many.
+    pub(super) fn appended(&mut self, path: &RootedPath, bytes: u64, on: &FileSystem) {
+        let demand = self.demand(on);
+        demand.add(path, bytes, false);
+        demand.space = demand.space.saturating_add(bytes);
+    }
+
     fn demand(&mut self, on: &FileSystem) -> &mut Demand {
         self.demands.entry(on.device).or_insert_with(|| Demand {
             on: on.clone(),

@@ -13,6 +13,7 @@
 //! | changed a path | it was changed or replaced | it stays | it is replaced |
 //! | changed a path | it has vanished | it stays away | it is made again, a directory with what the run has changed in it alone |
 //! | changed a path | it was changed, and then the run went on with a copy of that | it stays | nothing is merged: the copy is of neither state |
+//! | added to a file | somebody else has added to it, too | both are there: what the run has added comes last ([`append`](super::append)) | the same, also with `abort` |
 //! | deleted a path | it has vanished | not modified | not modified |
 //! | deleted a path | it was changed or replaced | it stays, and the directories above it | it goes |
 //! | deleted a directory | something has appeared in it | that stays, and the directories above it; the rest goes | it goes with all |
@@ -27,6 +28,7 @@ mod sides;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::merge::append;
 use crate::merge::conflict::{Clash, Clashes};
 use crate::merge::{MergeError, Source};
 use crate::model::attributes::{Attributes, FileKind};
@@ -51,6 +53,8 @@ pub enum Closeness {
 pub struct Settled {
     /// What is merged.
     pub changes: ChangeSet,
+    /// Files that get what the run has added to them, each with where that begins in the run's own.
+    pub appends: BTreeMap<RootedPath, u64>,
     /// What never merges: what never did, and files that stay theirs.
     pub exclude: Vec<RootedPath>,
     /// Changes that are left out, because what is there is kept; by path.
@@ -68,11 +72,19 @@ pub struct Left {
     pub why: String,
 }
 
-/// Finds all conflicts and settles them, or comes back with all that nobody has settled. `seen` are those that are known
-/// already, also of directories on the way to a change. Changes nothing.
+/// What is known already of what has become of the live root.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    /// What is not as the sandbox saw it, also of directories on the way to a change.
+    pub clashes: Vec<Clash>,
+    /// How long files were when the run's own became a copy of them; those that are still there, and no mixture.
+    pub lengths: BTreeMap<RootedPath, u64>,
+}
+
+/// Finds all conflicts and settles them, or comes back with all that nobody has settled. Changes nothing.
 pub fn settle(
     source: &Source<'_>,
-    seen: Vec<Clash>,
+    watched: Watched,
     on: &OnConflict,
     closeness: Closeness,
 ) -> Result<Settled, MergeError> {
@@ -81,7 +93,9 @@ pub fn settle(
         source,
         on,
         closeness,
-        seen: seen.into_iter().map(|clash| (clash.path.clone(), clash)).collect(),
+        lengths: watched.lengths,
+        appends: BTreeMap::new(),
+        seen: watched.clashes.into_iter().map(|clash| (clash.path.clone(), clash)).collect(),
         changes: changes.map(|change| (change.path.clone(), change.clone())).collect(),
         names: Accounts::default(),
         open: Vec::new(),
@@ -98,13 +112,13 @@ pub fn settle(
         }
     }
     settle.keep_above();
-    let Settle { changes, exclude, mut left, mine, mut open, .. } = settle;
+    let Settle { changes, appends, exclude, mut left, mine, mut open, .. } = settle;
     if !open.is_empty() {
         open.sort_by(|a, b| a.path.cmp(&b.path));
         return Err(MergeError::Conflicts(Clashes(open)));
     }
     left.sort();
-    Ok(Settled { changes: ChangeSet(changes.into_values().collect()), exclude, left, mine })
+    Ok(Settled { changes: ChangeSet(changes.into_values().collect()), appends, exclude, left, mine })
 }
 
 fn is_excluded(source: &Source<'_>, path: &RootedPath) -> bool {
@@ -115,6 +129,8 @@ struct Settle<'a> {
     source: &'a Source<'a>,
     on: &'a OnConflict,
     closeness: Closeness,
+    lengths: BTreeMap<RootedPath, u64>,
+    appends: BTreeMap<RootedPath, u64>,
     seen: BTreeMap<RootedPath, Clash>,
     changes: BTreeMap<RootedPath, Change>,
     names: Accounts,
@@ -212,7 +228,14 @@ impl Settle<'_> {
             ChangeKind::Modified { before, after } => (Some(before), Some(after)),
             ChangeKind::Deleted { before } => (Some(before), None),
         };
-        let Some(clash) = self.clash(path, live.as_ref(), seen, before)? else {
+        let clash = self.clash(path, live.as_ref(), seen, before)?;
+        if let (Some(live), Some(before), Some(after)) = (&live, before, after)
+            && (clash.is_some() || append::is_log(path))
+            && self.grows(path, live, before, after)?
+        {
+            return Ok(());
+        }
+        let Some(clash) = clash else {
             return self.appeared_within(path, live.as_ref(), after);
         };
         let now = live.as_ref().map(|live| self.attributes(live)).transpose()?;
@@ -245,6 +268,31 @@ impl Settle<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Plans to add what the run has added, where nobody has done anything else to the file.
+    fn grows(
+        &mut self,
+        path: &RootedPath,
+        live: &Object,
+        before: &Attributes,
+        after: &Attributes,
+    ) -> Result<bool, MergeError> {
+        let Some(length) = self.lengths.get(path).copied() else { return Ok(false) };
+        let rest = |one: &Attributes| Attributes { md5: None, size: 0, ..one.clone() };
+        if before.kind != FileKind::Regular || !rest(before).is_same(&rest(after)) {
+            return Ok(false);
+        }
+        let upper = self.source.upper.object(path)?;
+        let metadata = |object| metadata::metadata(object, self.source.private);
+        if live.kind() != FileKind::Regular || !metadata(live)?.is_like(&metadata(&upper)?) {
+            return Ok(false);
+        }
+        if !append::both_have_grown(live, &upper, length)? {
+            return Ok(false);
+        }
+        self.appends.insert(path.clone(), length);
+        Ok(true)
     }
 
     /// How a path differs from what it was; none where it does not.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use super::conflict::Clashes;
-use super::settle::{self, Closeness, Settled};
+use super::settle::{self, Closeness, Settled, Watched};
 use super::tests::{Merge, clear, fill, merge};
-use super::{MergeError, Source};
+use super::{MergeError, Source, journals, prepare, recover, replay};
 use crate::layered::{World, manifest, rooted};
 
 type Work = fn(&Path);
@@ -22,7 +22,7 @@ fn mode(root: &Path, path: &str, mode: u32) {
 }
 
 fn settled(source: &Source<'_>, on: &str) -> Result<Settled, MergeError> {
-    settle::settle(source, Vec::new(), &on.parse().unwrap(), Closeness::Content)
+    settle::settle(source, Watched::default(), &on.parse().unwrap(), Closeness::Content)
 }
 
 /// What the live tree has: files with their text, links with their target, directories with their mode.
@@ -286,6 +286,46 @@ fn names_of_one_file_of_which_one_stays_theirs_are_not_linked_to_it() {
     self::merge(&source).unwrap();
     let live = shown(&merge.world.live());
     assert!(live.contains("/n1 else") && live.contains("/n2 run"), "{live:?}");
+}
+
+#[test]
+fn what_both_have_added_is_merged_in_place_stopped_or_not_and_can_be_undone() {
+    const CONTENT: &str = "the content of top\n";
+    for stopped in [None, Some(0), Some(1)] {
+        let world = World::new(fill);
+        write(&world.after(), "top", &format!("{CONTENT}run\n"));
+        let merge = Merge::new(world, &|_| false);
+        let top = merge.world.live().join("top");
+        write(&merge.world.live(), "top", &format!("{CONTENT}else\n"));
+        let before = fs::metadata(&top).unwrap().ino();
+        let source = merge.source();
+        let lengths = [(rooted("top"), CONTENT.len() as u64)].into();
+        let watched = Watched { clashes: Vec::new(), lengths };
+        let settled =
+            settle::settle(&source, watched, &"abort".parse().unwrap(), Closeness::Content).unwrap();
+        let source = Source { changes: &settled.changes, appends: &settled.appends, ..source };
+        let prepared = prepare(&source).unwrap();
+        let merged = match stopped {
+            None => prepared.commit().unwrap(),
+            Some(changes) => {
+                prepared.stop_after(Some(changes));
+                let mut merged = None;
+                for _ in 0..2 {
+                    // It can be stopped again.
+                    drop(merged.take());
+                    let found = replay::unfinished(&journals(source.home), source.root).unwrap().remove(0);
+                    let recovery = recover::recover(found, source.live, source.home).unwrap();
+                    let recover::Rest::Finish(whole) = recovery.rest else { panic!("it was begun") };
+                    merged = Some(whole);
+                }
+                merged.unwrap()
+            }
+        };
+        let text = || fs::read_to_string(&top).unwrap();
+        assert_eq!((text(), fs::metadata(&top).unwrap().ino()), (format!("{CONTENT}else\nrun\n"), before));
+        merged.undo("a test").unwrap();
+        assert_eq!(text(), format!("{CONTENT}else\n"), "{stopped:?}");
+    }
 }
 
 #[test]

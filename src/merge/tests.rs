@@ -53,6 +53,7 @@ impl Merge {
             live,
             private: &|_| false,
             exclude: &self.exclude,
+            appends: &NONE,
             run,
             root: &self.root,
             home: self.home.path(),
@@ -85,6 +86,8 @@ impl Merge {
         }
     }
 }
+
+static NONE: BTreeMap<RootedPath, u64> = BTreeMap::new();
 
 pub(super) fn fill(root: &Path) {
     fs::create_dir_all(root.join("a/b")).unwrap();

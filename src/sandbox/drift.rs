@@ -46,6 +46,15 @@ impl Layers {
         })
     }
 
+    /// How long a file of the live root was when the scratchpad took its copy; none where it took none, or where the file is
+    /// another one by now or was changed between the first look and the copy.
+    pub fn copied_length(&self, path: &RootedPath) -> Result<Option<u64>, SandboxError> {
+        let (first, copied) = (self.overlay.base(path.relative()), self.overlay.copied(path.relative()));
+        let (Some(first), Some(copied)) = (first, copied) else { return Ok(None) };
+        let still = self.live(path)?.is_some_and(|now| first.is_same_object(&now));
+        Ok((still && first.is_unchanged(&copied.of)).then_some(copied.length))
+    }
+
     /// Compares a directory on the way to a change with what it was at the first look: whether it is another one by now.
     /// What else has changed of it concerns nobody but itself.
     pub fn drift_on_the_way(&self, directory: &RootedPath) -> Result<Drift, SandboxError> {

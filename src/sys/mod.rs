@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod act;
+pub mod append;
 pub mod bell;
 pub mod cgroup;
 pub mod channel;

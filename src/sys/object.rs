@@ -130,7 +130,7 @@ impl Object {
         self.open(OFlags::WRONLY, "write")
     }
 
-    fn open(&self, flags: OFlags, action: &'static str) -> Result<File, TreeError> {
+    pub(super) fn open(&self, flags: OFlags, action: &'static str) -> Result<File, TreeError> {
         if self.kind != FileKind::Regular {
             return Err(self.error(action)(Errno::INVAL));
         }

@@ -120,3 +120,38 @@ fn a_tried_command_and_its_merge_have_the_rules_too() {
         .exits(78)
         .stderr_has("on_conflict");
 }
+
+#[test]
+fn a_log_that_grows_on_both_sides_has_both_and_stays_the_file_that_is_open() {
+    let Some(world) = World::new() else { return };
+    let before = "umask 022; mkdir -p /srv/t; for f in /var/log/app.log /var/log/own.log /srv/t/list /srv/t/quiet; do echo old >$f; done";
+    world.sh(before).succeeds();
+    // Whoever has the log open goes on writing into it.
+    let writer = world.spawn(&["bash", "-c", "exec 3>>/var/log/app.log 4>>/var/log/own.log; while [ ! -e /tmp/end ]; do sleep 0.05; done; echo last >&3; echo last >&4"]);
+    let inodes =
+        || world.sh("stat -c %i /var/log/app.log /var/log/own.log /srv/t/list").succeeds().stdout.clone();
+    let known = inodes();
+    let script = "for f in /var/log/app.log /var/log/own.log /srv/t/list /srv/t/quiet; do echo run >>$f; done; WAIT; echo more >>/var/log/app.log";
+    let meanwhile = "echo else >>/var/log/app.log; echo else >>/srv/t/list";
+    dance_while(&world, script, meanwhile, &[]).succeeds().stderr_lacks("Not merged");
+    world.sh("touch /tmp/end").succeeds();
+    writer.wait().succeeds();
+    assert_eq!(world.read("/var/log/app.log"), "old\nelse\nrun\nmore\nlast\n");
+    assert_eq!(world.read("/var/log/own.log"), "old\nrun\nlast\n");
+    assert_eq!(world.read("/srv/t/list"), "old\nelse\nrun\n");
+    assert_eq!(world.read("/srv/t/quiet"), "old\nrun\n");
+    assert_eq!(inodes(), known, "another file has taken the place of one that is open");
+}
+
+#[test]
+fn a_log_that_was_not_only_added_to_is_a_conflict() {
+    let Some(world) = World::new() else { return };
+    for meanwhile in
+        ["echo edited >/var/log/app.log", "echo else >>/var/log/app.log; chmod 600 /var/log/app.log"]
+    {
+        world.sh("umask 022; rm -f /var/log/app.log; echo old >/var/log/app.log").succeeds();
+        let out = dance_while(&world, "echo run >>/var/log/app.log; WAIT", meanwhile, &[]);
+        out.exits(1).stderr_has("/var/log/app.log has changed on the live root");
+        assert!(!world.read("/var/log/app.log").contains("run"));
+    }
+}

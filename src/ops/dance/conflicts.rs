@@ -1,10 +1,10 @@
 //! What somebody has changed on the live root since the sandbox first saw it: found as a whole, settled by the rules that the
 //! user has given, and told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::merge::conflict::Clash;
-use crate::merge::settle::{self, Closeness, Settled};
+use crate::merge::settle::{self, Closeness, Settled, Watched};
 use crate::merge::{MergeError, Source};
 use crate::model::path::RootedPath;
 use crate::sandbox::{Drift, Scratch};
@@ -18,8 +18,8 @@ pub(super) fn settle(
     sealed: &Scratch,
     source: &Source<'_>,
 ) -> Result<Settled, DanceError> {
-    let seen = seen(sealed, source)?;
-    Ok(settle::settle(source, seen, &settings.on_conflict.value, Closeness::Stat)?)
+    let watched = watched(sealed, source)?;
+    Ok(settle::settle(source, watched, &settings.on_conflict.value, Closeness::Stat)?)
 }
 
 /// Tells what was settled, once it is merged so.
@@ -33,8 +33,8 @@ pub(super) fn tell(run: &mut Run<'_>, settled: &Settled) {
 }
 
 /// Everything that the run changes, or that is on the way to it, and is not as the sandbox saw it first.
-fn seen(sealed: &Scratch, source: &Source<'_>) -> Result<Vec<Clash>, DanceError> {
-    let mut clashes = Vec::new();
+fn watched(sealed: &Scratch, source: &Source<'_>) -> Result<Watched, DanceError> {
+    let (mut clashes, mut lengths) = (Vec::new(), BTreeMap::new());
     let mut add = |path: &RootedPath, drift: Drift| -> Result<(), MergeError> {
         let live = source.live.lookup(path)?;
         clashes.extend(match (drift, live) {
@@ -53,11 +53,12 @@ fn seen(sealed: &Scratch, source: &Source<'_>) -> Result<Vec<Clash>, DanceError>
             continue;
         }
         add(path, sealed.layers().drift(path)?)?;
+        lengths.extend(sealed.layers().copied_length(path)?.map(|length| (path.clone(), length)));
         let mut above = path.parent();
         while let Some(directory) = above.filter(|directory| ways.insert(directory.clone())) {
             add(&directory, sealed.layers().drift_on_the_way(&directory)?)?;
             above = directory.parent();
         }
     }
-    Ok(clashes)
+    Ok(Watched { clashes, lengths })
 }

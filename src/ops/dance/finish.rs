@@ -1,5 +1,7 @@
 //! The end of a run: NOOP stops here; live merges if everything succeeded, then runs the recorded actions.
 
+use std::collections::BTreeMap;
+
 use crate::merge;
 use crate::model::change::ChangeSet;
 use crate::model::run::{Mode, RunOutcome};
@@ -64,13 +66,19 @@ fn merge_all(
             live: &live,
             private: &sandbox::is_private_xattr,
             exclude: differences.excluded(),
+            appends: &BTreeMap::new(),
             run: &run.record.run,
             root: &run.record.root,
             home: &settings.home.value,
             inner_home: inner_home.as_ref(),
         };
         let settled = conflicts::settle(settings, sealed, &source)?;
-        let source = merge::Source { changes: &settled.changes, exclude: &settled.exclude, ..source };
+        let source = merge::Source {
+            changes: &settled.changes,
+            exclude: &settled.exclude,
+            appends: &settled.appends,
+            ..source
+        };
         // It ends before the first action: what is journaled still is finished with all its actions by the next run, and a
         // reboot among them must not be done twice.
         let merged = merge::prepare(&source)?.commit()?.keep()?;
