@@ -4,6 +4,7 @@
 use crate::links::Links;
 use crate::node::{Layer, Node, Opened};
 use crate::place::Place;
+use crate::seen::Copied;
 use crate::touched::Extent;
 use crate::{Overlay, Result, Stat, content, xattr};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
@@ -25,6 +26,8 @@ pub(crate) enum Content {
 struct Copy {
     name: String,
     stat: Stat,
+    /// Of which state it is, where it has its content.
+    copied: Option<Copied>,
     file: Option<File>,
 }
 
@@ -119,7 +122,7 @@ impl Overlay {
         rustix::fs::renameat_with(&self.work, &copy.name, &directory, name, flags)?;
         times.restore_times(&before)?;
         self.ids.copied(copy.stat.ino, node.id);
-        self.note_base(parent, name, stat);
+        self.note_base(parent, name, stat, copy.copied);
         self.touch_name(parent, name, Extent::Itself);
         let layer = if node.is_dir() { Layer::Merged } else { Layer::Upper };
         switch(node, layer, copy.file, None);
@@ -149,7 +152,12 @@ impl Overlay {
         let to = Place::new(&self.work, OsStr::new(&name));
         let made = self.make_object(from, stat, what, &name).and_then(|file| {
             self.copy_metadata(from, stat, &to)?;
-            Ok(Copy { stat: to.stat()?, name: name.clone(), file })
+            let copy = to.stat()?;
+            let copied = match what {
+                Content::All => Some(Copied { of: stat.into(), length: copy.size }),
+                Content::Nothing => None,
+            };
+            Ok(Copy { stat: copy, copied, name: name.clone(), file })
         });
         if made.is_err() {
             // The error that stopped the copy is the one to report; a leftover in the work directory is

@@ -79,7 +79,7 @@ pub use layer::{LayerEntry, LayerKind, read_layer};
 pub use layer_at::{read_layer_at, read_layer_within};
 pub use overlay::{Error, Options, Overlay};
 pub use scratch::Scratch;
-pub use seen::Look;
+pub use seen::{Copied, Look};
 pub use serve::{Server, Writes, serve};
 pub use shim::Shim;
 pub use stat::Stat;

@@ -5,6 +5,7 @@
 use crate::lookup::{Above, Depth};
 use crate::node::Node;
 use crate::place::Place;
+use crate::seen::Copied;
 use crate::siblings::Siblings;
 use crate::touched::Extent;
 use crate::{Overlay, Result, Stat};
@@ -132,7 +133,8 @@ impl Overlay {
         rustix::fs::linkat(&self.index, Links::name(id), &directory, name, AtFlags::empty())?;
         times.restore_times(&before)?;
         self.links.linked(id);
-        self.note_base(parent, name, &below.stat);
+        let copied = Copied { of: (&below.stat).into(), length: below.stat.size };
+        self.note_base(parent, name, &below.stat, Some(copied));
         self.touch_name(parent, name, Extent::Itself);
         Ok(())
     }

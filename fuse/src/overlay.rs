@@ -20,7 +20,7 @@ use crate::node::{Layer, Node, Table};
 use crate::place::Place;
 use crate::room::Room;
 use crate::scratch::{Folders, Scratch};
-use crate::seen::{Look, Seen};
+use crate::seen::{Copied, Look, Seen};
 use crate::shim::{Shim, Shims};
 use crate::siblings::Siblings;
 use crate::touched::Touches;
@@ -215,15 +215,21 @@ impl Overlay {
         self.seen.base(path)
     }
 
+    /// Of which state the content of the object at `path` was copied up; `None` where it was not. A copy of another state
+    /// than that of the first look may be a mixture: the kernel writes at the end that it knows.
+    pub fn copied(&self, path: &Path) -> Option<Copied> {
+        self.seen.copied(path)
+    }
+
     /// How many objects are remembered at the moment.
     pub fn remembered(&self) -> usize {
         self.table.len()
     }
 
     /// Notes that the object of the lower under a name is copied up or hidden; `stat` says what it is by now.
-    pub(crate) fn note_base(&self, parent: &Node, name: &OsStr, stat: &Stat) {
+    pub(crate) fn note_base(&self, parent: &Node, name: &OsStr, stat: &Stat, copied: Option<Copied>) {
         if let Some(directory) = parent.lower_path() {
-            self.seen.changed(parent.id, name, directory.join(name), stat);
+            self.seen.changed(parent.id, name, directory.join(name), stat, copied);
         }
     }
 

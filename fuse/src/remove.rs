@@ -152,7 +152,7 @@ impl Overlay {
     ) -> Result<()> {
         self.names_changed(parent);
         if let Some(below) = below {
-            self.note_base(parent, name, &below.stat);
+            self.note_base(parent, name, &below.stat, None);
         }
         self.touch_name(parent, name, Extent::Itself);
         if let Some(shim) = self.shims.at(parent, name) {

@@ -224,13 +224,31 @@ impl Records {
     }
 }
 
+/// What an object of the lower was that the overlay has copied up or hidden since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Base {
+    /// At the first look.
+    first: Look,
+    /// When its content was copied; `None` where nothing of it was.
+    copied: Option<Copied>,
+}
+
+/// The state of which a copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// What the object was then.
+    pub of: Look,
+    /// How long the copy was.
+    pub length: u64,
+}
+
 /// The first looks at objects of the lower.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     secret: RandomState,
     records: Mutex<Records>,
     /// What those were that the overlay has copied up or hidden since, by the path that they had then.
-    bases: Mutex<HashMap<PathBuf, Look>>,
+    bases: Mutex<HashMap<PathBuf, Base>>,
 }
 
 impl Seen {
@@ -240,14 +258,27 @@ impl Seen {
     }
 
     /// Notes that what the lower has under a name is copied up or hidden; the first record of a path stays.
-    pub(crate) fn changed(&self, directory: u64, name: &OsStr, path: PathBuf, stat: &Stat) {
+    pub(crate) fn changed(
+        &self,
+        directory: u64,
+        name: &OsStr,
+        path: PathBuf,
+        stat: &Stat,
+        copied: Option<Copied>,
+    ) {
         let first = self.records.lock().get(self.secret.hash_one((directory, name)));
-        self.bases.lock().entry(path).or_insert_with(|| first.unwrap_or_else(|| Look::from(stat)));
+        let first = first.unwrap_or_else(|| Look::from(stat));
+        self.bases.lock().entry(path).or_insert(Base { first, copied });
     }
 
     /// Returns what the object at a path was, if it was copied up or hidden.
     pub(crate) fn base(&self, path: &std::path::Path) -> Option<Look> {
-        self.bases.lock().get(path).copied()
+        self.bases.lock().get(path).map(|base| base.first)
+    }
+
+    /// Returns of which state the content of the object at a path was copied, if it was.
+    pub(crate) fn copied(&self, path: &std::path::Path) -> Option<Copied> {
+        self.bases.lock().get(path).and_then(|base| base.copied)
     }
 
     /// Drops the looks at what was left alone.

@@ -61,14 +61,16 @@ fn the_first_look_counts_until_all_are_forgotten() {
     seen.forget();
     assert_eq!(first(&seen, 1, "f"), None);
     seen.note(1, name, &stat(6));
-    seen.changed(1, name, "f".into(), &stat(7));
+    seen.changed(1, name, "f".into(), &stat(7), None);
     assert_eq!(seen.base(Path::new("f")), Some(Look::from(&stat(6))));
     // What was changed keeps its record, whatever is forgotten and seen after that.
     seen.forget();
     seen.note(1, name, &stat(8));
-    seen.changed(1, name, "f".into(), &stat(9));
+    seen.changed(1, name, "f".into(), &stat(9), None);
     assert_eq!(seen.base(Path::new("f")), Some(Look::from(&stat(6))));
-    seen.changed(1, OsStr::new("g"), "g".into(), &stat(9));
+    let copied = Copied { of: Look::from(&stat(9)), length: 3 };
+    seen.changed(1, OsStr::new("g"), "g".into(), &stat(9), Some(copied));
+    assert_eq!((seen.copied(Path::new("f")), seen.copied(Path::new("g"))), (None, Some(copied)));
     assert_eq!(seen.base(Path::new("g")), Some(Look::from(&stat(9))), "nobody had looked");
 }
 

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::changes::snapshot::{Present, Snapshot, State};
-use crate::model::attributes::{Attributes, FileKind};
 use crate::model::change::{Change, ChangeKind, ChangeSet, ContentChange};
 use crate::model::path::RootedPath;
 use crate::sys::metadata::Body;
@@ -59,35 +58,13 @@ fn difference(before: &State, after: &State) -> Option<(ChangeKind, ContentChang
             (ChangeKind::Deleted { before: before.attributes.clone() }, content(Some(before), None))
         }
         (State::Present(before), State::Present(after)) => {
-            if same(&before.attributes, &after.attributes) {
+            if before.attributes.is_same(&after.attributes) {
                 return None;
             }
             let (old, new) = (before.attributes.clone(), after.attributes.clone());
             (ChangeKind::Modified { before: old, after: new }, content(Some(before), Some(after)))
         }
     })
-}
-
-/// Whether two objects are the same in all that disco merges. Names of accounts don't count: the numbers do.
-fn same(a: &Attributes, b: &Attributes) -> bool {
-    let Attributes {
-        kind,
-        device: _,
-        mode,
-        uid,
-        gid,
-        owner: _,
-        group: _,
-        size,
-        md5,
-        target,
-        rdev,
-        selinux,
-        xattrs,
-    } = a;
-    (kind, mode, uid, gid, md5, target, rdev, selinux, xattrs)
-        == (&b.kind, &b.mode, &b.uid, &b.gid, &b.md5, &b.target, &b.rdev, &b.selinux, &b.xattrs)
-        && (*kind != FileKind::Regular || *size == b.size)
 }
 
 /// How the content differs; an absent side, or one that is no regular file, counts as empty.

@@ -26,6 +26,7 @@ Examples:
   NOOP=true disco dance          the same as --noop
   disco dance --noop --server rsync://master.example.com
   disco dance --root /mnt/image  another root than this node's own: nothing is started in it
+  disco dance --on-conflict theirs=/etc/hosts  keep that file, should somebody change it meanwhile
   disco dance --only motd        one module, and what it requires
   disco dance --no-fetch         with the modules that the last fetch brought
   disco dance --diff unified     differences as in a patch, and all of them
@@ -59,6 +60,10 @@ pub struct Args {
     /// Seconds that a step may take
     #[arg(long, value_name = "SECONDS")]
     pub step_timeout: Option<String>,
+    /// What becomes of paths that somebody changes meanwhile: abort merges nothing, theirs keeps what is there, mine
+    /// replaces it; can be repeated, the first that matches a path counts [default: abort]
+    #[arg(long, value_name = "WORD[=GLOB]")]
+    pub on_conflict: Vec<String>,
     /// How the run is told [default: pretty on a terminal, classic elsewhere]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<Form>,
@@ -133,6 +138,7 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
         (Name::Fetch, args.no_fetch.then(|| "false".to_owned())),
         (Name::Network, args.network.clone()),
         (Name::StepTimeout, args.step_timeout.clone()),
+        (Name::OnConflict, rules(&args.on_conflict)),
     ];
     flags.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let (settings, unknown) = settings(&flags)?;
@@ -146,6 +152,11 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
     let options = Options { only, wait: args.wait, plan_file: args.plan.clone() };
     let codes = if args.detailed_exitcodes { Codes::Detailed } else { Codes::Plain };
     Ok(Prepared { settings, unknown, interrupt, options, codes })
+}
+
+/// The rules of a repeated `--on-conflict` as one setting; none where none is given.
+pub(super) fn rules(on_conflict: &[String]) -> Option<String> {
+    (!on_conflict.is_empty()).then(|| on_conflict.join(" "))
 }
 
 /// What there is to say of something that was set and that nobody knows.
@@ -266,6 +277,9 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
         }
         DanceEvent::NotMerged { path, why } => {
             terminal.say_at(Level::Warning, &format!("Not merged : {path} : {why}"))
+        }
+        DanceEvent::MergedOver { path, what } => {
+            terminal.say_at(Level::Warning, &format!("Replaced : {path} : {what}"))
         }
         DanceEvent::NotExecuted { actions, why } => {
             terminal.say_at(Level::Warning, &format!("{} not executed: {why}", count(*actions, "action")))

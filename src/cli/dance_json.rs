@@ -121,6 +121,10 @@ enum Event<'a> {
         path: &'a RootedPath,
         why: &'a str,
     },
+    MergedOver {
+        path: &'a RootedPath,
+        what: &'a str,
+    },
     NotExecuted {
         actions: usize,
         why: &'a str,
@@ -299,6 +303,7 @@ impl Teller<'_> {
             | DanceEvent::Restoring { .. }
             | DanceEvent::Merged { .. }
             | DanceEvent::NotMerged { .. }
+            | DanceEvent::MergedOver { .. }
             | DanceEvent::NotExecuted { .. }
             | DanceEvent::Executed { .. } => {}
         }
@@ -381,6 +386,7 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::Merged { changes } => Event::Merged { changes },
         DanceEvent::Restoring { path, way } => Event::Restoring { path, way },
         DanceEvent::NotMerged { path, why } => Event::NotMerged { path, why },
+        DanceEvent::MergedOver { path, what } => Event::MergedOver { path, what },
         DanceEvent::NotExecuted { actions, why } => Event::NotExecuted { actions, why },
         DanceEvent::Executed { action, outcome, output } => {
             Event::Executed { action: action.into(), outcome, output }

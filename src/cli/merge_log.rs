@@ -70,6 +70,7 @@ fn change(entry: &Entry) -> String {
         Way::Replaced => "replace",
         Way::Deleted => "delete",
         Way::Attributes => "attributes",
+        Way::Appended => "append",
     };
     format!("  {way:<10} {}", entry.path())
 }

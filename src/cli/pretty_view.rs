@@ -207,6 +207,9 @@ impl<'a> View<'a> {
                 self.left_out += 1;
                 self.put(To::Err, Line::new(Ink::Care, format!("! not merged: {path}: {why}")));
             }
+            DanceEvent::MergedOver { path, what } => {
+                self.put(To::Err, Line::new(Ink::Care, format!("! replaced: {path}: {what}")));
+            }
             DanceEvent::NotExecuted { actions, why } => {
                 let text = format!("! {} not executed: {why}", count(*actions, "action"));
                 self.put(To::Err, Line::new(Ink::Care, text));

@@ -114,7 +114,7 @@ fn rank(entry: &Entry) -> u8 {
         Entry::Replace { new, .. } if !is_file(new) => 3,
         Entry::Replace { path, .. } if starts(path, &["lib", "lib32", "lib64", "usr/lib", "usr/lib64"]) => 1,
         Entry::Replace { .. } => 2,
-        Entry::Attributes { .. } => 6,
+        Entry::Attributes { .. } | Entry::Append { .. } => 6,
         Entry::Delete { .. } => 7,
     }
 }

@@ -95,6 +95,27 @@ pub enum Entry {
         /// What it gets.
         new: Metadata,
     },
+    /// A file gets a stored tail added where it ends, and stays the file that whoever writes it has open.
+    Append {
+        /// The file's place.
+        path: RootedPath,
+        /// Where the tail is, which stays there.
+        at: Stored,
+        /// The file, with the length that it had.
+        object: Seen,
+        /// What is done.
+        deed: Deed,
+    },
+}
+
+/// What is done with a tail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// It is added.
+    Add,
+    /// It is taken off again.
+    TakeOff,
 }
 
 /// How a change changes its place.
@@ -109,6 +130,8 @@ pub enum Way {
     Deleted,
     /// Its owner, permissions or attributes are others.
     Attributes,
+    /// Something is added to its end, or taken from there again.
+    Appended,
 }
 
 /// What a placed directory holds.
@@ -140,7 +163,8 @@ impl Entry {
             Entry::Place { path, .. }
             | Entry::Replace { path, .. }
             | Entry::Delete { path, .. }
-            | Entry::Attributes { path, .. } => path,
+            | Entry::Attributes { path, .. }
+            | Entry::Append { path, .. } => path,
         }
     }
 
@@ -151,13 +175,17 @@ impl Entry {
             Entry::Replace { .. } => Way::Replaced,
             Entry::Delete { .. } => Way::Deleted,
             Entry::Attributes { .. } => Way::Attributes,
+            Entry::Append { .. } => Way::Appended,
         }
     }
 
     /// The store of the file system that it changes.
     pub fn store(&self) -> usize {
         match self {
-            Entry::Place { at, .. } | Entry::Replace { at, .. } | Entry::Delete { at, .. } => at.store,
+            Entry::Place { at, .. }
+            | Entry::Replace { at, .. }
+            | Entry::Delete { at, .. }
+            | Entry::Append { at, .. } => at.store,
             Entry::Attributes { store, .. } => *store,
         }
     }
@@ -172,6 +200,13 @@ impl Entry {
             Entry::Delete { path, at, old } => Entry::Place { path, at, new: old, holds },
             Entry::Attributes { path, store, object, old, new } => {
                 Entry::Attributes { path, store, object, old: new, new: old }
+            }
+            Entry::Append { path, at, object, deed } => {
+                let deed = match deed {
+                    Deed::Add => Deed::TakeOff,
+                    Deed::TakeOff => Deed::Add,
+                };
+                Entry::Append { path, at, object, deed }
             }
         }
     }

@@ -9,16 +9,22 @@
 //! A [`Journal`] says beforehand what is going to be done, so that [`recover`] finishes or takes back a merge that was
 //! stopped, and [`undo`] takes back one that is done.
 
+mod append;
 pub mod apply;
 pub mod check;
+pub mod conflict;
 pub mod entry;
 pub mod error;
+mod holds;
 pub mod journal;
 pub mod moves;
 pub mod plan;
+mod preflight;
 pub mod recover;
+pub mod refusal;
 pub mod replay;
 pub mod seen;
+pub mod settle;
 pub mod stage;
 pub mod store;
 pub mod survey;
@@ -31,6 +37,7 @@ pub use journal::{Journal, Note};
 pub use plan::MergePlan;
 pub use recover::Recovered;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::merge::apply::{Stuck, Volatile};
@@ -62,6 +69,8 @@ pub struct Source<'a> {
     pub private: IsPrivate<'a>,
     /// What is never merged: disco's own home.
     pub exclude: &'a [RootedPath],
+    /// Files that get what the run has added to them, each with where that begins in the run's own.
+    pub appends: &'a BTreeMap<RootedPath, u64>,
     /// The run, which names what is staged.
     pub run: &'a RunId,
     /// Which root it is that is changed.
@@ -308,5 +317,7 @@ impl Merged<'_> {
 
 #[cfg(test)]
 mod property_tests;
+#[cfg(test)]
+mod settle_tests;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 
 use rustix::io::Errno;
 
-use crate::merge::entry::{Entry, Stored};
+use crate::merge::append::{self, Attempt};
+use crate::merge::entry::{Deed, Entry, Stored};
 use crate::merge::seen::Seen;
 use crate::merge::store::Stores;
 use crate::model::attributes::FileKind;
@@ -84,6 +85,25 @@ pub fn make(live: &Root, stores: &Stores, entry: &Entry, same: Sameness) -> Resu
             }
             None => Ok(Made::Kept),
         },
+        Entry::Append { at, object, deed, .. } => {
+            let tail = stores.folder(live, *at)?.lookup(&at.name())?;
+            let (Some(there), Some(tail)) = (there.filter(|there| object.is(there.stat())), tail) else {
+                return Ok(Made::Kept);
+            };
+            match deed {
+                Deed::Add => append::add(there, &tail, object.size, attempt(same))?,
+                Deed::TakeOff => append::take_off(there, &tail, object.size)?,
+            }
+            Ok(Made::Yes)
+        }
+    }
+}
+
+/// Whoever asks for the same content goes on with what was stopped.
+fn attempt(same: Sameness) -> Attempt {
+    match same {
+        Sameness::Object => Attempt::First,
+        Sameness::Content => Attempt::Again,
     }
 }
 

@@ -46,6 +46,15 @@ pub enum Op {
         /// The object.
         path: RootedPath,
     },
+    /// What the run has added to a file is added to the live one.
+    Append {
+        /// The file.
+        path: RootedPath,
+        /// Where what is added is staged.
+        stage: Stage,
+        /// Where it begins in the scratchpad's file.
+        from: u64,
+    },
     /// An object goes, with all that it holds.
     Delete {
         /// The object.
@@ -59,7 +68,10 @@ impl Op {
     /// The place that it changes.
     pub fn path(&self) -> &RootedPath {
         match self {
-            Op::Place { path, .. } | Op::Attributes { path } | Op::Delete { path, .. } => path,
+            Op::Place { path, .. }
+            | Op::Attributes { path }
+            | Op::Append { path, .. }
+            | Op::Delete { path, .. } => path,
         }
     }
 }
@@ -152,6 +164,11 @@ impl Planner<'_> {
                 false
             }
             ChangeKind::Modified { before, after } => {
+                if let Some(from) = self.facts.appends.get(path) {
+                    let stage = Stage(self.ops.len());
+                    self.ops.push(Op::Append { path: path.clone(), stage, from: *from });
+                    return false;
+                }
                 if self.in_place(path, before, after) {
                     self.ops.push(Op::Attributes { path: path.clone() });
                     return false;

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use rustix::io::Errno;
 
-use crate::merge::entry::{Entry, Held, Stored};
+use crate::merge::entry::{Deed, Entry, Held, Stored};
 use crate::merge::plan::{Item, Make, MergePlan, Op, Over, Stage};
 use crate::merge::seen::Seen;
 use crate::merge::store::Finder;
 use crate::merge::{MergeError, Source};
 use crate::model::attributes::FileKind;
 use crate::model::path::RootedPath;
+use crate::sys::append;
 use crate::sys::metadata::{self, Times};
 use crate::sys::object::Object;
 use crate::sys::tree::TreeError;
@@ -35,9 +36,10 @@ pub fn ground(live: &crate::sys::tree::Root, op: &Op) -> RootedPath {
     match op {
         // It may be the root of a file system of its own.
         Op::Attributes { path } if live.directory(path).is_ok() => path.clone(),
-        Op::Place { path, .. } | Op::Attributes { path } | Op::Delete { path, .. } => {
-            path.parent().unwrap_or_default()
-        }
+        Op::Place { path, .. }
+        | Op::Attributes { path }
+        | Op::Append { path, .. }
+        | Op::Delete { path, .. } => path.parent().unwrap_or_default(),
     }
 }
 
@@ -79,6 +81,14 @@ impl Work<'_> {
             Op::Delete { path, stage } => {
                 let old = Seen::from(live.object(path)?.stat());
                 Ok(Entry::Delete { path: path.clone(), at: self.stored(op, *stage), old })
+            }
+            Op::Append { path, stage, from } => {
+                let (object, upper) = (live.object(path)?, self.source.upper.object(path)?);
+                let at = self.stored(op, *stage);
+                let store = self.finder.stores().folder(live, at)?;
+                append::copy_end(&upper, *from, &mut store.create_file(&at.name())?)?;
+                let object = Seen::from(object.stat());
+                Ok(Entry::Append { path: path.clone(), at, object, deed: Deed::Add })
             }
             Op::Attributes { path } => {
                 let (object, upper) = (live.object(path)?, self.source.upper.object(path)?);

@@ -16,6 +16,8 @@ pub struct Facts {
     pub groups: Vec<Vec<RootedPath>>,
     /// The live objects at the names of all groups and of all modified files.
     pub live: BTreeMap<RootedPath, LiveFile>,
+    /// Files that get what the run has added to them, each with where that begins in the scratchpad's.
+    pub appends: BTreeMap<RootedPath, u64>,
 }
 
 /// Which inode a live object is.
@@ -55,5 +57,5 @@ pub fn survey(source: &Source<'_>) -> Result<Facts, MergeError> {
             live.insert(path.clone(), LiveFile { inode: (stat.device, stat.inode), links: stat.links });
         }
     }
-    Ok(Facts { groups, live })
+    Ok(Facts { groups, live, appends: source.appends.clone() })
 }

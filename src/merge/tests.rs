@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::IFlags;
 
-use super::error::Conflict;
+use super::conflict::{Clashes, Conflict};
 use super::plan::{Make, Op};
+use super::refusal::{Refusal, Refusals, Room};
 use super::*;
 use crate::layered::{Scratch, World, is_litter, manifest, rooted};
 
@@ -52,6 +53,7 @@ impl Merge {
             live,
             private: &|_| false,
             exclude: &self.exclude,
+            appends: &NONE,
             run,
             root: &self.root,
             home: self.home.path(),
@@ -84,6 +86,8 @@ impl Merge {
         }
     }
 }
+
+static NONE: BTreeMap<RootedPath, u64> = BTreeMap::new();
 
 pub(super) fn fill(root: &Path) {
     fs::create_dir_all(root.join("a/b")).unwrap();
@@ -140,8 +144,9 @@ fn a_failure_while_staging_leaves_the_tree_as_it_was() {
     mark_immutable(merge.world.live().join("a"), true);
     let refused = prepare(&merge.source());
     mark_immutable(merge.world.live().join("a"), false);
-    let Err(MergeError::Obstacle { path, .. }) = refused else { panic!("{refused:?}") };
-    assert_eq!(path, rooted("a"), "the check sees it before anything is made");
+    let Err(MergeError::Refused(Refusals(refused))) = refused else { panic!("{refused:?}") };
+    let [Refusal::Obstacle { path, .. }] = &refused[..] else { panic!("{refused:?}") };
+    assert_eq!(*path, rooted("a"), "the check sees it before anything is made");
     assert!(replay::unfinished(&journals(merge.home.path()), &merge.root).unwrap().is_empty());
     // What is there by that name is somebody else's.
     fs::create_dir_all(merge.world.live().join(".disco-undo/20120101-1")).unwrap();
@@ -188,9 +193,12 @@ fn a_full_file_system_leaves_the_tree_as_it_was() {
         crate::layered::copy(&moved, &kept);
         let merge = Merge::new(world, &|_| false);
         let failed = self::merge(&merge.source());
-        let Err(MergeError::Stage { path, left, cause }) = failed else { panic!("{failed:?}") };
-        assert_eq!((path, left), (rooted("d/large"), Vec::new()));
-        assert_eq!(cause.errno(), Some(rustix::io::Errno::NOSPC));
+        let Err(MergeError::Refused(Refusals(refused))) = failed else { panic!("{failed:?}") };
+        let [Refusal::Room { path, mount, of: Room::Space, needed, free }] = &refused[..] else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((path, mount.as_str()), (&rooted("d/large"), kept.to_str().unwrap()));
+        assert!((300 << 10..330 << 10).contains(needed) && *free < 128 << 10, "{needed} {free}");
         merge.assert_live_is(&merge.world.lower());
         drop(merge.live);
         nix::mount::umount2(&kept, nix::mount::MntFlags::MNT_DETACH).unwrap();
@@ -232,8 +240,9 @@ fn what_changed_meanwhile_is_refused_by_name() {
         meanwhile(&merge.world.live());
         let before = manifest(&merge.world.live());
         let failed = self::merge(&merge.source());
-        let Err(MergeError::Conflict { path, conflict }) = failed else { panic!("{name}: {failed:?}") };
-        assert_eq!((path, conflict), (rooted(expected), how.clone()), "{name}");
+        let Err(MergeError::Conflicts(Clashes(found))) = failed else { panic!("{name}: {failed:?}") };
+        let found: Vec<_> = found.iter().map(|clash| (clash.path.clone(), clash.conflict)).collect();
+        assert_eq!(found, [(rooted(expected), *how)], "{name}");
         assert_eq!(manifest(&merge.world.live()), before, "{name}");
     }
 }
@@ -245,10 +254,9 @@ fn a_parent_that_became_a_link_is_never_followed() {
     let merge = Merge::new(world, &|_| false);
     fs::rename(merge.world.live().join("d/e"), merge.world.live().join("elsewhere")).unwrap();
     symlink("../elsewhere", merge.world.live().join("d/e")).unwrap();
-    let Err(MergeError::Parent { path, parent, .. }) = self::merge(&merge.source()) else {
-        panic!("it was followed")
-    };
-    assert_eq!((path, parent), (rooted("d/e/new"), rooted("d/e")));
+    let failed = self::merge(&merge.source());
+    let Err(MergeError::Conflicts(Clashes(found))) = failed else { panic!("it was followed") };
+    assert_eq!((&found[0].path, found[0].conflict), (&rooted("d/e"), Conflict::NoDirectory));
     assert!(!merge.world.live().join("elsewhere/new").exists());
 }
 
@@ -311,8 +319,8 @@ fn the_home_stays_whatever_happens_around_it() {
     let world = World::new(|root| fs::create_dir_all(root.join("var/disco/runs")).unwrap());
     clear(&world.after().join("var"));
     let merge = Merge::excluding(world, &|_| false, &home);
-    let Err(MergeError::Home { path, .. }) = self::merge(&merge.source()) else { panic!("it went") };
-    assert_eq!(path, rooted("var"));
+    let Err(MergeError::Refused(Refusals(refused))) = self::merge(&merge.source()) else { panic!("it went") };
+    assert_eq!(refused, [Refusal::Home { path: rooted("var"), home: rooted("var/disco") }]);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::merge::apply::Volatile;
+use crate::merge::conflict::Conflict;
 use crate::merge::entry::{Entry, Held};
-use crate::merge::error::Conflict;
 use crate::merge::journal::{FINISHED, Head, Journal, Line};
 use crate::merge::moves::Sameness;
 use crate::merge::replay::{self, Recorded};
@@ -137,9 +137,11 @@ fn back(live: &Root, stores: &Stores, entry: Entry, now: Option<Seen>) -> Result
         {
             held(live, &stores.path(*at).join(at.name()).unwrap_or_default(), path)?
         }
-        Entry::Place { .. } | Entry::Replace { .. } | Entry::Delete { .. } | Entry::Attributes { .. } => {
-            Vec::new()
-        }
+        Entry::Place { .. }
+        | Entry::Replace { .. }
+        | Entry::Delete { .. }
+        | Entry::Attributes { .. }
+        | Entry::Append { .. } => Vec::new(),
     };
     Ok(match (entry.inverse(holds), now) {
         (Entry::Replace { path, at, new, holds, old: _ }, Some(now)) => {
@@ -161,7 +163,10 @@ fn over(live: &Root, stores: &Stores, entry: Entry, now: Now) -> Result<Option<E
             Entry::Replace { path, at, new, holds, old: _ } => Some(Entry::Place { path, at, new, holds }),
             other => Some(other),
         },
-        (Now::Free, Entry::Place { .. } | Entry::Attributes { .. } | Entry::Delete { .. }) => None,
+        (
+            Now::Free,
+            Entry::Place { .. } | Entry::Attributes { .. } | Entry::Delete { .. } | Entry::Append { .. },
+        ) => None,
     })
 }
 
@@ -187,6 +192,10 @@ fn conflict(live: &Root, entry: &Entry) -> Result<Option<(Conflict, Option<Now>)
         (Entry::Place { new, holds, .. } | Entry::Replace { new, holds, .. }, Some(there)) => {
             let whole = new.is_unchanged(there.stat()) && holds_the_same(live, there, entry.path(), holds)?;
             (!whole).then_some(Conflict::Changed)
+        }
+        // One that has grown since keeps what was added to it.
+        (Entry::Append { object, .. }, Some(there)) => {
+            (!object.is(there.stat())).then_some(Conflict::Changed)
         }
         (Entry::Attributes { object, new, .. }, Some(there)) => {
             let now = metadata::metadata(there, &|_| false)?;

@@ -83,3 +83,37 @@ pub struct Attributes {
     /// All other extended attributes (ACLs and capabilities among them), name to value in hex.
     pub xattrs: BTreeMap<String, String>,
 }
+
+impl Attributes {
+    /// Whether two objects are the same in all that disco merges. Names of accounts don't count: the numbers do.
+    pub fn is_same(&self, other: &Attributes) -> bool {
+        let Attributes {
+            kind,
+            device: _,
+            mode,
+            uid,
+            gid,
+            owner: _,
+            group: _,
+            size,
+            md5,
+            target,
+            rdev,
+            selinux,
+            xattrs,
+        } = self;
+        (kind, mode, uid, gid, md5, target, rdev, selinux, xattrs)
+            == (
+                &other.kind,
+                &other.mode,
+                &other.uid,
+                &other.gid,
+                &other.md5,
+                &other.target,
+                &other.rdev,
+                &other.selinux,
+                &other.xattrs,
+            )
+            && (*kind != FileKind::Regular || *size == other.size)
+    }
+}

@@ -107,6 +107,7 @@ pub fn way_words(way: Way) -> &'static str {
         Way::Replaced => "as before",
         Way::Deleted => "removed",
         Way::Attributes => "attributes as before",
+        Way::Appended => "what was added to it goes",
     }
 }
 

@@ -16,26 +16,43 @@ pub enum Drift {
     /// It was not there.
     Appeared,
     /// It is gone, or leads somewhere else.
-    Vanished,
+    Vanished {
+        /// What the sandbox saw.
+        then: Look,
+    },
     /// It is another one, or was changed.
     Changed {
         /// What the sandbox saw.
         then: Look,
         /// What is there.
         now: Look,
+        /// Whether it had changed already when the sandbox took its copy, which is then of neither state.
+        mixed: bool,
     },
 }
 
 impl Layers {
     /// Compares an object of the live root that the sandbox has changed or hidden with what it was at the first look.
     pub fn drift(&self, path: &RootedPath) -> Result<Drift, SandboxError> {
-        Ok(match (self.overlay.base(path.relative()), self.live(path)?) {
+        let first = self.overlay.base(path.relative());
+        let copied = self.overlay.copied(path.relative());
+        let mixed = copied.zip(first).is_some_and(|(copied, first)| !first.is_unchanged(&copied.of));
+        Ok(match (first, self.live(path)?) {
             (None, None) => Drift::None,
             (None, Some(_)) => Drift::Appeared,
-            (Some(_), None) => Drift::Vanished,
+            (Some(then), None) => Drift::Vanished { then: plain(&then) },
             (Some(then), Some(now)) if then.is_unchanged(&now) => Drift::None,
-            (Some(then), Some(now)) => Drift::Changed { then: plain(&then), now: plain(&now) },
+            (Some(then), Some(now)) => Drift::Changed { then: plain(&then), now: plain(&now), mixed },
         })
+    }
+
+    /// How long a file of the live root was when the scratchpad took its copy; none where it took none, or where the file is
+    /// another one by now or was changed between the first look and the copy.
+    pub fn copied_length(&self, path: &RootedPath) -> Result<Option<u64>, SandboxError> {
+        let (first, copied) = (self.overlay.base(path.relative()), self.overlay.copied(path.relative()));
+        let (Some(first), Some(copied)) = (first, copied) else { return Ok(None) };
+        let still = self.live(path)?.is_some_and(|now| first.is_same_object(&now));
+        Ok((still && first.is_unchanged(&copied.of)).then_some(copied.length))
     }
 
     /// Compares a directory on the way to a change with what it was at the first look: whether it is another one by now.
@@ -45,9 +62,9 @@ impl Layers {
             return Ok(Drift::None);
         };
         Ok(match self.live(directory)? {
-            None => Drift::Vanished,
+            None => Drift::Vanished { then: plain(&then) },
             Some(now) if then.is_same_object(&now) => Drift::None,
-            Some(now) => Drift::Changed { then: plain(&then), now: plain(&now) },
+            Some(now) => Drift::Changed { then: plain(&then), now: plain(&now), mixed: false },
         })
     }
 

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod act;
+pub mod append;
 pub mod bell;
 pub mod cgroup;
 pub mod channel;
@@ -13,6 +14,7 @@ pub mod daemon;
 pub mod door;
 pub mod durable_log;
 pub mod execute;
+pub mod file_system;
 pub mod files;
 pub mod folders;
 pub mod follow;

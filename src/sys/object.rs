@@ -33,6 +33,8 @@ pub struct Stat {
     pub rdev: (u32, u32),
     /// `st_size`.
     pub size: u64,
+    /// What it takes of its disk, in bytes.
+    pub taken: u64,
     /// Last access: seconds and nanoseconds.
     pub atime: (i64, i64),
     /// Last change of content.
@@ -58,6 +60,7 @@ impl Stat {
             gid: shown_id(raw.st_gid as u32),
             rdev: (rustix::fs::major(raw.st_rdev), rustix::fs::minor(raw.st_rdev)),
             size: raw.st_size as u64,
+            taken: raw.st_blocks as u64 * 512,
             atime: (raw.st_atime as i64, raw.st_atime_nsec as i64),
             mtime: (raw.st_mtime as i64, raw.st_mtime_nsec as i64),
             ctime: (raw.st_ctime as i64, raw.st_ctime_nsec as i64),
@@ -127,7 +130,7 @@ impl Object {
         self.open(OFlags::WRONLY, "write")
     }
 
-    fn open(&self, flags: OFlags, action: &'static str) -> Result<File, TreeError> {
+    pub(super) fn open(&self, flags: OFlags, action: &'static str) -> Result<File, TreeError> {
         if self.kind != FileKind::Regular {
             return Err(self.error(action)(Errno::INVAL));
         }

@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::model::attributes::FileKind;
 use crate::model::path::RootedPath;
+use crate::sys::file_system::FileSystem;
 pub use crate::sys::object::{Object, Obstacle, Stat};
 
 /// Something in a tree that could not be read or changed.
@@ -333,10 +334,10 @@ impl Directory {
         rustix::fs::syncfs(self.readable("sync")?).map_err(self.place.error("sync the file system of"))
     }
 
-    /// Whether its file system is mounted read-only.
-    pub fn is_read_only(&self) -> Result<bool, TreeError> {
-        let fs = rustix::fs::fstatvfs(&self.fd).map_err(self.place.error("look at the file system of"))?;
-        Ok(fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    /// The file system that holds it.
+    pub fn file_system(&self) -> Result<FileSystem, TreeError> {
+        let device = self.as_object()?.stat().device;
+        FileSystem::of(&self.fd, device).map_err(self.place.error("look at the file system of"))
     }
 
     /// The directory itself as an object.

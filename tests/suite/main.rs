@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at the machine with the standard library")]
 
+mod conflicts;
 mod degraded;
 mod doctor;
 mod dpkg;

@@ -39,7 +39,9 @@ fn a_plan_is_shown_applied_and_then_there_is_nothing_to_do() {
     assert_eq!(world.sh(&format!("stat -c %a {FILE}")).stdout, "600\n");
     let names = world.run(&["tar", "tf", FILE]).succeeds().stdout.clone();
     assert!(
-        names.starts_with("disco-plan.json\nchanges.jsonl\nexpected.jsonl\nobjects.jsonl\nscripts.jsonl\ndata/"),
+        names.starts_with(
+            "disco-plan.json\nchanges.jsonl\nexpected.jsonl\nobjects.jsonl\nscripts.jsonl\ndata/"
+        ),
         "{names}"
     );
     world

@@ -235,9 +235,16 @@ impl From<DanceError> for Failure {
                            brings it back all the same";
                 (Kind::Failed, Some(how.to_owned()))
             }
-            DanceError::Merge(MergeError::Conflict { .. }) => {
-                let again = "nothing is merged; dance again: it starts from what is there now";
-                (Kind::Failed, Some(again.to_owned()))
+            DanceError::Merge(MergeError::Conflicts(ref clashes)) => {
+                let path = clashes.0.first().map(|clash| clash.path.to_string()).unwrap_or_default();
+                let again = format!(
+                    "nothing is merged; run it again: it starts from what is there now. Or say whose state is kept, with \
+                     --on-conflict 'theirs={path}' or 'mine={path}'"
+                );
+                (Kind::Failed, Some(again))
+            }
+            DanceError::Merge(MergeError::Refused(_)) => {
+                (Kind::Failed, Some("nothing is merged; put that in order, and run it again".to_owned()))
             }
             DanceError::Merge(_) => (Kind::Failed, None),
             DanceError::Mounted(error) => return error.into(),

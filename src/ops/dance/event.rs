@@ -192,6 +192,13 @@ pub enum DanceEvent<'a> {
         /// Why.
         why: &'a str,
     },
+    /// Something that the merge replaces although somebody has changed it, as the user wants; an undo brings it back.
+    MergedOver {
+        /// Where.
+        path: &'a RootedPath,
+        /// What somebody has changed.
+        what: &'a str,
+    },
     /// Everything is merged, and the recorded actions were not run.
     NotExecuted {
         /// How many they are.

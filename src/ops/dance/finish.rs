@@ -1,19 +1,18 @@
 //! The end of a run: NOOP stops here; live merges if everything succeeded, then runs the recorded actions.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use crate::merge::error::{Conflict, Drifted};
-use crate::merge::{self, MergeError};
+use crate::merge;
+use crate::merge::settle::Settled;
 use crate::model::change::ChangeSet;
-use crate::model::path::RootedPath;
 use crate::model::run::{Mode, RunOutcome};
-use crate::sandbox::{self, Drift, Scratch};
+use crate::sandbox::{self, Scratch};
 use crate::settings::Settings;
 use crate::sys::act;
 use crate::sys::interrupt::Interrupt;
 
 use super::differences::Differences;
-use super::{DanceError, DanceEvent, Doing, Run, modules, recover, save};
+use super::{DanceError, DanceEvent, Doing, Run, conflicts, modules, recover, save};
 
 /// Decides how the run ends. Takes the sealed scratchpad: nothing else can be merged.
 pub(in crate::ops) fn finish(
@@ -33,8 +32,7 @@ pub(in crate::ops) fn finish(
         (false, _) => run.record.outcome = RunOutcome::Failed,
         (true, Mode::Noop) => run.record.outcome = RunOutcome::Shown,
         (true, Mode::Live) => {
-            unmoved(sealed, &changes, differences)?;
-            go_live(run, settings, &changes, differences)?;
+            go_live(run, settings, Some(sealed), &changes, differences)?;
         }
     }
     match run.plan_file.take() {
@@ -43,49 +41,20 @@ pub(in crate::ops) fn finish(
     }
 }
 
-/// Merges the differences, and does on the live system what belongs to them.
+/// Merges the differences, and does on the live system what belongs to them. Without a sealed sandbox whoever calls has settled
+/// what somebody has changed meanwhile.
 pub(in crate::ops) fn go_live(
     run: &mut Run<'_>,
     settings: &Settings,
+    sealed: Option<&Scratch>,
     changes: &ChangeSet,
     differences: &Differences,
 ) -> Result<(), DanceError> {
-    merge_all(run, settings, changes, differences)?;
+    merge_all(run, settings, sealed, changes, differences)?;
     run.record.outcome = RunOutcome::Merged;
     let (outcome, kept) = act(run, settings);
     run.record.outcome = outcome;
     kept
-}
-
-/// Everything that the run changes is on the live root as the sandbox saw it. Otherwise whoever changed it meanwhile would
-/// lose that: the differences were taken after it.
-pub(super) fn unmoved(
-    sealed: &Scratch,
-    changes: &ChangeSet,
-    differences: &Differences,
-) -> Result<(), DanceError> {
-    let refuse = |path: &RootedPath, drift| {
-        let conflict = match drift {
-            Drift::None => return Ok(()),
-            Drift::Appeared => Conflict::Appeared,
-            Drift::Vanished => Conflict::Vanished,
-            Drift::Changed { then, now } => Conflict::Drifted(Box::new(Drifted { then, now })),
-        };
-        Err(DanceError::from(MergeError::Conflict { path: path.clone(), conflict }))
-    };
-    let mut ways = BTreeSet::new();
-    for path in changes.0.iter().map(|change| &change.path) {
-        if differences.excluded().iter().any(|home| path.is_within(home)) {
-            continue;
-        }
-        refuse(path, sealed.layers().drift(path)?)?;
-        let mut above = path.parent();
-        while let Some(directory) = above.filter(|directory| ways.insert(directory.clone())) {
-            refuse(&directory, sealed.layers().drift_on_the_way(&directory)?)?;
-            above = directory.parent();
-        }
-    }
-    Ok(())
 }
 
 /// From here on a signal waits: the merge and its actions belong together. Where there is neither, nothing is journaled: that
@@ -93,6 +62,7 @@ pub(super) fn unmoved(
 fn merge_all(
     run: &mut Run<'_>,
     settings: &Settings,
+    sealed: Option<&Scratch>,
     changes: &ChangeSet,
     differences: &Differences,
 ) -> Result<(), DanceError> {
@@ -104,7 +74,7 @@ fn merge_all(
     let (upper, entries) = differences.scratchpad();
     let live = recover::open(&run.record.root)?;
     let inner_home = recover::inner_home(settings, &run.record.root)?;
-    let merged = run.metered("merge", |run| {
+    let (settled, merged) = run.metered("merge", |run| {
         let source = merge::Source {
             changes,
             entries,
@@ -112,15 +82,28 @@ fn merge_all(
             live: &live,
             private: &sandbox::is_private_xattr,
             exclude: differences.excluded(),
+            appends: &BTreeMap::new(),
             run: &run.record.run,
             root: &run.record.root,
             home: &settings.home.value,
             inner_home: inner_home.as_ref(),
         };
+        let settled = match sealed {
+            Some(sealed) => conflicts::settle(settings, sealed, &source)?,
+            None => Settled::as_is(&source),
+        };
+        let source = merge::Source {
+            changes: &settled.changes,
+            exclude: &settled.exclude,
+            appends: &settled.appends,
+            ..source
+        };
         // It ends before the first action: what is journaled still is finished with all its actions by the next run, and a
         // reboot among them must not be done twice.
-        merge::prepare(&source)?.commit()?.keep()
+        let merged = merge::prepare(&source)?.commit()?.keep()?;
+        Ok::<_, DanceError>((settled, merged))
     })?;
+    conflicts::tell(run, &settled);
     for path in &merged.sockets {
         (run.on_event)(DanceEvent::NotMerged {
             path,
@@ -133,7 +116,7 @@ fn merge_all(
             why: "set aside by the merge, and could not be removed",
         });
     }
-    (run.on_event)(DanceEvent::Merged { changes: changes.0.len() });
+    (run.on_event)(DanceEvent::Merged { changes: settled.changes.0.len() });
     Ok(())
 }
 

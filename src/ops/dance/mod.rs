@@ -3,6 +3,7 @@
 //! One path for NOOP and live: a NOOP run is a live run that stops before the merge. An `Err` means that disco could not
 //! do its part; a module that fails is in the record.
 
+mod conflicts;
 pub(super) mod differences;
 mod event;
 pub(super) mod finish;

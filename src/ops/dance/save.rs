@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::sys::clock;
 
 use super::differences::Differences;
-use super::{DanceError, DanceEvent, Run, finish};
+use super::{DanceError, DanceEvent, Run, conflicts};
 
 /// Keeps what the run has shown in a file. A run that failed has shown nothing whole.
 pub(super) fn save(
@@ -37,7 +37,7 @@ pub(super) fn save(
         let expected =
             standing::expected(&changes, &objects, differences.lower(), &sandbox::is_private_xattr)?;
         // After the look: so it was a look at what the sandbox saw.
-        finish::unmoved(sealed, &changes, differences)?;
+        conflicts::refuse(sealed, &changes, differences)?;
         let contents = Contents {
             head: &head(&run.record, settings),
             changes: &changes,
