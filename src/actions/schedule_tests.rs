@@ -51,7 +51,7 @@ fn told(schedule: &Schedule) -> String {
     };
     let list = |duties: &[Duty]| duties.iter().map(word).collect::<Vec<_>>().join("; ");
     let left =
-        schedule.left_out.iter().map(|left| format!(" ! {:?} {:?} {}", left.seqs, left.others, left.why));
+        schedule.left_out.iter().map(|left| format!(" ! {:?} {:?} {}", left.seqs, left.commands, left.why));
     format!("{} | {}{}", list(&schedule.before), list(&schedule.after), left.collect::<String>())
 }
 
@@ -156,7 +156,7 @@ fn what_is_not_understood_keeps_its_place_and_its_number() {
 fn a_reboot_is_the_last_of_all_or_left_out() {
     let lines = ["power: reboot", "service a restart", "power: shutdown -r now"];
     let actions = actions(&lines);
-    let left = " | service a restart (1) ! [0, 2] [] disco/client/allow_reboot is false";
+    let left = " | service a restart (1) ! [0, 2] [\"reboot\", \"shutdown -r now\"] disco/client/allow_reboot is false";
     assert_eq!(told(&schedule(&wishes(&actions))), left);
     let mut checked = Module::of_steps("m".parse().unwrap(), vec![], vec![]);
     checked.checks = vec!["10".to_owned()];

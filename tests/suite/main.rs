@@ -5,6 +5,7 @@
 mod degraded;
 mod doctor;
 mod dpkg;
+mod duties;
 mod endurance;
 mod example;
 mod failures;
@@ -30,6 +31,7 @@ mod reporter;
 mod root;
 mod same;
 mod seed;
+mod services;
 mod session;
 mod shims;
 mod signals;

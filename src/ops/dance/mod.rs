@@ -3,16 +3,21 @@
 //! One path for NOOP and live: a NOOP run is a live run that stops before the merge. An `Err` means that disco could not
 //! do its part; a module that fails is in the record.
 
+mod around;
 pub(super) mod differences;
+mod duties;
 mod event;
 pub(super) mod finish;
 pub(super) mod ground;
+mod live_scripts;
 mod modules;
 mod open;
 mod output;
+mod pending;
 mod reach;
 pub(super) mod recover;
 mod save;
+mod services;
 pub(super) mod truth;
 mod undo;
 mod validators;
@@ -25,6 +30,7 @@ use thiserror::Error;
 
 use crate::changes::scan::ScanError;
 use crate::merge::MergeError;
+use crate::model::module::Module;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::PathError;
 use crate::model::root::LiveRoot;
@@ -152,11 +158,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Does a part of disco's own work, and keeps what it cost.
+    /// Does a part of disco's own work, and keeps what it cost, with what that part has cost before.
     pub(super) fn metered<T>(&mut self, part: &str, work: impl FnOnce(&mut Self) -> T) -> T {
         let meter = Meter::start();
         let result = work(self);
-        self.record.internal.push(InternalCost { part: part.to_owned(), cost: meter.stop() });
+        let cost = meter.stop();
+        match self.record.internal.iter_mut().find(|known| known.part == part) {
+            Some(known) => {
+                let time_real = known.cost.time_real + cost.time_real;
+                known.cost = Cost { time_real, ..known.cost.with(cost) };
+            }
+            None => self.record.internal.push(InternalCost { part: part.to_owned(), cost }),
+        }
         result
     }
 }
@@ -300,7 +313,9 @@ fn run_in(
     modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)?;
     let sealed = sandbox.seal()?;
     validators::run_all(run, &gathered.plan, &spec, &sealed, &context)?;
-    finish::finish(run, settings, interrupt, &sealed, &mut differences)
+    let modules: Vec<&Module> = gathered.plan.modules.iter().map(|planned| &planned.module).collect();
+    let wanted = finish::Wanted { modules: &modules, fetched: &view.join("modules") };
+    finish::finish(run, settings, interrupt, &sealed, &mut differences, wanted)
 }
 
 /// What all steps of a run share.
