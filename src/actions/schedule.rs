@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::actions::ask::{Ask, ask, of_line};
+use crate::actions::ask::{Ask, ask, leaves_units_alone, of_line};
 use crate::actions::reduce::{self, Draft};
 use crate::model::action::{Action, Effect, EffectKind};
 use crate::model::duty::{Duty, DutyOrigin, LeftOut, Schedule, ServiceVerb};
@@ -51,7 +51,7 @@ pub fn schedule(wishes: &Wishes<'_>) -> Schedule {
     let mut drafts = Drafts::default();
     let mut power = Vec::new();
     for action in wishes.actions {
-        drafts.asked(action, &mut power);
+        drafts.asked(action, wishes.systemd, &mut power);
     }
     drafts.on_change(wishes);
     let (mut before, mut after) = drafts.in_order();
@@ -122,10 +122,11 @@ struct Drafts {
 }
 
 impl Drafts {
-    fn asked<'a>(&mut self, action: &'a Action, power: &mut Vec<&'a Action>) {
+    fn asked<'a>(&mut self, action: &'a Action, systemd: bool, power: &mut Vec<&'a Action>) {
         let origin = DutyOrigin::Actions { seqs: vec![action.seq] };
         let new = Draft { place: (action.seq, 0), ..draft(origin, action.effect.clone()) };
         match ask(&action.effect) {
+            Ask::Services(_) if systemd && leaves_units_alone(&action.effect) => self.others.push(new),
             Ask::Services(all) => {
                 for (at, (deed, effect)) in all.into_iter().enumerate() {
                     let place = (action.seq, at);

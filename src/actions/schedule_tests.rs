@@ -105,6 +105,31 @@ fn stops_come_before_the_merge_and_all_else_after_it_once_a_service() {
 }
 
 #[test]
+fn what_packages_ask_for_makes_nothing_else_needless() {
+    for (systemd, lines, expected) in [
+        (
+            true,
+            ["invoke-rc.d --skip-systemd-native a start", "deb-systemd-invoke start a.service"],
+            " | invoke-rc.d --skip-systemd-native a start (0); deb-systemd-invoke start a.service (1)",
+        ),
+        (
+            false,
+            ["invoke-rc.d --skip-systemd-native a stop", "invoke-rc.d --skip-systemd-native a start"],
+            "invoke-rc.d --skip-systemd-native a stop (0) | invoke-rc.d --skip-systemd-native a start (1)",
+        ),
+        (true, ["deb-systemd-invoke start a.service", "systemctl start a"], " | systemctl start a (0,1)"),
+        (
+            true,
+            ["systemctl restart a", "deb-systemd-invoke restart a.service"],
+            " | systemctl restart a (0,1)",
+        ),
+    ] {
+        let actions = actions(&lines);
+        assert_eq!(told(&schedule(&Wishes { systemd, ..wishes(&actions) })), expected, "{lines:?}");
+    }
+}
+
+#[test]
 fn what_is_not_understood_keeps_its_place_and_its_number() {
     for (lines, expected) in [
         (

@@ -42,21 +42,21 @@ pub(in crate::ops) fn finish(
     (run.on_event)(DanceEvent::Doing(Doing::Comparing));
     let changes = run.metered("diff", |_| differences.in_all(sealed))?;
     run.record.changes = changes.0.len();
-    if !modules::all_done(&run.record) {
-        run.record.outcome = RunOutcome::Failed;
-        return Ok(());
-    }
-    let around = Around::compile(run, settings, &changes, &wanted)?;
-    if around.schedule != Schedule::default() {
-        (run.on_event)(DanceEvent::Scheduled { schedule: &around.schedule, root: &run.record.root });
-    }
-    match run.record.mode {
-        Mode::Noop => run.record.outcome = RunOutcome::Shown,
-        Mode::Live => {
-            unmoved(sealed, &changes, differences)?;
-            live_scripts::copy(wanted.modules, wanted.fetched, &run.folder)?;
-            go_live(run, settings, &changes, differences, &around)?;
+    if modules::all_done(&run.record) {
+        let around = Around::compile(run, settings, &changes, &wanted)?;
+        if around.schedule != Schedule::default() {
+            (run.on_event)(DanceEvent::Scheduled { schedule: &around.schedule, root: &run.record.root });
         }
+        match run.record.mode {
+            Mode::Noop => run.record.outcome = RunOutcome::Shown,
+            Mode::Live => {
+                unmoved(sealed, &changes, differences)?;
+                live_scripts::copy(wanted.modules, wanted.fetched, &run.folder)?;
+                go_live(run, settings, &changes, differences, &around)?;
+            }
+        }
+    } else {
+        run.record.outcome = RunOutcome::Failed;
     }
     match run.plan_file.take() {
         Some(file) => save::save(run, settings, sealed, &changes, differences, &file),

@@ -10,6 +10,7 @@ mod event;
 pub(super) mod finish;
 pub(super) mod ground;
 mod live_scripts;
+mod lock;
 mod modules;
 mod open;
 mod output;
@@ -50,7 +51,7 @@ use crate::step::{self, StepError};
 use crate::sys::clock::{self, Meter};
 use crate::sys::files::{self, FileError};
 use crate::sys::interrupt::Interrupt;
-use crate::sys::lock::{Lock, LockError};
+use crate::sys::lock::LockError;
 use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
 
@@ -208,9 +209,7 @@ pub(super) fn recorded(
     let ground = &Ground::look(said, settings)?;
     let id = new_run_id();
     let _lock = match mode {
-        Mode::Live => {
-            Some(take_run_lock(&ground.lock(&settings.home.value)?, wait, &id, interrupt, on_event)?)
-        }
+        Mode::Live => Some(lock::take(&ground.lock(&settings.home.value)?, wait, &id, interrupt, on_event)?),
         Mode::Noop => None,
     };
     if mode == Mode::Live {
@@ -353,23 +352,6 @@ pub(super) fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> 
     settings.home.value = files::canonical(&settings.home.value)?;
     settings.storage.value = files::canonical(&settings.storage.value)?;
     Ok(settings)
-}
-
-fn take_run_lock(
-    path: &Path,
-    wait: bool,
-    id: &RunId,
-    interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(DanceEvent<'_>),
-) -> Result<Lock, DanceError> {
-    let holder = format!("run {id}, pid {}, since {}", std::process::id(), clock::now());
-    let mut on_wait = |holder: &str| on_event(DanceEvent::Waiting { holder });
-    let wait = wait.then(|| interrupt.flag());
-    Lock::take(path, &holder, wait, &mut on_wait).map_err(|error| match error {
-        LockError::Busy { .. } => DanceError::Busy(error),
-        LockError::Io { .. } => DanceError::Prepare(error),
-        LockError::Interrupted { .. } => interrupted(interrupt, DanceError::Prepare(error)),
-    })
 }
 
 fn new_run_id() -> RunId {
