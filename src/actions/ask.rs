@@ -178,6 +178,17 @@ fn daemon(words: &[&str]) -> Ask {
     }
 }
 
+/// Whether a command of packages does nothing where a policy, or whoever has disabled the service, says so.
+pub(super) fn has_conditions(effect: &Effect) -> bool {
+    let called = effect.argv.first().and_then(|called| Path::new(called).file_name());
+    called.is_some_and(|name| name == "deb-systemd-invoke" || name == "invoke-rc.d")
+}
+
+/// Whether a command does nothing for a service that has a unit: packages then ask systemd in another command.
+pub fn leaves_units_alone(effect: &Effect) -> bool {
+    has_conditions(effect) && effect.argv.iter().any(|word| word == "--skip-systemd-native")
+}
+
 fn verb_of(word: &str) -> Option<ServiceVerb> {
     Some(match word {
         "start" => ServiceVerb::Start,

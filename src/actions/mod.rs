@@ -12,6 +12,7 @@ pub mod ask;
 pub mod back;
 pub mod knob_effects;
 pub mod knobs;
+pub mod owed;
 mod reduce;
 pub mod schedule;
 

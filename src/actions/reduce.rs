@@ -1,6 +1,7 @@
 //! What steps ask of one service, one after another, as the least that leaves it the same: a restart makes an earlier start
 //! or reload needless, a stop all that was before it. Pure.
 
+use crate::actions::ask;
 use crate::model::action::Effect;
 use crate::model::duty::{DutyOrigin, ServiceDeed, ServiceVerb};
 
@@ -22,8 +23,14 @@ impl Draft {
         self.service.as_ref().map(|deed| deed.verb)
     }
 
-    /// Does the other's work too.
+    /// Does the other's work too: of two that ask for one thing, the one that asks for it without an if.
     pub(super) fn absorb(&mut self, other: Draft) {
+        if self.verb() == other.verb()
+            && ask::has_conditions(&self.effect)
+            && !ask::has_conditions(&other.effect)
+        {
+            self.effect = other.effect;
+        }
         let origin = std::mem::replace(&mut self.origin, DutyOrigin::UnitFiles);
         self.origin = match (origin, other.origin) {
             (DutyOrigin::Actions { mut seqs }, DutyOrigin::Actions { seqs: more }) => {

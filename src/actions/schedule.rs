@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::actions::ask::{Ask, ask, of_line};
+use crate::actions::ask::{Ask, ask, leaves_units_alone, of_line};
 use crate::actions::reduce::{self, Draft};
 use crate::model::action::{Action, Effect, EffectKind};
 use crate::model::duty::{Duty, DutyOrigin, LeftOut, Schedule, ServiceVerb};
+use crate::model::glob::PathGlob;
 use crate::model::module::{Module, ScriptFolder};
 use crate::model::names::ModuleName;
 use crate::model::path::RootedPath;
@@ -50,7 +51,7 @@ pub fn schedule(wishes: &Wishes<'_>) -> Schedule {
     let mut drafts = Drafts::default();
     let mut power = Vec::new();
     for action in wishes.actions {
-        drafts.asked(action, &mut power);
+        drafts.asked(action, wishes.systemd, &mut power);
     }
     drafts.on_change(wishes);
     let (mut before, mut after) = drafts.in_order();
@@ -64,7 +65,10 @@ pub fn schedule(wishes: &Wishes<'_>) -> Schedule {
         let seqs = power.iter().map(|action: &&Action| action.seq).collect();
         match wishes.allow_reboot {
             true => after.push(draft(DutyOrigin::Actions { seqs }, last.effect.clone())),
-            false => left_out.push(LeftOut { seqs, others: Vec::new(), why: NO_REBOOT.to_owned() }),
+            false => {
+                let commands = power.iter().map(|action| action.command()).collect();
+                left_out.push(LeftOut { seqs, commands, why: NO_REBOOT.to_owned() });
+            }
         }
     }
     if !wishes.own {
@@ -82,17 +86,29 @@ pub fn schedule(wishes: &Wishes<'_>) -> Schedule {
 
 /// On another root nothing is done, and all of it is named.
 fn elsewhere(wishes: &Wishes<'_>, drafts: impl Iterator<Item = Draft>) -> Schedule {
-    let seqs: Vec<u32> = wishes.actions.iter().map(|action| action.seq).collect();
-    let others = drafts.filter_map(|Draft { origin, effect, service, .. }| {
+    let seqs = wishes.actions.iter().map(|action| action.seq).collect();
+    let mut commands: Vec<String> = wishes.actions.iter().map(Action::command).collect();
+    commands.extend(drafts.filter_map(|Draft { origin, effect, service, .. }| {
         let duty = Duty { number: 0, origin, effect, service };
         (!duty.was_asked() && duty.origin != DutyOrigin::UnitFiles).then(|| duty.words())
-    });
-    let others: Vec<String> = others.collect();
+    }));
     let mut schedule = Schedule::default();
-    if !seqs.is_empty() || !others.is_empty() {
-        schedule.left_out.push(LeftOut { seqs, others, why: ANOTHER_ROOT.to_owned() });
+    if !commands.is_empty() {
+        schedule.left_out.push(LeftOut { seqs, commands, why: ANOTHER_ROOT.to_owned() });
     }
     schedule
+}
+
+/// The commands of `on-change` of which a path has changed, with their modules.
+pub fn wanted<'a>(modules: &[&'a Module], changed: &[&RootedPath]) -> Vec<(&'a ModuleName, &'a str)> {
+    let mut wanted = Vec::new();
+    for module in modules {
+        let matches = |path: &RootedPath, globs: &[PathGlob]| globs.iter().any(|glob| glob.matches(path));
+        let lines =
+            module.on_change.iter().filter(|line| changed.iter().any(|path| matches(path, &line.globs)));
+        wanted.extend(lines.map(|line| (&module.name, line.command.as_str())));
+    }
+    wanted
 }
 
 /// What is known while the actions are gone through.
@@ -106,10 +122,11 @@ struct Drafts {
 }
 
 impl Drafts {
-    fn asked<'a>(&mut self, action: &'a Action, power: &mut Vec<&'a Action>) {
+    fn asked<'a>(&mut self, action: &'a Action, systemd: bool, power: &mut Vec<&'a Action>) {
         let origin = DutyOrigin::Actions { seqs: vec![action.seq] };
         let new = Draft { place: (action.seq, 0), ..draft(origin, action.effect.clone()) };
         match ask(&action.effect) {
+            Ask::Services(_) if systemd && leaves_units_alone(&action.effect) => self.others.push(new),
             Ask::Services(all) => {
                 for (at, (deed, effect)) in all.into_iter().enumerate() {
                     let place = (action.seq, at);
@@ -139,12 +156,7 @@ impl Drafts {
     /// What modules want since paths of theirs have changed, and what earlier runs owe: those come first.
     fn on_change(&mut self, wishes: &Wishes<'_>) {
         let owed = wishes.pending.iter().map(|(module, command)| (module, command.as_str()));
-        let wanted = wishes.modules.iter().flat_map(|module| {
-            let wanted = module.on_change.iter().filter(|line| {
-                wishes.changed.iter().any(|path| line.globs.iter().any(|glob| glob.matches(path)))
-            });
-            wanted.map(|line| (&module.name, line.command.as_str()))
-        });
+        let wanted = wanted(wishes.modules, wishes.changed);
         let mut seen: Vec<&str> = Vec::new();
         for (module, command) in owed.chain(wanted) {
             if seen.contains(&command) {

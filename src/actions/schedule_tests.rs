@@ -51,7 +51,7 @@ fn told(schedule: &Schedule) -> String {
     };
     let list = |duties: &[Duty]| duties.iter().map(word).collect::<Vec<_>>().join("; ");
     let left =
-        schedule.left_out.iter().map(|left| format!(" ! {:?} {:?} {}", left.seqs, left.others, left.why));
+        schedule.left_out.iter().map(|left| format!(" ! {:?} {:?} {}", left.seqs, left.commands, left.why));
     format!("{} | {}{}", list(&schedule.before), list(&schedule.after), left.collect::<String>())
 }
 
@@ -101,6 +101,31 @@ fn stops_come_before_the_merge_and_all_else_after_it_once_a_service() {
     ] {
         let actions = actions(lines);
         assert_eq!(told(&schedule(&wishes(&actions))), expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn what_packages_ask_for_makes_nothing_else_needless() {
+    for (systemd, lines, expected) in [
+        (
+            true,
+            ["invoke-rc.d --skip-systemd-native a start", "deb-systemd-invoke start a.service"],
+            " | invoke-rc.d --skip-systemd-native a start (0); deb-systemd-invoke start a.service (1)",
+        ),
+        (
+            false,
+            ["invoke-rc.d --skip-systemd-native a stop", "invoke-rc.d --skip-systemd-native a start"],
+            "invoke-rc.d --skip-systemd-native a stop (0) | invoke-rc.d --skip-systemd-native a start (1)",
+        ),
+        (true, ["deb-systemd-invoke start a.service", "systemctl start a"], " | systemctl start a (0,1)"),
+        (
+            true,
+            ["systemctl restart a", "deb-systemd-invoke restart a.service"],
+            " | systemctl restart a (0,1)",
+        ),
+    ] {
+        let actions = actions(&lines);
+        assert_eq!(told(&schedule(&Wishes { systemd, ..wishes(&actions) })), expected, "{lines:?}");
     }
 }
 
@@ -156,7 +181,7 @@ fn what_is_not_understood_keeps_its_place_and_its_number() {
 fn a_reboot_is_the_last_of_all_or_left_out() {
     let lines = ["power: reboot", "service a restart", "power: shutdown -r now"];
     let actions = actions(&lines);
-    let left = " | service a restart (1) ! [0, 2] [] disco/client/allow_reboot is false";
+    let left = " | service a restart (1) ! [0, 2] [\"reboot\", \"shutdown -r now\"] disco/client/allow_reboot is false";
     assert_eq!(told(&schedule(&wishes(&actions))), left);
     let mut checked = Module::of_steps("m".parse().unwrap(), vec![], vec![]);
     checked.checks = vec!["10".to_owned()];

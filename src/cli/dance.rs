@@ -6,7 +6,7 @@ use crate::changes::diff::DiffStyle;
 use crate::changes::text;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
-use crate::cli::{Global, dance_json, dance_pretty};
+use crate::cli::{Global, dance_json, dance_pretty, schedule};
 use crate::merge::Recovered;
 use crate::model::names::{ModuleName, NodeName, RunId};
 use crate::model::root::LiveRoot;
@@ -284,12 +284,15 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
         DanceEvent::NotExecuted { actions, why } => {
             terminal.say_at(Level::Warning, &format!("{} not executed: {why}", count(*actions, "action")))
         }
-        DanceEvent::Executed { action, outcome, output } => {
-            for line in output.lines() {
-                terminal.say(line);
-            }
-            let level = if outcome.is_done() { Level::Info } else { Level::Error };
-            terminal.say_at(level, &format!("Executed : {} : {outcome}", action.command()));
+        DanceEvent::Scheduled { schedule, root } => schedule::classic(schedule, root, mode, terminal),
+        DanceEvent::Executed { duty, outcome, output, action: _ } => {
+            schedule::executed("Executed", &duty.words(), outcome, output, terminal);
+        }
+        DanceEvent::Undone { reason } => {
+            terminal.say_at(Level::Error, &format!("Undone : the merge was taken back : {reason}"));
+        }
+        DanceEvent::BroughtBack { effect, outcome, output } => {
+            schedule::executed("Brought back", &effect.command(), outcome, output, terminal);
         }
     }
 }
@@ -300,10 +303,10 @@ pub(super) fn recovered(run: &RunId, how: &Recovered) -> Vec<String> {
         Recovered::Before => {
             vec![format!("Run {run} was stopped before its merge began: what it had staged is removed")]
         }
-        Recovered::Undone { why, undone } => {
+        Recovered::Undone { why, still } => {
             let taken =
                 format!("Run {run} was stopped while its merge was taken back ({why}): that is done now");
-            let still = undone.still.iter().map(|path| format!("Not taken back : {path}"));
+            let still = still.iter().map(|path| format!("Not taken back : {path}"));
             std::iter::once(taken).chain(still).collect()
         }
         Recovered::After { changes, kept } => {
@@ -316,10 +319,10 @@ pub(super) fn recovered(run: &RunId, how: &Recovered) -> Vec<String> {
 
 /// One line that says how the run ended, what it found, and where to read more.
 pub(super) fn summary(record: &RunRecord) -> String {
-    let (changes, actions) = (count(record.changes, "change"), count(record.actions.len(), "action"));
+    let (changes, actions) = (count(record.changes, "change"), count(record.duties.len(), "action"));
     let left = match record.actions.len() {
         0 => String::new(),
-        _ => format!("; {actions} not executed there"),
+        asked => format!("; {} not executed there", count(asked, "action")),
     };
     let failed = record.modules.iter().filter(|module| module.outcome != ModuleOutcome::Done).count();
     let ended = match (&record.outcome, &record.root) {
@@ -345,13 +348,10 @@ pub(super) fn summary(record: &RunRecord) -> String {
             format!("merged: {changes}, but an action failed and later ones were not run")
         }
         (RunOutcome::Undone { reason }, _) => format!("merged, and undone: {reason}"),
-        (
-            RunOutcome::Unfinished
-            | RunOutcome::NotStarted { .. }
-            | RunOutcome::MergeFailed { .. }
-            | RunOutcome::Interrupted { .. },
-            _,
-        ) => "not finished".to_owned(),
+        (RunOutcome::MergeFailed { reason }, _) => format!("not merged: {reason}"),
+        (RunOutcome::Unfinished | RunOutcome::NotStarted { .. } | RunOutcome::Interrupted { .. }, _) => {
+            "not finished".to_owned()
+        }
     };
     let label = &record.label;
     format!("Run {}: {ended}; {label} (`disco report` says what it cost)", record.run)
@@ -383,7 +383,7 @@ pub(super) fn exit_of(record: &RunRecord, codes: Codes) -> Exit {
         | RunOutcome::NotStarted { .. }
         | RunOutcome::MergeFailed { .. } => true,
     };
-    let acts = record.root.is_own() && !record.actions.is_empty();
+    let acts = record.duties.iter().any(|duty| duty.duty.is_change());
     let changed = record.changes > 0 || acts;
     match (codes, failed, changed) {
         (_, false, false) | (Codes::Plain, false, true) => Exit::Done,

@@ -1,19 +1,17 @@
 //! `disco dance --format json`: every event of a run as one line of JSON, for other programs. docs/json.md is its manual.
 
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
-
 use serde::Serialize;
 
 use crate::cli::Global;
 use crate::cli::dance::{self, Args, Prepared};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::json_actions::{Asked, Done, Shown};
 use crate::cli::json_forms::{How, Summary};
 use crate::cli::terminal::{Level, Terminal};
 use crate::merge::Way;
-use crate::model::action::{Action, Effect, EffectKind};
 use crate::model::attempt::Attempt;
 use crate::model::change::ChangeSet;
+use crate::model::duty::LeftOut;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
@@ -129,8 +127,22 @@ enum Event<'a> {
         actions: usize,
         why: &'a str,
     },
+    Scheduled {
+        before: Vec<Done<'a>>,
+        after: Vec<Done<'a>>,
+        left_out: &'a [LeftOut],
+    },
     Executed {
-        action: Asked<'a>,
+        action: Option<Asked<'a>>,
+        duty: Done<'a>,
+        outcome: &'a Outcome,
+        output: &'a str,
+    },
+    Undone {
+        reason: &'a str,
+    },
+    BroughtBack {
+        command: String,
         outcome: &'a Outcome,
         output: &'a str,
     },
@@ -139,51 +151,6 @@ enum Event<'a> {
         hint: Option<&'a str>,
     },
     Summary(Summary<'a>),
-}
-
-/// An action, its paths as text or bytes.
-#[derive(Debug, Serialize)]
-pub(super) struct Asked<'a> {
-    seq: u32,
-    module: &'a ModuleName,
-    step: &'a str,
-    program: Shown<'a>,
-    argv: &'a [String],
-    cwd: Shown<'a>,
-    kind: EffectKind,
-    target: &'a str,
-    line: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<&'a str>,
-}
-
-/// A path of the host: text, or `{"hex": …}` where its bytes are not UTF-8, as a [`RootedPath`] has it.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Shown<'a> {
-    Text(&'a str),
-    Bytes { hex: String },
-}
-
-impl<'a> From<&'a Path> for Shown<'a> {
-    fn from(path: &'a Path) -> Shown<'a> {
-        match path.to_str() {
-            Some(text) => Shown::Text(text),
-            None => Shown::Bytes {
-                hex: path.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
-            },
-        }
-    }
-}
-
-impl<'a> From<&'a Action> for Asked<'a> {
-    fn from(action: &'a Action) -> Asked<'a> {
-        let Action { seq, module, step, effect } = action;
-        let Effect { kind, target, program, argv, cwd, line, input, processes: _ } = effect;
-        let (program, cwd) = (program.as_path().into(), cwd.as_path().into());
-        let (kind, line, input) = (*kind, *line, input.as_deref());
-        Asked { seq: *seq, module, step, program, argv, cwd, kind, target, line, input }
-    }
 }
 
 /// Does the dance, and tells it line by line; what is an error is on standard error too.
@@ -284,8 +251,11 @@ impl Teller<'_> {
                 self.invalid += 1;
                 self.terminal.say_at(Level::Error, &format!("{module}: {validator}: {outcome}"));
             }
-            DanceEvent::Executed { action, outcome, .. } if !outcome.is_done() => {
-                self.terminal.say_at(Level::Error, &format!("Executed : {} : {outcome}", action.command()));
+            DanceEvent::Executed { duty, outcome, .. } if !outcome.is_done() => {
+                self.terminal.say_at(Level::Error, &format!("Executed : {} : {outcome}", duty.words()));
+            }
+            DanceEvent::Undone { reason } => {
+                self.terminal.say_at(Level::Error, &format!("Undone : the merge was taken back : {reason}"));
             }
             DanceEvent::Doing(_)
             | DanceEvent::Waiting { .. }
@@ -305,6 +275,8 @@ impl Teller<'_> {
             | DanceEvent::NotMerged { .. }
             | DanceEvent::MergedOver { .. }
             | DanceEvent::NotExecuted { .. }
+            | DanceEvent::Scheduled { .. }
+            | DanceEvent::BroughtBack { .. }
             | DanceEvent::Executed { .. } => {}
         }
         if let Some(event) = told(event) {
@@ -388,8 +360,17 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::NotMerged { path, why } => Event::NotMerged { path, why },
         DanceEvent::MergedOver { path, what } => Event::MergedOver { path, what },
         DanceEvent::NotExecuted { actions, why } => Event::NotExecuted { actions, why },
-        DanceEvent::Executed { action, outcome, output } => {
-            Event::Executed { action: action.into(), outcome, output }
+        DanceEvent::Scheduled { schedule, root: _ } => Event::Scheduled {
+            before: schedule.before.iter().map(Done::from).collect(),
+            after: schedule.after.iter().map(Done::from).collect(),
+            left_out: &schedule.left_out,
+        },
+        DanceEvent::Executed { duty, action, outcome, output } => {
+            Event::Executed { action: action.map(Asked::from), duty: duty.into(), outcome, output }
+        }
+        DanceEvent::Undone { reason } => Event::Undone { reason },
+        DanceEvent::BroughtBack { effect, outcome, output } => {
+            Event::BroughtBack { command: effect.command(), outcome, output }
         }
     })
 }
@@ -397,8 +378,11 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
 
     use super::*;
+    use crate::model::action::{Action, Effect, EffectKind};
 
     #[test]
     fn fields_have_an_order_and_any_path_is_shown() {

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::changes::text;
 use crate::cli::dance::{Diff, count, show};
-use crate::cli::dance_json::Asked;
 use crate::cli::exit::{Exit, Failure, Kind};
+use crate::cli::json_actions::Asked;
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
 use crate::model::change::ChangeSet;

@@ -23,7 +23,7 @@ impl<'a> From<&'a Recovered> for How<'a> {
         match recovered {
             Recovered::Before => How::Before,
             Recovered::After { changes, kept } => How::After { changes: *changes, kept },
-            Recovered::Undone { why, undone } => How::Undone { why, still: &undone.still },
+            Recovered::Undone { why, still } => How::Undone { why, still },
         }
     }
 }

@@ -88,9 +88,23 @@ fn note(note: &Note) -> Vec<String> {
                     DutyOrigin::After { module, script } => format!("after/{script} of {module}"),
                     DutyOrigin::Check { module, script } => format!("check/{script} of {module}"),
                 };
-                format!("  {when:<10} {}: {} ({who})", duty.number, duty.effect.command())
+                format!("  {when:<10} {}: {} ({who})", duty.number, duty.words())
             };
             all.map(line).collect()
+        }
+        Note::Stood(stood) => {
+            let services = stood.services.iter().map(|(service, runs)| {
+                let runs = match runs {
+                    Some(true) => "ran",
+                    Some(false) => "did not run",
+                    None => "did not say whether it ran",
+                };
+                format!("  before     {service} {runs}")
+            });
+            let settings = stood.settings.iter();
+            let settings =
+                settings.map(|(name, value)| format!("  before     {name} = {}", value.trim_end()));
+            services.chain(settings).collect()
         }
         Note::Began { number } => vec![format!("  began      {number}")],
         Note::Ended { number, outcome } => vec![format!("  ended      {number}: {outcome}")],

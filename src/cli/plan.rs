@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::changes::text;
 use crate::cli::dance::{Diff, count};
-use crate::cli::dance_json::Asked;
 use crate::cli::exit::{Failure, Kind};
+use crate::cli::json_actions::Asked;
 use crate::cli::{Format, Said};
 use crate::model::change::ChangeSet;
 use crate::model::duty::Schedule;

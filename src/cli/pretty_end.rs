@@ -27,10 +27,14 @@ pub fn end(view: &View<'_>, record: &RunRecord, took: f64, exit: i32, late: bool
             lines.push(Line::new(Ink::Bad, signs.failed).and(Ink::Plain, text));
             To::Err
         }
+        RunOutcome::MergeFailed { reason } => {
+            let text = format!(" Not merged: {reason}.");
+            lines.push(Line::new(Ink::Bad, signs.failed).and(Ink::Plain, text));
+            To::Err
+        }
         RunOutcome::Failed
         | RunOutcome::Unfinished
         | RunOutcome::NotStarted { .. }
-        | RunOutcome::MergeFailed { .. }
         | RunOutcome::Interrupted { .. } => {
             lines.extend(failed(view, record, signs));
             To::Err
@@ -52,6 +56,7 @@ pub fn end(view: &View<'_>, record: &RunRecord, took: f64, exit: i32, late: bool
         (RunOutcome::Failed, _) if view.failed.is_empty() && !view.invalid.is_empty() => {
             format!("; exit status {exit}: a validator failed")
         }
+        (RunOutcome::MergeFailed { .. }, _) => format!("; exit status {exit}: the merge failed"),
         (_, _) => format!("; exit status {exit}: a step failed"),
     };
     let text = format!("  Took {}{meaning}. What each step cost: disco report", seconds(took));
@@ -75,7 +80,8 @@ fn went_well(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
         1 => String::new(),
         all => format!(" in {} of {all} modules", view.changed),
     };
-    let (changes, actions) = (record.changes, record.actions.len());
+    let actions = if record.root.is_own() { record.duties.len() } else { record.actions.len() };
+    let changes = record.changes;
     let said = |bold: &str, rest: String| {
         Line::new(Ink::Good, signs.done).and(Ink::Bold, format!(" {bold}")).and(Ink::Plain, rest)
     };
@@ -109,13 +115,13 @@ fn went_well(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
 fn action_failed(record: &RunRecord, signs: &Signs) -> Vec<Line> {
     let bold = format!(" Merged {}, but an action failed.", count(record.changes, "change"));
     let mut lines = vec![Line::new(Ink::Bad, signs.failed).and(Ink::Bold, bold)];
-    for action in &record.actions {
-        let how = match &action.outcome {
+    for record in &record.duties {
+        let how = match &record.outcome {
             Some(outcome) if outcome.is_done() => continue,
             Some(outcome) => outcome.to_string(),
             None => "not run".to_owned(),
         };
-        lines.push(Line::new(Ink::Plain, format!("  {}: {how}", one_line(&action.action.command()))));
+        lines.push(Line::new(Ink::Plain, format!("  {}: {how}", one_line(&record.duty.words()))));
     }
     lines
 }

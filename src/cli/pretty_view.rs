@@ -7,6 +7,7 @@ use crate::cli::dance::{count, recovered};
 use crate::cli::line::{Ink, Line, Signs};
 use crate::cli::pretty_changes::{self, Detail};
 use crate::cli::report_text::one_line;
+use crate::cli::schedule;
 use crate::cli::terminal::To;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, NodeName};
@@ -214,15 +215,38 @@ impl<'a> View<'a> {
                 let text = format!("! {} not executed: {why}", count(*actions, "action"));
                 self.put(To::Err, Line::new(Ink::Care, text));
             }
-            DanceEvent::Executed { action, outcome, output } => {
-                for line in output.lines() {
-                    self.put(To::Out, printed(Stream::Stdout, line, &signs));
-                }
-                let command = one_line(&action.command());
-                self.put(To::Out, executed(&command, outcome, &signs));
+            DanceEvent::Scheduled { schedule, root } => {
+                let lines = schedule::pretty(schedule, root, self.frame.mode, &signs);
+                lines.into_iter().for_each(|line| self.put(To::Out, line));
+            }
+            DanceEvent::Executed { duty, outcome, output, action: _ } => {
+                self.executed("ran", &duty.words(), outcome, output);
+            }
+            DanceEvent::Undone { reason } => {
+                let line = Line::new(Ink::Bad, signs.failed);
+                self.put(To::Err, line.and(Ink::Plain, format!(" the merge is taken back: {reason}")));
+            }
+            DanceEvent::BroughtBack { effect, outcome, output } => {
+                self.executed("brought back", &effect.command(), outcome, output);
             }
         }
         std::mem::take(&mut self.lines)
+    }
+
+    fn executed(&mut self, how: &str, command: &str, outcome: &Outcome, output: &str) {
+        let signs = *self.frame.signs;
+        for line in output.lines() {
+            self.put(To::Out, printed(Stream::Stdout, line, &signs));
+        }
+        let command = one_line(command);
+        let line = match outcome.is_done() {
+            true => Line::new(Ink::Good, signs.done).and(Ink::Plain, format!(" {how}: {command}")),
+            false => {
+                let outcome = one_line(&outcome.to_string());
+                Line::new(Ink::Bad, signs.failed).and(Ink::Plain, format!(" {command}: {outcome}"))
+            }
+        };
+        self.put(To::Out, line);
     }
 
     fn put(&mut self, to: To, line: Line) {
@@ -243,7 +267,7 @@ impl<'a> View<'a> {
             }
             Doing::Comparing => self.where_it_is(Some("comparing")),
             Doing::Merging { changes } => format!("merging {}", count(*changes, "change")),
-            Doing::Executing { action } => format!("running: {}", one_line(&action.command())),
+            Doing::Executing { duty } => format!("running: {}", one_line(&duty.words())),
         });
     }
 
@@ -309,15 +333,6 @@ pub fn printed(stream: Stream, text: &str, signs: &Signs) -> Line {
     match stream {
         Stream::Stdout => Line::new(Ink::Dim, format!("  {} ", signs.stdout)).and(Ink::Plain, text),
         Stream::Stderr => Line::new(Ink::Care, format!("  {} ", signs.stderr)).and(Ink::Plain, text),
-    }
-}
-
-fn executed(command: &str, outcome: &Outcome, signs: &Signs) -> Line {
-    if outcome.is_done() {
-        Line::new(Ink::Good, signs.done).and(Ink::Plain, format!(" ran: {command}"))
-    } else {
-        let how = one_line(&outcome.to_string());
-        Line::new(Ink::Bad, signs.failed).and(Ink::Plain, format!(" {command}: {how}"))
     }
 }
 

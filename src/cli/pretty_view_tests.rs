@@ -5,6 +5,7 @@ use crate::cli::pretty_end;
 use crate::model::action::{Action, Effect, EffectKind};
 use crate::model::attributes::{Attributes, FileKind};
 use crate::model::change::{Change, ChangeKind, ContentChange};
+use crate::model::duty::{Duty, DutyOrigin, DutyRecord};
 use crate::model::names::RunId;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
@@ -90,10 +91,15 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         internal: Vec::new(),
         modules: modules.into(),
         actions: vec![ActionRecord { action: action(), outcome: None }],
-        duties: Vec::new(),
+        duties: vec![DutyRecord { duty: duty(), outcome: None }],
         undoes: None,
         validators: Vec::new(),
     }
+}
+
+fn duty() -> Duty {
+    let origin = DutyOrigin::Actions { seqs: vec![0] };
+    Duty { number: 0, origin, effect: action().effect, service: None }
 }
 
 fn text(line: &Line) -> String {
@@ -229,6 +235,7 @@ fn a_live_run_tells_its_merge_and_its_actions() {
     let failed = Outcome::Exited { status: 3 };
     let path = RootedPath::new("/run/x").unwrap();
     let mut view = view(Mode::Live, &node);
+    let duty = duty();
     let events = [
         DanceEvent::Waiting { holder: "run 1" },
         DanceEvent::Asked { action: &action, root: &LiveRoot::Own },
@@ -236,9 +243,9 @@ fn a_live_run_tells_its_merge_and_its_actions() {
         DanceEvent::Doing(Doing::Merging { changes: 2 }),
         DanceEvent::NotMerged { path: &path, why: "a socket" },
         DanceEvent::Merged { changes: 2 },
-        DanceEvent::Doing(Doing::Executing { action: &action }),
-        DanceEvent::Executed { action: &action, outcome: &Outcome::Done, output: "ok\n" },
-        DanceEvent::Executed { action: &action, outcome: &failed, output: "" },
+        DanceEvent::Doing(Doing::Executing { duty: &duty }),
+        DanceEvent::Executed { duty: &duty, action: None, outcome: &Outcome::Done, output: "ok\n" },
+        DanceEvent::Executed { duty: &duty, action: None, outcome: &failed, output: "" },
     ];
     let (all, status) = told(&mut view, &events[2..]);
     insta::assert_snapshot!(all, @r"
@@ -268,7 +275,7 @@ fn a_live_run_tells_its_merge_and_its_actions() {
       Took 1.0 s; exit status 1: an action failed. What each step cost: disco report
     ");
     let mut nothing = record(Mode::Noop, RunOutcome::Shown, 0);
-    nothing.actions.clear();
+    nothing.duties.clear();
     assert!(end(&nothing, 0, false).starts_with("✓ NOOP: nothing to change in 3 modules.\n"));
     let interrupted = text(&pretty_end::interrupted(&view, 2, 3.0));
     assert!(interrupted.contains("nothing was merged"), "{interrupted}");

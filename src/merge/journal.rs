@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::merge::MergeError;
 use crate::merge::entry::Entry;
 use crate::merge::store::Stores;
-use crate::model::duty::Schedule;
+use crate::model::duty::{Schedule, Stood};
 use crate::model::names::RunId;
 use crate::model::root::LiveRoot;
 use crate::model::step::Outcome;
@@ -51,6 +51,8 @@ pub struct Head {
 pub enum Note {
     /// What the run does on the live system around the merge.
     Schedule(Schedule),
+    /// What was so on the live system before the first duty.
+    Stood(Stood),
     /// A duty of the schedule is begun.
     Began {
         /// Its number.

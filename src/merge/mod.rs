@@ -211,21 +211,22 @@ impl<'a> Prepared<'a> {
                 Ok(Merged { work, sockets })
             }
             Err(Stuck { path, cause }) => {
-                let undone = work.take_back("a change of it could not be made")?;
-                Err(MergeError::Apply { path, cause, still: undone.still, left: undone.left })
+                let back = work.take_back("a change of it could not be made")?;
+                let still = back.still.clone();
+                Err(MergeError::Apply { path, cause, still, left: back.close()? })
             }
         }
     }
 }
 
-impl Merged<'_> {
+impl<'a> Merged<'a> {
     /// The journal, for what is done once everything is merged.
     pub fn journal(&mut self) -> &mut Journal {
         &mut self.work.journal
     }
 
     /// Takes every change back, because of what came after the merge: `why`.
-    pub fn undo(self, why: &str) -> Result<Undone, MergeError> {
+    pub fn undo(self, why: &str) -> Result<TakenBack<'a>, MergeError> {
         self.work.take_back(why)
     }
 
@@ -236,34 +237,42 @@ impl Merged<'_> {
     }
 }
 
-/// What taking a merge back could not do.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Undone {
+/// A merge whose changes are taken back. What was done on the live system can be brought back now; a drop leaves that to the
+/// next run.
+#[derive(Debug)]
+pub struct TakenBack<'a> {
+    work: Work<'a>,
     /// Places that are still as merged.
     pub still: Vec<RootedPath>,
-    /// What could not be removed.
-    pub left: Vec<RootedPath>,
 }
 
-impl Work<'_> {
+impl TakenBack<'_> {
+    /// Ends it; what could not be removed comes back. Where places are still as merged the next run tries again.
+    pub fn close(self) -> Result<Vec<RootedPath>, MergeError> {
+        if !self.still.is_empty() {
+            return Ok(Vec::new());
+        }
+        let head = self.work.journal.head();
+        let left = if head.undoes.is_some() { Vec::new() } else { head.stores.remove(self.work.live) };
+        if left.is_empty() {
+            self.work.journal.close()?;
+        }
+        Ok(left)
+    }
+}
+
+impl<'a> Work<'a> {
     /// Takes all changes back. What cannot be taken back is named, and the journal stays for another try.
-    fn take_back(mut self, why: &str) -> Result<Undone, MergeError> {
+    fn take_back(mut self, why: &str) -> Result<TakenBack<'a>, MergeError> {
         self.journal.write(&Line::Undoing { why: why.to_owned() })?;
-        self.finish_taking_back()
+        Ok(self.go_on_taking_back())
     }
 
     /// The same, where the journal says so already.
-    fn finish_taking_back(self) -> Result<Undone, MergeError> {
-        let head = self.journal.head();
-        match apply::backward(self.live, &head.stores, &self.entries, self.volatile) {
-            Ok(()) => {}
-            Err(still) => return Ok(Undone { still, left: Vec::new() }),
-        }
-        let left = if head.undoes.is_some() { Vec::new() } else { head.stores.remove(self.live) };
-        if left.is_empty() {
-            self.journal.close()?;
-        }
-        Ok(Undone { still: Vec::new(), left })
+    fn go_on_taking_back(self) -> TakenBack<'a> {
+        let stores = &self.journal.head().stores;
+        let still = apply::backward(self.live, stores, &self.entries, self.volatile).err();
+        TakenBack { work: self, still: still.unwrap_or_default() }
     }
 
     fn keep(mut self) -> Result<Vec<RootedPath>, MergeError> {

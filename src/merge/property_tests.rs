@@ -9,7 +9,7 @@ use rustix::fs::Mode;
 
 use super::recover::{Rest, recover};
 use super::tests::{Merge, clear, fill, part};
-use super::{MergePlan, Recovered, Undone, journals, prepare, replay};
+use super::{MergePlan, Recovered, journals, prepare, replay};
 use crate::layered::{World, manifest, rooted};
 use crate::model::path::RootedPath;
 
@@ -169,8 +169,9 @@ proptest! {
             perform(&world.after(), work, serial);
         }
         let merge = Merge::new(world, &|_| false);
-        let undone = prepare(&merge.source()).unwrap().commit().unwrap().undo("a test").unwrap();
-        prop_assert_eq!(undone, Undone::default());
+        let back = prepare(&merge.source()).unwrap().commit().unwrap().undo("a test").unwrap();
+        prop_assert_eq!(back.still.clone(), Vec::new());
+        prop_assert_eq!(back.close().unwrap(), Vec::new());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
         prop_assert_eq!(prepare(&merge.source()).unwrap().discard().unwrap(), Vec::new());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
@@ -233,8 +234,10 @@ proptest! {
         merged.stop_undoing_after(stop);
         let recorded = replay::unfinished(&journals(source.home), source.root).unwrap().remove(0);
         let recovery = recover(recorded, source.live, source.home).unwrap();
-        let undone = Recovered::Undone { why: "a test".to_owned(), undone: Undone::default() };
+        let undone = Recovered::Undone { why: "a test".to_owned(), still: Vec::new() };
         prop_assert_eq!(recovery.how, undone);
+        let Rest::Back(back) = recovery.rest else { panic!("it is taken back") };
+        prop_assert_eq!(back.close().unwrap(), Vec::new());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
         prop_assert!(replay::unfinished(&journals(source.home), source.root).unwrap().is_empty());
     }

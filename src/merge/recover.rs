@@ -7,7 +7,7 @@ use crate::merge::apply::{self, Stuck, Volatile};
 use crate::merge::journal::{Journal, Line, Note};
 use crate::merge::moves::Sameness;
 use crate::merge::replay::{Phase, Recorded};
-use crate::merge::{MergeError, Merged, Undone, Work};
+use crate::merge::{MergeError, Merged, TakenBack, Work};
 use crate::model::path::RootedPath;
 use crate::sys::clock;
 use crate::sys::tree::Root;
@@ -28,8 +28,8 @@ pub enum Recovered {
     Undone {
         /// Why it was taken back.
         why: String,
-        /// What could not be taken back.
-        undone: Undone,
+        /// Places that could not be taken back.
+        still: Vec<RootedPath>,
     },
 }
 
@@ -51,6 +51,8 @@ pub enum Rest<'a> {
     Clear(Journal),
     /// What comes after a merge, then [`Merged::keep`] or [`Merged::undo`].
     Finish(Merged<'a>),
+    /// Whatever was done on the live system is to be brought back, then [`TakenBack::close`].
+    Back(TakenBack<'a>),
     /// Nothing.
     Nothing,
 }
@@ -89,8 +91,8 @@ pub fn recover<'a>(recorded: Recorded, live: &'a Root, home: &Path) -> Result<Re
             (how, Rest::Finish(Merged { work, sockets: Vec::new() }))
         }
         Phase::Undoing(why) => {
-            let undone = work.finish_taking_back()?;
-            (Recovered::Undone { why, undone }, Rest::Nothing)
+            let back = work.go_on_taking_back();
+            (Recovered::Undone { why, still: back.still.clone() }, Rest::Back(back))
         }
         Phase::Done(_) => {
             let changes = work.entries.len();

@@ -107,7 +107,7 @@ impl Recorded {
         let last = self.notes.iter().rev().find_map(|note| match note {
             Note::Confirm { until } => Some(Some(*until)),
             Note::Confirmed => Some(None),
-            Note::Schedule(_) | Note::Began { .. } | Note::Ended { .. } => None,
+            Note::Schedule(_) | Note::Stood(_) | Note::Began { .. } | Note::Ended { .. } => None,
         });
         last.flatten()
     }

@@ -155,9 +155,9 @@ pub struct Stood {
 pub struct LeftOut {
     /// The actions.
     pub seqs: Vec<u32>,
-    /// What else, as [`Duty::words`] has it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<String>,
+    /// In words, as [`Duty::words`] has it: the actions first, then what modules want.
+    #[serde(default)]
+    pub commands: Vec<String>,
     /// Why, in words.
     pub why: String,
 }

@@ -150,7 +150,7 @@ fn apply_in(
         (run.on_event)(DanceEvent::Changed { module, changes: &changes, label });
     }
     run.save()?;
-    finish::go_live(run, settings, None, &changes, &differences)?;
+    finish::go_live_as_planned(run, settings, &changes, &differences)?;
     Ok(false)
 }
 

@@ -99,7 +99,8 @@ pub fn session(
         });
         run.save()?;
         let sealed = sandbox.seal()?;
-        dance::finish::finish(run, settings, interrupt, &sealed, &mut differences)
+        let wanted = dance::finish::Wanted { modules: &[], fetched: &view };
+        dance::finish::finish(run, settings, interrupt, &sealed, &mut differences, wanted)
     })
 }
 

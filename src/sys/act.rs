@@ -25,9 +25,9 @@ pub struct Acted {
     pub output: String,
 }
 
-/// Runs it in its folder (or `/`, where that is only the sandbox's), for at most `limit`. What it would do to processes that
+/// Runs it in its folder (or `/`, where that is only the sandbox's), with `added` in its environment, for at most `limit`. What it would do to processes that
 /// have ended since is done: their numbers may be others' by now.
-pub fn run(effect: &Effect, limit: Duration) -> Acted {
+pub fn run(effect: &Effect, added: &[(String, String)], limit: Duration) -> Acted {
     let gone = gone(effect);
     let sends = effect.argv.first().is_some_and(|name| name == "kill" || name.ends_with("/kill"));
     if !gone.is_empty() && (!sends || gone.len() == effect.processes.len()) {
@@ -39,7 +39,7 @@ pub fn run(effect: &Effect, limit: Duration) -> Acted {
     effect
         .argv
         .retain(|word| word.parse().map_or(true, |number: i32| !gone.contains(&number.saturating_abs())));
-    attempt(&effect, limit).unwrap_or_else(|error| {
+    attempt(&effect, added, limit).unwrap_or_else(|error| {
         let reason = format!("cannot execute {}: {error}", effect.program.display());
         Acted { outcome: Outcome::Failed { reason }, output: String::new() }
     })
@@ -53,7 +53,7 @@ fn gone(effect: &Effect) -> Vec<i32> {
         .collect()
 }
 
-fn attempt(effect: &Effect, limit: Duration) -> io::Result<Acted> {
+fn attempt(effect: &Effect, added: &[(String, String)], limit: Duration) -> io::Result<Acted> {
     let mut spool = tempfile::tempfile()?;
     let directory = if effect.cwd.is_dir() { &effect.cwd } else { std::path::Path::new("/") };
     let mut command = Command::new(&effect.program);
@@ -64,6 +64,7 @@ fn attempt(effect: &Effect, limit: Duration) -> io::Result<Acted> {
         .args(effect.argv.iter().skip(1))
         .env_clear()
         .envs(super::execute::ENVIRONMENT)
+        .envs(added.iter().map(|(name, value)| (name, value)))
         .current_dir(directory)
         .stdin(input(effect.input.as_deref())?)
         .stdout(spool.try_clone()?)
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn a_service_that_stays_does_not_hold_us() {
         let started = Instant::now();
-        let acted = run(&effect("sleep 20 & echo started; echo $! "), Duration::from_secs(15));
+        let acted = run(&effect("sleep 20 & echo started; echo $! "), &[], Duration::from_secs(15));
         assert!(acted.outcome.is_done() && started.elapsed() < Duration::from_secs(10));
         let mut lines = acted.output.lines();
         assert_eq!(lines.next(), Some("started"));
@@ -150,20 +151,24 @@ mod tests {
 
     #[test]
     fn what_it_was_given_is_given_again() {
-        let acted = run(&Effect { input: Some("a\nb\n".into()), ..effect("cat -n") }, Duration::from_secs(5));
+        let acted =
+            run(&Effect { input: Some("a\nb\n".into()), ..effect("cat -n") }, &[], Duration::from_secs(5));
         assert_eq!(acted.output, "     1\ta\n     2\tb\n");
-        assert_eq!(run(&effect("cat"), Duration::from_secs(5)).output, "");
+        assert_eq!(run(&effect("cat"), &[], Duration::from_secs(5)).output, "");
     }
 
     #[test]
     fn endings_are_told() {
-        assert_eq!(run(&effect("exit 4"), Duration::from_secs(5)).outcome, Outcome::Exited { status: 4 });
         assert_eq!(
-            run(&effect("exec sleep 20"), Duration::from_millis(1)).outcome,
+            run(&effect("exit 4"), &[], Duration::from_secs(5)).outcome,
+            Outcome::Exited { status: 4 }
+        );
+        assert_eq!(
+            run(&effect("exec sleep 20"), &[], Duration::from_millis(1)).outcome,
             Outcome::TimedOut { seconds: 0 }
         );
         let missing = Effect { program: "/no/such/program".into(), ..effect("") };
-        assert!(matches!(run(&missing, Duration::from_secs(5)).outcome, Outcome::Failed { .. }));
+        assert!(matches!(run(&missing, &[], Duration::from_secs(5)).outcome, Outcome::Failed { .. }));
     }
 
     #[test]
@@ -174,10 +179,11 @@ mod tests {
         processes[0].started += 1;
         let words = ["kill", "-KILL", &pids[0], &pids[1]].map(str::to_owned);
         let kill = Effect { program: "kill".into(), argv: words.to_vec(), processes, ..effect("") };
-        assert!(run(&kill, Duration::from_secs(5)).outcome.is_done());
+        assert!(run(&kill, &[], Duration::from_secs(5)).outcome.is_done());
         assert!(victims[1].wait().unwrap().code().is_none() && victims[0].try_wait().unwrap().is_none());
         let again = run(
             &Effect { argv: words[..3].to_vec(), processes: kill.processes[..1].to_vec(), ..kill },
+            &[],
             Duration::from_secs(5),
         );
         assert!(again.outcome.is_done() && again.output.contains("has ended since"), "{again:?}");

@@ -50,7 +50,7 @@ fn the_seeds_example_is_told_in_noop_and_live() {
     let noop = world.disco(&["dance", "--noop", "--format", "json"]);
     noop.succeeds().stderr_is("");
     let noop = lines(&noop);
-    assert_eq!(events(&noop), [&told[..], &["summary"]].concat());
+    assert_eq!(events(&noop), [&told[..], &["scheduled", "summary"]].concat());
     assert_eq!(noop[1]["modules"], 2);
     assert_eq!(noop[3]["text"], "Hello, disco");
     assert_eq!(noop[4]["argv"], json!(["service", "postgresql", "stop"]));
@@ -76,7 +76,7 @@ fn the_seeds_example_is_told_in_noop_and_live() {
     let live = world.disco(&["dance", "--format", "json"]);
     live.succeeds().stderr_is("");
     let live = lines(&live);
-    assert_eq!(events(&live), [&told[..], &["merged", "executed", "summary"]].concat());
+    assert_eq!(events(&live), [&told[..], &["scheduled", "executed", "merged", "summary"]].concat());
     assert_eq!(summary(&live), expected("live", "merged"));
     assert_eq!(noop[8], live[8], "what NOOP told is what live did");
 }

@@ -65,6 +65,8 @@ fn a_terminal_gets_the_calm_view_and_a_pipe_the_text_of_before() {
         "  + /etc/loud  created, root:root 644, 1 line",
         "    +x",
         "✓ silent  no changes  ",
+        "Before the merge:",
+        "  ↻ service postgresql stop",
         "",
         "✓ NOOP: 1 change in 1 of 2 modules, 1 action pending; nothing was changed.",
         "  Run again without --noop to apply.",

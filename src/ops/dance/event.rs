@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::merge::{Recovered, Way};
-use crate::model::action::Action;
+use crate::model::action::{Action, Effect};
 use crate::model::attempt::Attempt;
 use crate::model::change::ChangeSet;
+use crate::model::duty::{Duty, Schedule};
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
@@ -34,10 +35,10 @@ pub enum Doing<'a> {
         /// How many objects differ.
         changes: usize,
     },
-    /// It runs a recorded action on the live system.
+    /// It does something on the live system.
     Executing {
-        /// Which.
-        action: &'a Action,
+        /// What.
+        duty: &'a Duty,
     },
 }
 
@@ -206,10 +207,33 @@ pub enum DanceEvent<'a> {
         /// Why.
         why: &'a str,
     },
-    /// A recorded action was run on the live system.
-    Executed {
+    /// All modules have had their turn: this is done on the live system around the merge.
+    Scheduled {
+        /// What, in its order.
+        schedule: &'a Schedule,
+        /// Of which root; only on the node's own anything is done.
+        root: &'a LiveRoot,
+    },
+    /// The merge was taken back.
+    Undone {
+        /// Why.
+        reason: &'a str,
+    },
+    /// A command has brought a service or a setting to where it was before the run.
+    BroughtBack {
         /// Which.
-        action: &'a Action,
+        effect: &'a Effect,
+        /// How it went.
+        outcome: &'a Outcome,
+        /// What it printed.
+        output: &'a str,
+    },
+    /// Something was done on the live system.
+    Executed {
+        /// What.
+        duty: &'a Duty,
+        /// The last action that it does, where steps have asked for it.
+        action: Option<&'a Action>,
         /// How it went.
         outcome: &'a Outcome,
         /// What it printed.

@@ -1,18 +1,30 @@
-//! The end of a run: NOOP stops here; live merges if everything succeeded, then runs the recorded actions.
+//! The end of a run: NOOP stops here; live merges if everything succeeded, with what is done around that.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::merge;
 use crate::merge::settle::Settled;
 use crate::model::change::ChangeSet;
+use crate::model::duty::Schedule;
+use crate::model::module::Module;
 use crate::model::run::{Mode, RunOutcome};
 use crate::sandbox::{self, Scratch};
 use crate::settings::Settings;
-use crate::sys::act;
 use crate::sys::interrupt::Interrupt;
 
+use super::around::{self, Around};
 use super::differences::Differences;
-use super::{DanceError, DanceEvent, Doing, Run, conflicts, modules, recover, save};
+use super::{DanceError, DanceEvent, Doing, Run, conflicts, live_scripts, modules, recover, save};
+
+/// What the modules of a run want around its merge.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::ops) struct Wanted<'a> {
+    /// The modules in the order of the plan.
+    pub modules: &'a [&'a Module],
+    /// The folder that holds theirs, as this run has fetched them.
+    pub fetched: &'a Path,
+}
 
 /// Decides how the run ends. Takes the sealed scratchpad: nothing else can be merged.
 pub(in crate::ops) fn finish(
@@ -21,6 +33,7 @@ pub(in crate::ops) fn finish(
     interrupt: &Interrupt,
     sealed: &Scratch,
     differences: &mut Differences,
+    wanted: Wanted<'_>,
 ) -> Result<(), DanceError> {
     if let Some(signal) = interrupt.signal() {
         return Err(DanceError::Interrupted(signal));
@@ -28,12 +41,20 @@ pub(in crate::ops) fn finish(
     (run.on_event)(DanceEvent::Doing(Doing::Comparing));
     let changes = run.metered("diff", |_| differences.in_all(sealed))?;
     run.record.changes = changes.0.len();
-    match (modules::all_done(&run.record), run.record.mode) {
-        (false, _) => run.record.outcome = RunOutcome::Failed,
-        (true, Mode::Noop) => run.record.outcome = RunOutcome::Shown,
-        (true, Mode::Live) => {
-            go_live(run, settings, Some(sealed), &changes, differences)?;
+    if modules::all_done(&run.record) {
+        let around = Around::compile(run, settings, &changes, &wanted)?;
+        if around.schedule != Schedule::default() {
+            (run.on_event)(DanceEvent::Scheduled { schedule: &around.schedule, root: &run.record.root });
         }
+        match run.record.mode {
+            Mode::Noop => run.record.outcome = RunOutcome::Shown,
+            Mode::Live => {
+                live_scripts::copy(wanted.modules, wanted.fetched, &run.folder)?;
+                go_live(run, settings, Some(sealed), &changes, differences, &around)?;
+            }
+        }
+    } else {
+        run.record.outcome = RunOutcome::Failed;
     }
     match run.plan_file.take() {
         Some(file) => save::save(run, settings, sealed, &changes, differences, &file),
@@ -43,115 +64,71 @@ pub(in crate::ops) fn finish(
 
 /// Merges the differences, and does on the live system what belongs to them. Without a sealed sandbox whoever calls has settled
 /// what somebody has changed meanwhile.
-pub(in crate::ops) fn go_live(
+fn go_live(
     run: &mut Run<'_>,
     settings: &Settings,
     sealed: Option<&Scratch>,
     changes: &ChangeSet,
     differences: &Differences,
+    around: &Around,
 ) -> Result<(), DanceError> {
-    merge_all(run, settings, sealed, changes, differences)?;
-    run.record.outcome = RunOutcome::Merged;
-    let (outcome, kept) = act(run, settings);
+    let (outcome, kept) = merge_all(run, settings, sealed, changes, differences, around)?;
     run.record.outcome = outcome;
     kept
 }
 
-/// From here on a signal waits: the merge and its actions belong together. Where there is neither, nothing is journaled: that
-/// would take longer than all else.
+/// Merges what a plan holds, and does on the live system what it says, which is in the record.
+pub(in crate::ops) fn go_live_as_planned(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    changes: &ChangeSet,
+    differences: &Differences,
+) -> Result<(), DanceError> {
+    let around = Around::planned(run)?;
+    go_live(run, settings, None, changes, differences, &around)
+}
+
+/// From here on a signal waits: the merge and what is done around it belong together. Where there is neither, nothing is journaled:
+/// that would take longer than all else.
 fn merge_all(
     run: &mut Run<'_>,
     settings: &Settings,
     sealed: Option<&Scratch>,
     changes: &ChangeSet,
     differences: &Differences,
-) -> Result<(), DanceError> {
-    if changes.0.is_empty() && run.record.actions.is_empty() {
+    around: &Around,
+) -> Result<(RunOutcome, Result<(), DanceError>), DanceError> {
+    if changes.0.is_empty() && run.record.duties.is_empty() {
         (run.on_event)(DanceEvent::Merged { changes: 0 });
-        return Ok(());
+        around::not_executed(run, &around.schedule);
+        return Ok((RunOutcome::Merged, run.save()));
     }
     (run.on_event)(DanceEvent::Doing(Doing::Merging { changes: changes.0.len() }));
     let (upper, entries) = differences.scratchpad();
     let live = recover::open(&run.record.root)?;
     let inner_home = recover::inner_home(settings, &run.record.root)?;
-    let (settled, merged) = run.metered("merge", |run| {
-        let source = merge::Source {
-            changes,
-            entries,
-            upper,
-            live: &live,
-            private: &sandbox::is_private_xattr,
-            exclude: differences.excluded(),
-            appends: &BTreeMap::new(),
-            run: &run.record.run,
-            root: &run.record.root,
-            home: &settings.home.value,
-            inner_home: inner_home.as_ref(),
-        };
-        let settled = match sealed {
-            Some(sealed) => conflicts::settle(settings, sealed, &source)?,
-            None => Settled::as_is(&source),
-        };
-        let source = merge::Source {
-            changes: &settled.changes,
-            exclude: &settled.exclude,
-            appends: &settled.appends,
-            ..source
-        };
-        // It ends before the first action: what is journaled still is finished with all its actions by the next run, and a
-        // reboot among them must not be done twice.
-        let merged = merge::prepare(&source)?.commit()?.keep()?;
-        Ok::<_, DanceError>((settled, merged))
-    })?;
+    let (id, root) = (run.record.run.clone(), run.record.root.clone());
+    let source = merge::Source {
+        changes,
+        entries,
+        upper,
+        live: &live,
+        private: &sandbox::is_private_xattr,
+        exclude: differences.excluded(),
+        appends: &BTreeMap::new(),
+        run: &id,
+        root: &root,
+        home: &settings.home.value,
+        inner_home: inner_home.as_ref(),
+    };
+    let settled = match sealed {
+        Some(sealed) => run.metered("verify", |_| conflicts::settle(settings, sealed, &source))?,
+        None => Settled::as_is(&source),
+    };
+    let (changes, exclude, appends) = (&settled.changes, &settled.exclude, &settled.appends);
+    let ended = around::merge(run, settings, &merge::Source { changes, exclude, appends, ..source }, around)?;
     conflicts::tell(run, &settled);
-    for path in &merged.sockets {
-        (run.on_event)(DanceEvent::NotMerged {
-            path,
-            why: "a socket lives with the process that listens on it",
-        });
-    }
-    for path in &merged.left {
-        (run.on_event)(DanceEvent::NotMerged {
-            path,
-            why: "set aside by the merge, and could not be removed",
-        });
-    }
-    (run.on_event)(DanceEvent::Merged { changes: settled.changes.0.len() });
-    Ok(())
-}
-
-/// Runs the recorded actions in their order, up to the first that fails. They belong to what is merged: that the record
-/// cannot be kept meanwhile is told at the end, and keeps none of them from being run.
-pub(super) fn act(run: &mut Run<'_>, settings: &Settings) -> (RunOutcome, Result<(), DanceError>) {
-    if !run.record.root.is_own() {
-        if !run.record.actions.is_empty() {
-            (run.on_event)(DanceEvent::NotExecuted {
-                actions: run.record.actions.len(),
-                why: "nothing runs on another root than this node's own",
-            });
-        }
-        return (RunOutcome::Merged, run.save());
-    }
-    let mut kept = run.save();
-    for at in 0..run.record.actions.len() {
-        let action = run.record.actions[at].action.clone();
-        (run.on_event)(DanceEvent::Doing(Doing::Executing { action: &action }));
-        let acted = act::run(&action.effect, settings.step_timeout.value);
-        (run.on_event)(DanceEvent::Executed {
-            action: &action,
-            outcome: &acted.outcome,
-            output: &acted.output,
-        });
-        let failed = !acted.outcome.is_done();
-        run.record.actions[at].outcome = Some(acted.outcome);
-        kept = kept.and(run.save());
-        if failed {
-            let kept = told(kept, &RunOutcome::ActionFailed);
-            return (RunOutcome::ActionFailed, kept);
-        }
-    }
-    let kept = told(kept, &RunOutcome::Merged);
-    (RunOutcome::Merged, kept)
+    Ok(ended)
 }
 
 /// What could not be recorded of a merged run that ended so.

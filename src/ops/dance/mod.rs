@@ -3,17 +3,23 @@
 //! One path for NOOP and live: a NOOP run is a live run that stops before the merge. An `Err` means that disco could not
 //! do its part; a module that fails is in the record.
 
+mod around;
 mod conflicts;
 pub(super) mod differences;
+mod duties;
 mod event;
 pub(super) mod finish;
 pub(super) mod ground;
+mod live_scripts;
+mod lock;
 mod modules;
 mod open;
 mod output;
+mod pending;
 mod reach;
 pub(super) mod recover;
 mod save;
+mod services;
 pub(super) mod truth;
 mod undo;
 mod validators;
@@ -26,6 +32,7 @@ use thiserror::Error;
 
 use crate::changes::scan::ScanError;
 use crate::merge::MergeError;
+use crate::model::module::Module;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::PathError;
 use crate::model::root::LiveRoot;
@@ -45,7 +52,7 @@ use crate::step::{self, StepError};
 use crate::sys::clock::{self, Meter};
 use crate::sys::files::{self, FileError};
 use crate::sys::interrupt::Interrupt;
-use crate::sys::lock::{Lock, LockError};
+use crate::sys::lock::LockError;
 use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
 
@@ -153,11 +160,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Does a part of disco's own work, and keeps what it cost.
+    /// Does a part of disco's own work, and keeps what it cost, with what that part has cost before.
     pub(super) fn metered<T>(&mut self, part: &str, work: impl FnOnce(&mut Self) -> T) -> T {
         let meter = Meter::start();
         let result = work(self);
-        self.record.internal.push(InternalCost { part: part.to_owned(), cost: meter.stop() });
+        let cost = meter.stop();
+        match self.record.internal.iter_mut().find(|known| known.part == part) {
+            Some(known) => {
+                let time_real = known.cost.time_real + cost.time_real;
+                known.cost = Cost { time_real, ..known.cost.with(cost) };
+            }
+            None => self.record.internal.push(InternalCost { part: part.to_owned(), cost }),
+        }
         result
     }
 }
@@ -210,9 +224,7 @@ pub(super) fn recorded(
     let ground = &Ground::look(said, settings)?;
     let id = new_run_id();
     let _lock = match mode {
-        Mode::Live => {
-            Some(take_run_lock(&ground.lock(&settings.home.value)?, wait, &id, interrupt, on_event)?)
-        }
+        Mode::Live => Some(lock::take(&ground.lock(&settings.home.value)?, wait, &id, interrupt, on_event)?),
         Mode::Noop => None,
     };
     if mode == Mode::Live {
@@ -266,8 +278,8 @@ pub(super) fn recovered(
 ) -> Result<(), DanceError> {
     let (said, settings) = (settings, &prepare_home(settings)?);
     let ground = &Ground::look(said, settings)?;
-    let lock = ground.lock(&settings.home.value)?;
-    let _lock = take_run_lock(&lock, wait, &new_run_id(), interrupt, on_event)?;
+    let path = ground.lock(&settings.home.value)?;
+    let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
     recover::recover(settings, ground, on_event)
 }
 
@@ -313,7 +325,9 @@ fn run_in(
     modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)?;
     let sealed = sandbox.seal()?;
     validators::run_all(run, &gathered.plan, &spec, &sealed, &context)?;
-    finish::finish(run, settings, interrupt, &sealed, &mut differences)
+    let modules: Vec<&Module> = gathered.plan.modules.iter().map(|planned| &planned.module).collect();
+    let wanted = finish::Wanted { modules: &modules, fetched: &view.join("modules") };
+    finish::finish(run, settings, interrupt, &sealed, &mut differences, wanted)
 }
 
 /// What all steps of a run share.
@@ -351,23 +365,6 @@ pub(super) fn prepare_home(settings: &Settings) -> Result<Settings, DanceError> 
     settings.home.value = files::canonical(&settings.home.value)?;
     settings.storage.value = files::canonical(&settings.storage.value)?;
     Ok(settings)
-}
-
-fn take_run_lock(
-    path: &Path,
-    wait: bool,
-    id: &RunId,
-    interrupt: &Interrupt,
-    on_event: &mut dyn FnMut(DanceEvent<'_>),
-) -> Result<Lock, DanceError> {
-    let holder = format!("run {id}, pid {}, since {}", std::process::id(), clock::now());
-    let mut on_wait = |holder: &str| on_event(DanceEvent::Waiting { holder });
-    let wait = wait.then(|| interrupt.flag());
-    Lock::take(path, &holder, wait, &mut on_wait).map_err(|error| match error {
-        LockError::Busy { .. } => DanceError::Busy(error),
-        LockError::Io { .. } => DanceError::Prepare(error),
-        LockError::Interrupted { .. } => interrupted(interrupt, DanceError::Prepare(error)),
-    })
 }
 
 fn new_run_id() -> RunId {

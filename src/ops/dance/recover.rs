@@ -13,8 +13,9 @@ use crate::settings::Settings;
 use crate::sys::clock;
 use crate::sys::tree::Root;
 
+use super::duties::Duties;
 use super::ground::Ground;
-use super::{DanceError, DanceEvent, Run, finish};
+use super::{DanceError, DanceEvent, Run, around};
 
 /// disco's home as a path of the live root, where that is the node's own.
 pub(super) fn inner_home(settings: &Settings, root: &LiveRoot) -> Result<Option<RootedPath>, DanceError> {
@@ -44,24 +45,23 @@ pub(super) fn recover(
     merge::replay::sweep(&merge::journals(home))?;
     for recorded in merge::replay::unfinished(&merge::journals(home), &ground.root)? {
         let id = recorded.head.run.clone();
-        let Recovery { how, notes: _, rest } = merge::recover::recover(recorded, &live, home)?;
-        on_event(DanceEvent::Recovered { run: &id, how: &how });
-        match rest {
-            Rest::Clear(journal) => journal.cleared()?,
-            // Before its actions, none of which has begun: they are run once, whatever becomes of this run.
-            Rest::Finish(merged) => drop(merged.keep()?),
-            Rest::Nothing => {}
-        }
+        let recovery = merge::recover::recover(recorded, &live, home)?;
+        on_event(DanceEvent::Recovered { run: &id, how: &recovery.how });
         let runs = Runs::new(home);
         match runs.load(&id) {
             Ok(record) => {
                 let folder = runs.folder(&id);
                 let fetched = BTreeMap::new();
                 let mut run = Run { record, folder, runs, fetched, plan_file: None, on_event };
-                complete(&mut run, settings, &how)?;
+                complete(&mut run, settings, recovery)?;
             }
             // Somebody has removed it: what it asked for is not known any more.
-            Err(RunError::NoSuchRun(_)) => {}
+            Err(RunError::NoSuchRun(_)) => match recovery.rest {
+                Rest::Clear(journal) => journal.cleared()?,
+                Rest::Finish(merged) => drop(merged.keep()?),
+                Rest::Back(back) => drop(back.close()?),
+                Rest::Nothing => {}
+            },
             Err(error) => return Err(error.into()),
         }
     }
@@ -71,24 +71,27 @@ pub(super) fn recover(
     Ok(())
 }
 
-/// Brings the record of the interrupted run to its end, its actions included.
-fn complete(run: &mut Run<'_>, settings: &Settings, recovered: &Recovered) -> Result<(), DanceError> {
+/// Brings the interrupted run to its end: goes on with what it does on the live system, or takes that back.
+fn complete(run: &mut Run<'_>, settings: &Settings, recovery: Recovery<'_>) -> Result<(), DanceError> {
     run.record.ended.get_or_insert_with(clock::now);
-    match recovered {
+    let Recovery { how, notes, rest } = recovery;
+    let mut duties = Duties::found(&notes, &mut run.record);
+    run.record.outcome = match how {
         Recovered::Before => {
-            let reason = "it was stopped before anything was merged".to_owned();
-            run.record.outcome = RunOutcome::MergeFailed { reason };
-            run.save()
+            duties.bring_back(run, settings)?;
+            RunOutcome::MergeFailed { reason: "it was stopped before anything was merged".to_owned() }
         }
         Recovered::Undone { why, .. } => {
-            run.record.outcome = RunOutcome::Undone { reason: why.clone() };
-            run.save()
+            duties.bring_back(run, settings)?;
+            RunOutcome::Undone { reason: why }
         }
-        Recovered::After { .. } => {
-            run.record.outcome = RunOutcome::Merged;
-            let (outcome, kept) = finish::act(run, settings);
-            run.record.outcome = outcome;
-            kept.and(run.save())
-        }
+        Recovered::After { .. } => RunOutcome::Merged,
+    };
+    match rest {
+        Rest::Clear(journal) => journal.cleared()?,
+        Rest::Finish(merged) => run.record.outcome = around::settle(run, settings, merged, &mut duties)?,
+        Rest::Back(back) => drop(back.close()?),
+        Rest::Nothing => {}
     }
+    run.save()
 }

@@ -97,7 +97,8 @@ fn held(
         run.record.label = Label::of_all(book.shells.iter().map(|shell| &shell.label));
         run.record.modules = book.shells;
         let Place { sandbox, mut differences } = place;
-        finish::finish(run, settings, &interrupt, &sandbox.seal()?, &mut differences)
+        let wanted = finish::Wanted { modules: &[], fetched: &view };
+        finish::finish(run, settings, &interrupt, &sandbox.seal()?, &mut differences, wanted)
     };
     dance::recorded(settings, Mode::Noop, false, &interrupt, &mut note, work).map(Ok)
 }

@@ -134,6 +134,7 @@ fn f1_the_actions_of_a_merge_that_was_killed_are_run_by_the_next_run() {
     world.write(&format!("/var/disco/journal/{run}"), &summed.concat());
     let mut unfinished = record(&world, &run);
     unfinished["actions"][0]["outcome"] = serde_json::Value::Null;
+    unfinished["duties"][0]["outcome"] = serde_json::Value::Null;
     unfinished["outcome"] = serde_json::json!({"ended": "unfinished"});
     world.write(&format!("/var/disco/runs/{run}/record.json"), &unfinished.to_string());
     // A NOOP run leaves it alone; the next live one finishes it, also where it cannot do its own part.

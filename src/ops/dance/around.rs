@@ -1,0 +1,186 @@
+//! A merge with what is done around it: stops of services, the merge, all else; and where that fails, back again.
+
+use crate::actions::schedule::{self, Wishes};
+use crate::merge::{self, Merged, Source};
+use crate::model::change::ChangeSet;
+use crate::model::duty::{Duty, DutyOrigin, DutyRecord, Schedule, ServiceVerb};
+use crate::model::names::ModuleName;
+use crate::model::path::RootedPath;
+use crate::model::run::RunOutcome;
+use crate::settings::{OnActionFailure, Settings};
+
+use super::duties::{Duties, End};
+use super::finish::Wanted;
+use super::pending::Pending;
+use super::{DanceError, DanceEvent, Run, finish, live_scripts, services};
+
+/// What is done around a merge, and what the run owes once it is merged.
+#[derive(Debug)]
+pub(super) struct Around {
+    /// What is done.
+    pub schedule: Schedule,
+    /// The commands of `on-change` of which a path has changed.
+    wanted: Vec<(ModuleName, String)>,
+}
+
+impl Around {
+    /// Brings what steps asked for, and what modules want, into its order; the record has it from now on.
+    pub fn compile(
+        run: &mut Run<'_>,
+        settings: &Settings,
+        changes: &ChangeSet,
+        wants: &Wanted<'_>,
+    ) -> Result<Around, DanceError> {
+        let modules = wants.modules;
+        let changed: Vec<&RootedPath> = changes.0.iter().map(|change| &change.path).collect();
+        let actions: Vec<_> = run.record.actions.iter().map(|recorded| recorded.action.clone()).collect();
+        let own = run.record.root.is_own();
+        let pending = if own { Pending::load(&settings.home.value)?.commands() } else { Vec::new() };
+        let mut schedule = schedule::schedule(&Wishes {
+            actions: &actions,
+            changed: &changed,
+            modules,
+            pending: &pending,
+            scripts: &live_scripts::folder(&run.folder),
+            own,
+            systemd: own && services::has_systemd()?,
+            allow_reboot: settings.allow_reboot.value,
+        });
+        if run.plan_file.is_some() {
+            // Nobody has this run's folder where the plan is applied.
+            live_scripts::hold(&mut schedule, wants.fetched)?;
+        }
+        let recorded = schedule.duties().map(|duty| DutyRecord { duty: duty.clone(), outcome: None });
+        run.record.duties = recorded.collect();
+        let wanted = if own { schedule::wanted(modules, &changed) } else { Vec::new() };
+        let wanted = wanted.into_iter().map(|(module, command)| (module.clone(), command.to_owned()));
+        Ok(Around { schedule, wanted: wanted.collect() })
+    }
+
+    /// What a plan says is to be done, which the record has; its scripts are laid into the run's folder.
+    pub fn planned(run: &mut Run<'_>) -> Result<Around, DanceError> {
+        live_scripts::lay(&mut run.record.duties, &run.folder)?;
+        let duties = run.record.duties.iter().map(|recorded| recorded.duty.clone());
+        let stops = |duty: &Duty| duty.service.as_ref().is_some_and(|deed| deed.verb == ServiceVerb::Stop);
+        let (before, after): (Vec<_>, Vec<_>) = duties.partition(stops);
+        let owed = after.iter().filter_map(|duty| match &duty.origin {
+            DutyOrigin::OnChange { module } => Some((module.clone(), duty.words())),
+            DutyOrigin::Actions { .. }
+            | DutyOrigin::UnitFiles
+            | DutyOrigin::After { .. }
+            | DutyOrigin::Check { .. } => None,
+        });
+        let wanted = owed.collect();
+        Ok(Around { schedule: Schedule { before, after, left_out: Vec::new() }, wanted })
+    }
+}
+
+/// Merges, and does what is to be done before and after it. `Err` means that nothing is merged, or names what is.
+pub(super) fn merge(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    source: &Source<'_>,
+    around: &Around,
+) -> Result<(RunOutcome, Result<(), DanceError>), DanceError> {
+    let id = run.record.run.clone();
+    let mut prepared = run.metered("merge", |_| merge::prepare(source))?;
+    // Whoever finishes this run after a crash reads what it was to do.
+    run.save()?;
+    let mut pending = Pending::load(&settings.home.value)?;
+    pending.owe(&id, &around.wanted)?;
+    let mut duties = match Duties::open(&around.schedule, prepared.journal()) {
+        Ok(duties) => duties,
+        Err(error) => {
+            pending.forget(&id)?;
+            tell_left(run, &prepared.discard()?);
+            return Err(error);
+        }
+    };
+    if let End::Failed { reason } = duties.before(run, settings, prepared.journal()) {
+        duties.bring_back(run, settings)?;
+        tell_left(run, &prepared.discard()?);
+        let reason = format!("an action before the merge failed: {reason}");
+        return Ok((RunOutcome::MergeFailed { reason }, run.save()));
+    }
+    let merged = match run.metered("merge", |_| prepared.commit()) {
+        Ok(merged) => merged,
+        Err(error) => {
+            duties.bring_back(run, settings)?;
+            return Err(error.into());
+        }
+    };
+    (run.on_event)(DanceEvent::Merged { changes: source.changes.0.len() });
+    not_executed(run, &around.schedule);
+    let outcome = settle(run, settings, merged, &mut duties)?;
+    let kept = run.save();
+    let kept = if outcome.is_merged() { finish::told(kept, &outcome) } else { kept };
+    Ok((outcome, kept))
+}
+
+/// Does what comes after a merge, and keeps the merge; or takes it back, where that fails and is not to stay.
+pub(super) fn settle(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    mut merged: Merged<'_>,
+    duties: &mut Duties,
+) -> Result<RunOutcome, DanceError> {
+    let outcome = match duties.after(run, settings, merged.journal()) {
+        End::Done => RunOutcome::Merged,
+        End::Failed { .. } if settings.on_action_failure.value == OnActionFailure::Keep => {
+            RunOutcome::ActionFailed
+        }
+        End::Failed { reason } => {
+            return undo(run, settings, merged, duties, reason);
+        }
+    };
+    let report = run.metered("merge", |_| merged.keep())?;
+    for path in &report.sockets {
+        let why = "a socket lives with the process that listens on it";
+        (run.on_event)(DanceEvent::NotMerged { path, why });
+    }
+    tell_left(run, &report.left);
+    Ok(outcome)
+}
+
+/// Takes the merge back, since that has failed, and brings the services back.
+pub(super) fn undo(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    merged: Merged<'_>,
+    duties: &mut Duties,
+    reason: String,
+) -> Result<RunOutcome, DanceError> {
+    let back = run.metered("undo", |_| merged.undo(&reason))?;
+    let still = back.still.clone();
+    for path in &still {
+        (run.on_event)(DanceEvent::Warned { message: &format!("Not taken back : {path}") });
+    }
+    // The journal says that it is being taken back until the services are, too.
+    duties.bring_back(run, settings)?;
+    tell_left(run, &back.close()?);
+    if !still.is_empty() {
+        let reason = format!("{reason}; not all of the merge could be taken back");
+        return Ok(RunOutcome::MergeFailed { reason });
+    }
+    (run.on_event)(DanceEvent::Undone { reason: &reason });
+    Ok(RunOutcome::Undone { reason })
+}
+
+/// Tells what a merge has left beside the files.
+fn tell_left(run: &mut Run<'_>, left: &[RootedPath]) {
+    for path in left {
+        let why = "set aside by the merge, and could not be removed";
+        (run.on_event)(DanceEvent::NotMerged { path, why });
+    }
+}
+
+/// Tells what was asked for and is not done on another root.
+pub(super) fn not_executed(run: &mut Run<'_>, schedule: &Schedule) {
+    if run.record.root.is_own() {
+        return;
+    }
+    for left in &schedule.left_out {
+        let actions = left.commands.len();
+        (run.on_event)(DanceEvent::NotExecuted { actions, why: &left.why });
+    }
+}

@@ -1,0 +1,206 @@
+//! What a run does on the live system around its merge, one duty after another, each in the journal before and after it; and
+//! how services come back where that failed. After a crash all of it is known again from the journal.
+
+use std::collections::BTreeSet;
+
+use crate::actions::back;
+use crate::merge::{Journal, Note};
+use crate::model::action::{Effect, EffectKind};
+use crate::model::duty::{Duty, DutyOrigin, Schedule, ServiceVerb, Stood};
+use crate::model::run::RunRecord;
+use crate::model::step::Outcome;
+use crate::model::told::in_full;
+use crate::settings::Settings;
+use crate::sys::act::{self, Acted};
+
+use super::pending::Pending;
+use super::{DanceError, DanceEvent, Doing, Run, live_scripts, services};
+
+/// How a row of duties has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// All are done.
+    Done,
+    /// One failed, and no later one was begun.
+    Failed {
+        /// Which, and how.
+        reason: String,
+    },
+}
+
+/// The duties of a run, and how far they are.
+#[derive(Debug)]
+pub(super) struct Duties {
+    schedule: Schedule,
+    stood: Stood,
+    begun: BTreeSet<u32>,
+    ended: BTreeSet<u32>,
+}
+
+impl Duties {
+    /// Looks at what the schedule has to do with, and puts both into the journal.
+    pub fn open(schedule: &Schedule, journal: &mut Journal) -> Result<Duties, DanceError> {
+        let schedule = schedule.clone();
+        journal.note(&Note::Schedule(schedule.clone()))?;
+        let stood = services::stood(&schedule)?;
+        journal.note(&Note::Stood(stood.clone()))?;
+        Ok(Duties { schedule, stood, begun: BTreeSet::new(), ended: BTreeSet::new() })
+    }
+
+    /// How far they were, as the journal has it; the record is told what it may not know. Where the journal has no schedule,
+    /// what the record has is left to do.
+    pub fn found(notes: &[Note], known: &mut RunRecord) -> Duties {
+        let left = known.duties.iter().filter(|duty| duty.outcome.is_none()).map(|duty| duty.duty.clone());
+        let schedule = Schedule { after: left.collect(), ..Schedule::default() };
+        let (begun, ended) = Default::default();
+        let mut found = Duties { schedule, stood: Stood::default(), begun, ended };
+        for note in notes {
+            match note {
+                Note::Schedule(schedule) => found.schedule = schedule.clone(),
+                Note::Stood(stood) => found.stood = stood.clone(),
+                Note::Began { number } => drop(found.begun.insert(*number)),
+                Note::Ended { number, outcome } => {
+                    found.ended.insert(*number);
+                    let ended = found.schedule.duties().filter(|duty| duty.number == *number);
+                    ended.for_each(|duty| record(known, duty, outcome));
+                }
+                Note::Confirm { .. } | Note::Confirmed => {}
+            }
+        }
+        found
+    }
+
+    /// Does what comes before the merge. Nothing is begun that the journal does not have.
+    pub fn before(&mut self, run: &mut Run<'_>, settings: &Settings, journal: &mut Journal) -> End {
+        let (mut unwritten, mut end) = (Vec::new(), End::Done);
+        for duty in self.schedule.before.clone() {
+            end = match journal.note(&Note::Began { number: duty.number }) {
+                Ok(()) => self.one(run, settings, &duty, journal, &mut unwritten),
+                Err(error) => End::Failed { reason: in_full(&error) },
+            };
+            if end != End::Done {
+                break;
+            }
+        }
+        warn(run, unwritten);
+        end
+    }
+
+    /// Does what comes after the merge, as far as it is not done yet. They belong to what is merged: that something of them cannot
+    /// be written down is told at the end, and keeps none of them from being done.
+    pub fn after(&mut self, run: &mut Run<'_>, settings: &Settings, journal: &mut Journal) -> End {
+        let mut unwritten = Vec::new();
+        let mut pending = kept(&mut unwritten, Pending::load(&settings.home.value));
+        let mut end = End::Done;
+        for duty in self.schedule.after.clone() {
+            if self.ended.contains(&duty.number) {
+                continue;
+            }
+            kept(&mut unwritten, journal.note(&Note::Began { number: duty.number }));
+            end = self.one(run, settings, &duty, journal, &mut unwritten);
+            if end != End::Done {
+                break;
+            }
+            if let Some(pending) = &mut pending {
+                kept(&mut unwritten, pending.paid(&self.schedule, &duty));
+            }
+        }
+        warn(run, unwritten);
+        end
+    }
+
+    /// Does one, and puts into the journal and the record how it ended.
+    fn one(
+        &mut self,
+        run: &mut Run<'_>,
+        settings: &Settings,
+        duty: &Duty,
+        journal: &mut Journal,
+        unwritten: &mut Vec<String>,
+    ) -> End {
+        self.begun.insert(duty.number);
+        (run.on_event)(DanceEvent::Doing(Doing::Executing { duty }));
+        let acted = self.act(duty, settings);
+        let does = |seq: u32| matches!(&duty.origin, DutyOrigin::Actions { seqs } if seqs.contains(&seq));
+        let mut asked = run.record.actions.iter().map(|recorded| &recorded.action);
+        let action = asked.rfind(|action| does(action.seq));
+        let (outcome, output) = (&acted.outcome, acted.output.as_str());
+        (run.on_event)(DanceEvent::Executed { duty, action, outcome, output });
+        let ended = Note::Ended { number: duty.number, outcome: acted.outcome.clone() };
+        kept(unwritten, journal.note(&ended));
+        self.ended.insert(duty.number);
+        record(&mut run.record, duty, &acted.outcome);
+        match acted.outcome.is_done() {
+            true => End::Done,
+            false => End::Failed { reason: format!("{}: {}", duty.words(), acted.outcome) },
+        }
+    }
+
+    fn act(&self, duty: &Duty, settings: &Settings) -> Acted {
+        let nothing = |output: String| Acted { outcome: Outcome::Done, output };
+        if let Some(deed) = duty.service.as_ref().filter(|deed| deed.verb == ServiceVerb::Stop)
+            && self.stood.services.get(&deed.service) == Some(&Some(false))
+            && self.stood.systemd
+        {
+            // A unit that only the view knows cannot be stopped on the live system, and need not be.
+            return nothing(format!("{} does not run: there is nothing to stop\n", deed.service));
+        }
+        if duty.effect.kind == EffectKind::Power
+            && services::boot().is_ok_and(|boot| !self.stood.boot.is_empty() && boot != self.stood.boot)
+        {
+            return nothing("the machine has been started anew since\n".to_owned());
+        }
+        let (node, home) = (&settings.node.value, &settings.home.value);
+        let added: Vec<_> = live_scripts::environment(duty, node, home).into_iter().collect();
+        // What a script of a module holds is in its file.
+        let reads = if duty.was_asked() { duty.effect.input.clone() } else { None };
+        let effect = Effect { input: reads, ..duty.effect.clone() };
+        act::run(&effect, &added, settings.step_timeout.value)
+    }
+
+    /// Brings services and settings to where they were before, as far as duties have been begun, and owes nothing for this run's
+    /// changes any more. The files are the old ones again, or still are.
+    pub fn bring_back(&self, run: &mut Run<'_>, settings: &Settings) -> Result<(), DanceError> {
+        let back = back::back(&self.schedule, &self.stood, &self.begun);
+        for effect in &back.commands {
+            let acted = act::run(effect, &[], settings.step_timeout.value);
+            let (outcome, output) = (&acted.outcome, acted.output.as_str());
+            (run.on_event)(DanceEvent::BroughtBack { effect, outcome, output });
+        }
+        for stays in back.stays {
+            let message = format!("Not taken back : {stays} : nobody can");
+            (run.on_event)(DanceEvent::Warned { message: &message });
+        }
+        Ok(Pending::load(&settings.home.value)?.forget(&run.record.run)?)
+    }
+}
+
+fn warn(run: &mut Run<'_>, messages: Vec<String>) {
+    for message in messages {
+        (run.on_event)(DanceEvent::Warned { message: &message });
+    }
+}
+
+/// The value, or one more message of why there is none.
+fn kept<T, E: std::error::Error>(unwritten: &mut Vec<String>, result: Result<T, E>) -> Option<T> {
+    let mut tell = |message: String| {
+        if !unwritten.contains(&message) {
+            unwritten.push(message);
+        }
+    };
+    result.map_err(|error| tell(in_full(&error))).ok()
+}
+
+/// Puts into the record how a duty ended, and the actions that it does. Of an action that became several, one that failed
+/// counts.
+fn record(record: &mut RunRecord, duty: &Duty, outcome: &Outcome) {
+    for recorded in record.duties.iter_mut().filter(|recorded| recorded.duty.number == duty.number) {
+        recorded.outcome = Some(outcome.clone());
+    }
+    let DutyOrigin::Actions { seqs } = &duty.origin else { return };
+    for recorded in record.actions.iter_mut().filter(|recorded| seqs.contains(&recorded.action.seq)) {
+        if recorded.outcome.as_ref().is_none_or(Outcome::is_done) {
+            recorded.outcome = Some(outcome.clone());
+        }
+    }
+}
