@@ -65,6 +65,11 @@ fn a_plan_is_shown_applied_and_then_there_is_nothing_to_do() {
     let between = world.manifest();
     world.disco(&["apply", FILE]).succeeds().stderr_has("nothing to do").stderr_lacks("Executed");
     assert_eq!(world.manifest().since(&between), [""; 0]);
+
+    // It is a run like any other.
+    world.disco(&["undo"]).succeeds();
+    world.sh("cat /srv/t/a /srv/t/gone; ls /srv/t").succeeds().stdout_is("old\nx\na\ngone\n");
+    world.disco(&["apply", FILE]).succeeds().stderr_has("Merged 4 changes");
 }
 
 #[test]
