@@ -224,6 +224,19 @@ fn a_plan_is_kept_by_a_dry_run_that_succeeds_and_replaces_nothing_but_a_plan() {
 }
 
 #[test]
+fn a_command_that_is_tried_can_be_kept_as_a_plan() {
+    let Some(world) = World::new() else { return };
+    world.write("/srv/a", "a\n");
+    let tried = world.disco(&["try", "--plan", FILE, "--", "bash", "-c", "echo b >/srv/a; exit 4"]);
+    tried.exits(4).stderr_has("No plan is written");
+    world.disco(&["try", "--commit", "--plan", FILE, "--", "true"]).exits(64);
+    world.disco(&["try", "--plan", FILE, "--", "sed", "-i", "s/a/b/", "/srv/a"]).succeeds();
+    assert_eq!(world.read("/srv/a"), "a\n");
+    world.disco(&["apply", FILE]).succeeds().stderr_has("Merged 1 change");
+    assert_eq!(world.read("/srv/a"), "b\n");
+}
+
+#[test]
 fn a_large_plan_is_written_and_merged_piece_by_piece() {
     const PEAK: &str = "import resource,subprocess,sys; subprocess.run(sys.argv[1:], check=True, stdout=2); \
         print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";

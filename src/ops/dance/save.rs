@@ -16,6 +16,11 @@ use crate::sys::clock;
 use super::differences::Differences;
 use super::{DanceError, DanceEvent, Run, conflicts};
 
+/// Whether a plan can have that name: before anything runs for it.
+pub(in crate::ops) fn is_free(file: Option<&Path>) -> Result<(), DanceError> {
+    Ok(file.map_or(Ok(()), plans::write::is_free)?)
+}
+
 /// Keeps what the run has shown in a file. A run that failed has shown nothing whole.
 pub(super) fn save(
     run: &mut Run<'_>,
