@@ -177,6 +177,18 @@ fn a_plan_leaves_what_a_live_run_leaves_on_this_node_and_on_an_identical_one() {
 }
 
 #[test]
+fn a_log_that_grows_meanwhile_has_the_lines_of_both_and_those_of_the_plan_once() {
+    let script = "echo new >a; echo mine >>/var/log/it.log";
+    let Some(world) = node("echo old >a; echo first >/var/log/it.log", script) else { return };
+    plan(&world);
+    world.sh("echo theirs >>/var/log/it.log").succeeds();
+    world.disco(&["apply", FILE]).succeeds();
+    world.sh("echo later >>/var/log/it.log").succeeds();
+    world.disco(&["apply", FILE]).succeeds().stderr_has("nothing to do");
+    assert_eq!(world.read("/var/log/it.log"), "first\ntheirs\nmine\nlater\n");
+}
+
+#[test]
 fn a_plan_is_of_one_node_unless_it_is_said_otherwise() {
     let Some(world) = node("echo a >a", "echo b >a") else { return };
     plan(&world);

@@ -32,7 +32,7 @@ pub(in crate::ops) fn finish(
         (false, _) => run.record.outcome = RunOutcome::Failed,
         (true, Mode::Noop) => run.record.outcome = RunOutcome::Shown,
         (true, Mode::Live) => {
-            go_live(run, settings, Some(sealed), &changes, differences)?;
+            go_live(run, settings, Meanwhile::Watched(sealed), &changes, differences)?;
         }
     }
     match run.plan_file.take() {
@@ -41,16 +41,23 @@ pub(in crate::ops) fn finish(
     }
 }
 
-/// Merges the differences, and does on the live system what belongs to them. Without a sealed sandbox whoever calls has settled
-/// what somebody has changed meanwhile.
+/// Who knows what somebody has changed meanwhile.
+pub(in crate::ops) enum Meanwhile<'a> {
+    /// The sandbox: it knows what it saw first.
+    Watched(&'a Scratch),
+    /// Whoever calls, who has settled it.
+    Settled(Settled),
+}
+
+/// Merges the differences, and does on the live system what belongs to them.
 pub(in crate::ops) fn go_live(
     run: &mut Run<'_>,
     settings: &Settings,
-    sealed: Option<&Scratch>,
+    meanwhile: Meanwhile<'_>,
     changes: &ChangeSet,
     differences: &Differences,
 ) -> Result<(), DanceError> {
-    merge_all(run, settings, sealed, changes, differences)?;
+    merge_all(run, settings, meanwhile, changes, differences)?;
     run.record.outcome = RunOutcome::Merged;
     let (outcome, kept) = act(run, settings);
     run.record.outcome = outcome;
@@ -62,7 +69,7 @@ pub(in crate::ops) fn go_live(
 fn merge_all(
     run: &mut Run<'_>,
     settings: &Settings,
-    sealed: Option<&Scratch>,
+    meanwhile: Meanwhile<'_>,
     changes: &ChangeSet,
     differences: &Differences,
 ) -> Result<(), DanceError> {
@@ -88,9 +95,9 @@ fn merge_all(
             home: &settings.home.value,
             inner_home: inner_home.as_ref(),
         };
-        let settled = match sealed {
-            Some(sealed) => conflicts::settle(settings, sealed, &source)?,
-            None => Settled::as_is(&source),
+        let settled = match meanwhile {
+            Meanwhile::Watched(sealed) => conflicts::settle(settings, sealed, &source)?,
+            Meanwhile::Settled(settled) => settled,
         };
         let source = merge::Source {
             changes: &settled.changes,
