@@ -120,7 +120,8 @@ merged. Its records are in ~/.local/state/disco (XDG_STATE_HOME), where `disco r
 
 Examples:
   disco try -- apt-get purge nano
-  disco try --commit -- sed -i s/red/green/ /etc/colours",
+  disco try --commit -- sed -i s/red/green/ /etc/colours
+  disco try --plan colours.plan -- sed -i s/red/green/ /etc/colours",
         override_usage = "disco try [OPTIONS] -- COMMAND..."
     )]
     Try(session::TryArgs),

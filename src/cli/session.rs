@@ -9,7 +9,7 @@ use crate::cli::{Global, dance};
 use crate::model::run::{Mode, RunRecord};
 use crate::ops::dance::{DanceError, DanceEvent};
 use crate::ops::mounted::{self, Mounted, MountedError, Reached};
-use crate::ops::session::{self, Session, session};
+use crate::ops::session::{self, Options, Session, session};
 use crate::ops::settings::{for_anybody, settings};
 use crate::settings::table::Name;
 use crate::settings::{Flags, Settings};
@@ -22,6 +22,9 @@ pub struct TryArgs {
     /// Merge what the command changed, if it succeeds
     #[arg(long)]
     commit: bool,
+    /// Keep what it changed in FILE, for `disco apply FILE`
+    #[arg(long, value_name = "FILE", conflicts_with = "commit")]
+    plan: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
     /// The command and its arguments, after --
@@ -78,7 +81,8 @@ impl Common {
 
 /// Tries a command; the exit status is the command's.
 pub fn try_command(args: TryArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let done = hold(&Session::Try(args.command), args.commit, &args.common, global, terminal)?;
+    let after = After { merge: args.commit, plan: args.plan };
+    let done = hold(&Session::Try(args.command), after, &args.common, global, terminal)?;
     Ok(done.map_or_else(Exit::Signal, |record| {
         let step = record.modules.first().and_then(|module| module.steps.first());
         match step.map(|step| step.outcome.exit_status()) {
@@ -102,8 +106,8 @@ pub fn shell(args: &ShellArgs, global: &Global, terminal: &mut Terminal) -> Resu
             Reached::NotMounted => {}
         }
     }
-    let merge = args.merge && !args.noop;
-    let done = hold(&Session::Shell, merge, &args.common, global, terminal)?;
+    let after = After { merge: args.merge && !args.noop, plan: None };
+    let done = hold(&Session::Shell, after, &args.common, global, terminal)?;
     Ok(done.map_or_else(Exit::Signal, |record| dance::exit_of(&record, Codes::Plain)))
 }
 
@@ -138,22 +142,31 @@ fn join(
 const LIMITS: &str = "not root: as root of a user namespace, to which all files seem to be root's; what only others may \
     read stays unreadable, no owner can be given, no device node made, and nothing can be merged";
 
+/// What becomes of what a session has changed.
+struct After {
+    merge: bool,
+    plan: Option<PathBuf>,
+}
+
 /// Holds the session; `Err` of the inner result is the signal that ended it.
 fn hold(
     what: &Session,
-    merge: bool,
+    after: After,
     common: &Common,
     global: &Global,
     terminal: &mut Terminal,
 ) -> Result<Result<RunRecord, i32>, Failure> {
     let (settings, _) = settings(&common.flags(global))?;
     let mode = match settings.mode.value {
-        Mode::Live if merge => Mode::Live,
+        Mode::Live if after.merge => Mode::Live,
         Mode::Live | Mode::Noop => Mode::Noop,
     };
     if mode == Mode::Live && !host::is_root() {
         return Err(Failure::new(Kind::Permission, "only root can merge what was changed")
             .hint(Some("without that it shows what was changed, and drops it".to_owned())));
+    }
+    if after.plan.is_some() && !host::is_root() {
+        return Err(Failure::new(Kind::Permission, "only root sees all that a plan has to keep"));
     }
     if session::settle()? {
         terminal.say_at(Level::Info, LIMITS);
@@ -161,7 +174,8 @@ fn hold(
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
     let mut tell = |event: DanceEvent<'_>| show(&event, mode, common.diff.into(), terminal);
-    match session(&settings, what, mode, common.wait, &interrupt, &mut tell) {
+    let options = Options { mode, wait: common.wait, plan_file: after.plan };
+    match session(&settings, what, &options, &interrupt, &mut tell) {
         Ok(record) => {
             terminal.say_at(Level::Info, &dance::summary(&record));
             Ok(Ok(record))

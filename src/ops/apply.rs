@@ -1,10 +1,13 @@
 //! `disco apply`: merges a plan that a NOOP run has kept, and nothing else. No module is fetched, no script runs, no sandbox
 //! opens; all around the merge is as in a live run.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::merge::Source;
+use crate::merge::settle::Settled;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, NodeName};
 use crate::model::run::{ActionRecord, Mode, RunOutcome, RunRecord};
@@ -14,6 +17,7 @@ use crate::ops::dance::differences::Differences;
 use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError, DanceEvent, Run, finish, recover};
 use crate::plans::{self, Plan, objects};
+use crate::sandbox;
 use crate::settings::Settings;
 use crate::sys::files;
 use crate::sys::interrupt::Interrupt;
@@ -132,9 +136,7 @@ fn apply_in(
     let live = recover::open(&run.record.root)?;
     let entries = objects::entries(&plan.objects);
     let differences = Differences::kept(upper, entries, live, ground);
-    let changes = run.metered("diff", |_| {
-        ground_of::left_to_do(&plan, differences.lower(), differences.excluded(), &settings.on_conflict.value)
-    })?;
+    let (changes, settled) = run.metered("diff", |run| look(run, settings, &plan, &differences))?;
     if let Some(signal) = interrupt.signal() {
         return Err(DanceError::Interrupted(signal));
     }
@@ -150,8 +152,36 @@ fn apply_in(
         (run.on_event)(DanceEvent::Changed { module, changes: &changes, label });
     }
     run.save()?;
-    finish::go_live_as_planned(run, settings, &changes, &differences)?;
+    finish::go_live_as_planned(run, settings, settled, &changes, &differences, plan.head.schedule)?;
     Ok(false)
+}
+
+/// What of a plan is left to do, and what has become of the live root under it.
+fn look(
+    run: &Run<'_>,
+    settings: &Settings,
+    plan: &Plan,
+    differences: &Differences,
+) -> Result<(ChangeSet, Settled), DanceError> {
+    let (upper, entries) = differences.scratchpad();
+    let inner_home = recover::inner_home(settings, &run.record.root)?;
+    let source = Source {
+        changes: &plan.changes,
+        entries,
+        upper,
+        live: differences.lower(),
+        private: &sandbox::is_private_xattr,
+        exclude: differences.excluded(),
+        appends: &BTreeMap::new(),
+        run: &run.record.run,
+        root: &run.record.root,
+        home: &settings.home.value,
+        inner_home: inner_home.as_ref(),
+    };
+    let changes = ground_of::left_to_do(plan, &source)?;
+    let source = Source { changes: &changes, ..source };
+    let settled = ground_of::settle(plan, &source, &settings.on_conflict.value)?;
+    Ok((changes, settled))
 }
 
 /// Puts into the record what is going to be done.

@@ -45,17 +45,29 @@ pub fn settle() -> Result<bool, DanceError> {
     Ok(true)
 }
 
-/// Holds the session, and returns its record, which is on disk by then. `mode` says whether it may merge, `wait`
-/// whether it then waits for another live run.
+/// How a session is to go, beyond the settings.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether it may merge.
+    pub mode: Mode,
+    /// Whether it then waits for another live run instead of refusing.
+    pub wait: bool,
+    /// Where what it has changed is kept as a plan, where it may not merge.
+    pub plan_file: Option<PathBuf>,
+}
+
+/// Holds the session, and returns its record, which is on disk by then.
 pub fn session(
     settings: &Settings,
     session: &Session,
-    mode: Mode,
-    wait: bool,
+    options: &Options,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
-    dance::recorded(settings, mode, wait, interrupt, on_event, |run, settings, ground, scratch| {
+    let Options { mode, wait, plan_file } = options;
+    dance::is_free(plan_file.as_deref())?;
+    dance::recorded(settings, *mode, *wait, interrupt, on_event, |run, settings, ground, scratch| {
+        run.plan_file.clone_from(plan_file);
         let view = lay_view(settings, scratch)?;
         let values = spool::in_memory().map_err(StepError::Spool)?;
         let mut sandbox = dance::open_sandbox(run, settings, ground, scratch, &view)?;

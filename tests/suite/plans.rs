@@ -65,6 +65,11 @@ fn a_plan_is_shown_applied_and_then_there_is_nothing_to_do() {
     let between = world.manifest();
     world.disco(&["apply", FILE]).succeeds().stderr_has("nothing to do").stderr_lacks("Executed");
     assert_eq!(world.manifest().since(&between), [""; 0]);
+
+    // It is a run like any other.
+    world.disco(&["undo"]).succeeds();
+    world.sh("cat /srv/t/a /srv/t/gone; ls /srv/t").succeeds().stdout_is("old\nx\na\ngone\n");
+    world.disco(&["apply", FILE]).succeeds().stderr_has("Merged 4 changes");
 }
 
 #[test]
@@ -172,6 +177,18 @@ fn a_plan_leaves_what_a_live_run_leaves_on_this_node_and_on_an_identical_one() {
 }
 
 #[test]
+fn a_log_that_grows_meanwhile_has_the_lines_of_both_and_those_of_the_plan_once() {
+    let script = "echo new >a; echo mine >>/var/log/it.log";
+    let Some(world) = node("echo old >a; echo first >/var/log/it.log", script) else { return };
+    plan(&world);
+    world.sh("echo theirs >>/var/log/it.log").succeeds();
+    world.disco(&["apply", FILE]).succeeds();
+    world.sh("echo later >>/var/log/it.log").succeeds();
+    world.disco(&["apply", FILE]).succeeds().stderr_has("nothing to do");
+    assert_eq!(world.read("/var/log/it.log"), "first\ntheirs\nmine\nlater\n");
+}
+
+#[test]
 fn a_plan_is_of_one_node_unless_it_is_said_otherwise() {
     let Some(world) = node("echo a >a", "echo b >a") else { return };
     plan(&world);
@@ -216,6 +233,19 @@ fn a_plan_is_kept_by_a_dry_run_that_succeeds_and_replaces_nothing_but_a_plan() {
             "chmod 644 {FILE}; chmod 755 /srv; setpriv --reuid 65534 --clear-groups disco plan show {FILE}"
         ))
         .succeeds();
+}
+
+#[test]
+fn a_command_that_is_tried_can_be_kept_as_a_plan() {
+    let Some(world) = World::new() else { return };
+    world.write("/srv/a", "a\n");
+    let tried = world.disco(&["try", "--plan", FILE, "--", "bash", "-c", "echo b >/srv/a; exit 4"]);
+    tried.exits(4).stderr_has("No plan is written");
+    world.disco(&["try", "--commit", "--plan", FILE, "--", "true"]).exits(64);
+    world.disco(&["try", "--plan", FILE, "--", "sed", "-i", "s/a/b/", "/srv/a"]).succeeds();
+    assert_eq!(world.read("/srv/a"), "a\n");
+    world.disco(&["apply", FILE]).succeeds().stderr_has("Merged 1 change");
+    assert_eq!(world.read("/srv/a"), "b\n");
 }
 
 #[test]

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::merge::conflict::{Clash, Conflict};
+use crate::merge::settle::{self, Closeness, Settled, Watched};
+use crate::merge::{MergeError, Source};
 use crate::model::attributes::{Attributes, FileKind};
-use crate::model::change::{Change, ChangeKind, ChangeSet, ContentChange};
-use crate::model::conflict::{OnConflict, Whose};
+use crate::model::change::{Change, ChangeKind, ChangeSet};
+use crate::model::conflict::OnConflict;
 use crate::model::path::RootedPath;
 use crate::model::saved::{Expected, Role, Standing};
 use crate::ops::dance::DanceError;
 use crate::plans::{Plan, What, standing};
-use crate::sandbox;
 use crate::sys::tree::Root;
 
 use super::ApplyError;
@@ -30,69 +32,87 @@ impl fmt::Display for Moved {
     }
 }
 
-/// The differences that are left to do: without those that are so already. Everything else must be as the plan expects it,
-/// or it must be said whose state of it counts; all that is not is in the error.
-pub(super) fn left_to_do(
-    plan: &Plan,
-    live: &Root,
-    excluded: &[RootedPath],
-    on_conflict: &OnConflict,
-) -> Result<ChangeSet, DanceError> {
-    let expected: BTreeMap<&RootedPath, &Expected> =
-        plan.expected.iter().map(|one| (&one.path, one)).collect();
-    let hashes: BTreeMap<&RootedPath, &str> = hashes(plan);
-    let known: BTreeSet<&RootedPath> = plan.changes.0.iter().map(|change| &change.path).collect();
-    let mut left = Vec::new();
-    let mut moved = Vec::new();
+/// The differences that are left to do: without those that are so already.
+pub(super) fn left_to_do(plan: &Plan, source: &Source<'_>) -> Result<ChangeSet, DanceError> {
+    let hashes = hashes(plan);
+    let (mut left, mut so) = (Vec::new(), 0);
     for change in &plan.changes.0 {
         let path = &change.path;
-        if excluded.iter().any(|home| path.is_within(home)) {
+        if source.exclude.iter().any(|home| path.is_within(home)) {
             continue;
         }
-        let now = standing::look(live, path, &sandbox::is_private_xattr)?;
-        if is_so(change, now.as_ref(), hashes.get(path).copied()) {
-            continue;
-        }
-        let then = expected.get(path).and_then(|one| one.state.as_ref());
-        match how_moved(then, now.as_ref()) {
-            None => left.push(change.clone()),
-            Some(how) => match on_conflict.at(path) {
-                Whose::Abort => moved.push(Moved { path: path.clone(), how }),
-                Whose::Theirs => {}
-                Whose::Mine => left.extend(instead(change, now)),
-            },
-        }
-        if goes(change) {
-            strangers(path, live, &known, on_conflict, &mut left, &mut moved)?;
+        let now = standing::look(source.live, path, source.private)?;
+        match is_so(change, now.as_ref(), hashes.get(path).copied()) {
+            true => so += 1,
+            false => left.push(change.clone()),
         }
     }
-    if left.iter().all(|change| wanted(change).is_some_and(|after| after.kind == FileKind::Socket)) {
-        // Sockets never merge: where they alone are left, nothing is.
+    // Sockets never merge, and what was added to a log is not found again once others have added to it: where they alone are
+    // left, nothing is.
+    let is_socket = |change: &Change| wanted(change).is_some_and(|after| after.kind == FileKind::Socket);
+    if left.iter().all(|change| is_socket(change) || (so > 0 && is_log(change))) {
         left.clear();
     }
-    left.sort_by(|a, b| a.path.cmp(&b.path));
-    for one in &plan.expected {
-        let concerned = match one.role {
-            // A change of its own was looked at above; what has none is one more name of something that changes.
-            Role::Touched => !known.contains(&one.path) && !left.is_empty(),
-            Role::Holds => {
-                left.iter().any(|change| change.path.is_within(&one.path))
-                    || moved.iter().any(|moved| moved.path.is_within(&one.path))
-            }
-        };
-        if concerned {
-            let now = standing::look(live, &one.path, &sandbox::is_private_xattr)?;
-            let is_there = now.as_ref().map(|now| now.attributes.kind)
-                == one.state.as_ref().map(|state| state.attributes.kind);
-            let waived = is_there && one.role == Role::Holds && on_conflict.at(&one.path) != Whose::Abort;
-            if let Some(how) = how_moved(one.state.as_ref(), now.as_ref()).filter(|_| !waived) {
-                moved.push(Moved { path: one.path.clone(), how });
-            }
+    Ok(ChangeSet(left))
+}
+
+/// Settles what has become of the live root since the plan was made, as a merge does; the source has the differences that are left
+/// to do. All that nobody has settled is in the error.
+pub(super) fn settle(plan: &Plan, source: &Source<'_>, on: &OnConflict) -> Result<Settled, DanceError> {
+    let known: BTreeSet<&RootedPath> = source.changes.0.iter().map(|change| &change.path).collect();
+    let so: BTreeSet<&RootedPath> =
+        plan.changes.0.iter().map(|change| &change.path).filter(|path| !known.contains(path)).collect();
+    let mut moved = BTreeMap::new();
+    let mut watched = Watched::default();
+    let mut stays = Vec::new();
+    for one in plan.expected.iter().filter(|one| !known.is_empty() && !so.contains(&one.path)) {
+        let path = &one.path;
+        // The directories on the way are met also where a change of them is left out.
+        let concerned = known.contains(path)
+            || one.role == Role::Touched
+            || known.iter().any(|inner| inner.is_within(path));
+        let now = standing::look(source.live, path, source.private)?;
+        let Some(how) = how_moved(one, now.as_ref()).filter(|_| concerned) else { continue };
+        moved.insert(path.clone(), how.clone());
+        if known.contains(path) || one.role == Role::Holds {
+            watched.clashes.push(clash(one, source.live, now.as_ref())?);
+        } else {
+            // It gets one more name, or gives one: that is of what was shown, or of nothing.
+            stays.push(Moved { path: path.clone(), how });
         }
     }
-    moved.sort_by(|a, b| a.path.cmp(&b.path));
-    moved.dedup();
-    if moved.is_empty() { Ok(ChangeSet(left)) } else { Err(ApplyError::Moved(moved).into()) }
+    watched.lengths = source.changes.0.iter().filter_map(length).collect();
+    let settled = match settle::settle(source, watched, on, Closeness::Content) {
+        Err(MergeError::Conflicts(clashes)) => {
+            stays.extend(clashes.0.into_iter().map(|clash| {
+                let how = moved.remove(&clash.path);
+                Moved { how: how.unwrap_or_else(|| clash.conflict.to_string()), path: clash.path }
+            }));
+            None
+        }
+        settled => Some(settled?),
+    };
+    stays.sort_by(|a, b| a.path.cmp(&b.path));
+    match settled {
+        Some(settled) if stays.is_empty() => Ok(settled),
+        Some(_) | None => Err(ApplyError::Moved(stays).into()),
+    }
+}
+
+/// Whether it adds to a log.
+fn is_log(change: &Change) -> bool {
+    let longer = length(change).zip(wanted(change)).is_some_and(|((_, before), after)| before < after.size);
+    longer && change.path.relative().starts_with("var/log")
+}
+
+/// How long a file was before the run has changed it.
+fn length(change: &Change) -> Option<(RootedPath, u64)> {
+    match &change.kind {
+        ChangeKind::Modified { before, .. } if before.kind == FileKind::Regular => {
+            Some((change.path.clone(), before.size))
+        }
+        ChangeKind::Modified { .. } | ChangeKind::Created { .. } | ChangeKind::Deleted { .. } => None,
+    }
 }
 
 /// sha256 of the content that each file of the plan will have.
@@ -131,80 +151,25 @@ fn wanted(change: &Change) -> Option<&Attributes> {
     }
 }
 
-/// Whether a directory goes by it, with all that it holds.
-fn goes(change: &Change) -> bool {
-    match &change.kind {
-        ChangeKind::Deleted { before } => before.kind == FileKind::Directory,
-        ChangeKind::Modified { before, after } => {
-            before.kind == FileKind::Directory && after.kind != FileKind::Directory
-        }
-        ChangeKind::Created { .. } => false,
-    }
-}
-
 /// What has become of an object, as the end of a sentence; none where it is the same.
-fn how_moved(then: Option<&Standing>, now: Option<&Standing>) -> Option<String> {
-    match (then, now) {
+fn how_moved(expected: &Expected, now: Option<&Standing>) -> Option<String> {
+    match (&expected.state, now) {
         (None, None) => None,
-        (None, Some(_)) => Some("has appeared".to_owned()),
-        (Some(_), None) => Some("has vanished".to_owned()),
+        (None, Some(_)) => Some(Conflict::Appeared.to_string()),
+        (Some(_), None) => Some(Conflict::Vanished.to_string()),
         (Some(then), Some(now)) => {
             let parts = then.differences(now);
-            (!parts.is_empty()).then(|| format!("has changed: {}", parts.join("; ")))
+            (!parts.is_empty()).then(|| format!("{}: {}", Conflict::Changed, parts.join("; ")))
         }
     }
 }
 
-/// The difference from what is there now; none where nothing is left of it.
-fn instead(change: &Change, now: Option<Standing>) -> Option<Change> {
-    let size = |attributes: &Attributes| attributes.size;
-    let (kind, content) = match (wanted(change).cloned(), now.map(|now| now.attributes)) {
-        (Some(after), Some(before)) => {
-            // What is shown of a text was made from another one.
-            let content = ContentChange::Large { before: size(&before), after: size(&after) };
-            (ChangeKind::Modified { before, after }, content)
-        }
-        (Some(after), None) => (ChangeKind::Created { after }, change.content.clone()),
-        (None, Some(before)) => {
-            let content = ContentChange::Large { before: size(&before), after: 0 };
-            (ChangeKind::Deleted { before }, content)
-        }
-        (None, None) => return None,
-    };
-    Some(Change { path: change.path.clone(), kind, content })
-}
-
-/// What a directory that goes holds and the plan does not know: it would go with it.
-fn strangers(
-    directory: &RootedPath,
-    live: &Root,
-    known: &BTreeSet<&RootedPath>,
-    on_conflict: &OnConflict,
-    left: &mut Vec<Change>,
-    moved: &mut Vec<Moved>,
-) -> Result<(), DanceError> {
-    let there = live.lookup(directory)?;
-    if there.is_none_or(|object| object.kind() != FileKind::Directory) {
-        return Ok(());
-    }
-    for name in live.directory(directory)?.names()? {
-        let path = directory.join(&name).map_err(crate::plans::PlanFileError::from)?;
-        if known.contains(&path) {
-            continue;
-        }
-        match on_conflict.at(&path) {
-            Whose::Abort | Whose::Theirs => {
-                moved.push(Moved { path: path.clone(), how: "has appeared".to_owned() })
-            }
-            Whose::Mine => {
-                let now = standing::look(live, &path, &sandbox::is_private_xattr)?;
-                left.extend(now.map(|now| {
-                    let (before, content) = (now.attributes, ContentChange::Same);
-                    Change { path: path.clone(), kind: ChangeKind::Deleted { before }, content }
-                }));
-                strangers(&path, live, known, on_conflict, left, moved)?;
-            }
-        }
-    }
-    Ok(())
+/// The same for whoever settles it.
+fn clash(expected: &Expected, live: &Root, now: Option<&Standing>) -> Result<Clash, DanceError> {
+    let path = &expected.path;
+    Ok(match (&expected.state, now) {
+        (Some(then), Some(now)) => Clash::differs(path, &then.attributes, &now.attributes),
+        (None, Some(_)) => Clash::appeared(path, live.object(path)?.stat()),
+        (then, None) => Clash::vanished(path, then.as_ref().map(|then| then.attributes.kind)),
+    })
 }

@@ -3,7 +3,7 @@
 use crate::actions::schedule::{self, Wishes};
 use crate::merge::{self, Merged, Source};
 use crate::model::change::ChangeSet;
-use crate::model::duty::{Duty, DutyOrigin, DutyRecord, Schedule, ServiceVerb};
+use crate::model::duty::{DutyOrigin, DutyRecord, Schedule};
 use crate::model::names::ModuleName;
 use crate::model::path::RootedPath;
 use crate::model::run::RunOutcome;
@@ -57,13 +57,12 @@ impl Around {
         Ok(Around { schedule, wanted: wanted.collect() })
     }
 
-    /// What a plan says is to be done, which the record has; its scripts are laid into the run's folder.
-    pub fn planned(run: &mut Run<'_>) -> Result<Around, DanceError> {
-        live_scripts::lay(&mut run.record.duties, &run.folder)?;
-        let duties = run.record.duties.iter().map(|recorded| recorded.duty.clone());
-        let stops = |duty: &Duty| duty.service.as_ref().is_some_and(|deed| deed.verb == ServiceVerb::Stop);
-        let (before, after): (Vec<_>, Vec<_>) = duties.partition(stops);
-        let owed = after.iter().filter_map(|duty| match &duty.origin {
+    /// What a plan says is to be done; the record has it from now on, and the run's folder the scripts that it holds.
+    pub fn planned(run: &mut Run<'_>, mut schedule: Schedule) -> Result<Around, DanceError> {
+        live_scripts::lay(&mut schedule, &run.folder)?;
+        let recorded = schedule.duties().map(|duty| DutyRecord { duty: duty.clone(), outcome: None });
+        run.record.duties = recorded.collect();
+        let owed = schedule.after.iter().filter_map(|duty| match &duty.origin {
             DutyOrigin::OnChange { module } => Some((module.clone(), duty.words())),
             DutyOrigin::Actions { .. }
             | DutyOrigin::UnitFiles
@@ -71,7 +70,7 @@ impl Around {
             | DutyOrigin::Check { .. } => None,
         });
         let wanted = owed.collect();
-        Ok(Around { schedule: Schedule { before, after, left_out: Vec::new() }, wanted })
+        Ok(Around { schedule, wanted })
     }
 }
 

@@ -41,6 +41,7 @@ pub(in crate::ops) fn finish(
     (run.on_event)(DanceEvent::Doing(Doing::Comparing));
     let changes = run.metered("diff", |_| differences.in_all(sealed))?;
     run.record.changes = changes.0.len();
+    let mut schedule = Schedule::default();
     if modules::all_done(&run.record) {
         let around = Around::compile(run, settings, &changes, &wanted)?;
         if around.schedule != Schedule::default() {
@@ -50,42 +51,52 @@ pub(in crate::ops) fn finish(
             Mode::Noop => run.record.outcome = RunOutcome::Shown,
             Mode::Live => {
                 live_scripts::copy(wanted.modules, wanted.fetched, &run.folder)?;
-                go_live(run, settings, Some(sealed), &changes, differences, &around)?;
+                go_live(run, settings, Meanwhile::Watched(sealed), &changes, differences, &around)?;
             }
         }
+        schedule = around.schedule;
     } else {
         run.record.outcome = RunOutcome::Failed;
     }
     match run.plan_file.take() {
-        Some(file) => save::save(run, settings, sealed, &changes, differences, &file),
+        Some(file) => save::save(run, settings, sealed, &changes, differences, schedule, &file),
         None => Ok(()),
     }
 }
 
-/// Merges the differences, and does on the live system what belongs to them. Without a sealed sandbox whoever calls has settled
-/// what somebody has changed meanwhile.
+/// Who knows what somebody has changed meanwhile.
+pub(in crate::ops) enum Meanwhile<'a> {
+    /// The sandbox: it knows what it saw first.
+    Watched(&'a Scratch),
+    /// Whoever calls, who has settled it.
+    Settled(Settled),
+}
+
+/// Merges the differences, and does on the live system what belongs to them.
 fn go_live(
     run: &mut Run<'_>,
     settings: &Settings,
-    sealed: Option<&Scratch>,
+    meanwhile: Meanwhile<'_>,
     changes: &ChangeSet,
     differences: &Differences,
     around: &Around,
 ) -> Result<(), DanceError> {
-    let (outcome, kept) = merge_all(run, settings, sealed, changes, differences, around)?;
+    let (outcome, kept) = merge_all(run, settings, meanwhile, changes, differences, around)?;
     run.record.outcome = outcome;
     kept
 }
 
-/// Merges what a plan holds, and does on the live system what it says, which is in the record.
+/// Merges what a plan holds, and does on the live system what it says.
 pub(in crate::ops) fn go_live_as_planned(
     run: &mut Run<'_>,
     settings: &Settings,
+    settled: Settled,
     changes: &ChangeSet,
     differences: &Differences,
+    schedule: Schedule,
 ) -> Result<(), DanceError> {
-    let around = Around::planned(run)?;
-    go_live(run, settings, None, changes, differences, &around)
+    let around = Around::planned(run, schedule)?;
+    go_live(run, settings, Meanwhile::Settled(settled), changes, differences, &around)
 }
 
 /// From here on a signal waits: the merge and what is done around it belong together. Where there is neither, nothing is journaled:
@@ -93,7 +104,7 @@ pub(in crate::ops) fn go_live_as_planned(
 fn merge_all(
     run: &mut Run<'_>,
     settings: &Settings,
-    sealed: Option<&Scratch>,
+    meanwhile: Meanwhile<'_>,
     changes: &ChangeSet,
     differences: &Differences,
     around: &Around,
@@ -121,9 +132,11 @@ fn merge_all(
         home: &settings.home.value,
         inner_home: inner_home.as_ref(),
     };
-    let settled = match sealed {
-        Some(sealed) => run.metered("verify", |_| conflicts::settle(settings, sealed, &source))?,
-        None => Settled::as_is(&source),
+    let settled = match meanwhile {
+        Meanwhile::Watched(sealed) => {
+            run.metered("verify", |_| conflicts::settle(settings, sealed, &source))?
+        }
+        Meanwhile::Settled(settled) => settled,
     };
     let (changes, exclude, appends) = (&settled.changes, &settled.exclude, &settled.appends);
     let ended = around::merge(run, settings, &merge::Source { changes, exclude, appends, ..source }, around)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::model::duty::{Duty, DutyOrigin, DutyRecord, Schedule};
+use crate::model::duty::{Duty, DutyOrigin, Schedule};
 use crate::model::module::{Module, ScriptFolder};
 use crate::model::names::NodeName;
 use crate::sys::files::{self, FileError, Ownership};
@@ -40,8 +40,8 @@ pub(super) fn hold(schedule: &mut Schedule, fetched: &Path) -> Result<(), FileEr
 }
 
 /// Lays the scripts that the duties of a plan hold into the folder of the run that applies it.
-pub(super) fn lay(duties: &mut [DutyRecord], run: &Path) -> Result<(), FileError> {
-    for duty in duties.iter_mut().map(|recorded| &mut recorded.duty) {
+pub(super) fn lay(schedule: &mut Schedule, run: &Path) -> Result<(), FileError> {
+    for duty in &mut schedule.after {
         if let (Some(place), Some(text)) = (place(&duty.origin), duty.effect.input.take()) {
             let script = folder(run).join(place);
             write(&script, text.as_bytes())?;

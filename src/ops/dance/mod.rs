@@ -43,7 +43,7 @@ use crate::model::truth::Label;
 use crate::ops::apply::ApplyError;
 use crate::ops::gather::{self, GatherError};
 use crate::ops::mounted::MountedError;
-use crate::plans::{self, PlanFileError};
+use crate::plans::PlanFileError;
 use crate::render;
 use crate::runs::{RunError, Runs};
 use crate::sandbox::{self, SandboxError};
@@ -57,6 +57,8 @@ use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
 
 pub use event::{DanceEvent, Doing};
+
+pub(super) use save::is_free;
 
 pub use ground::RootError;
 pub(super) use open::open_sandbox;
@@ -184,11 +186,9 @@ pub fn dance(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
     let mode = settings.mode.value;
-    if let Some(file) = &options.plan_file {
-        plans::write::is_free(file)?;
-    }
+    is_free(options.plan_file.as_deref())?;
     recorded(settings, mode, options.wait, interrupt, on_event, |run, settings, ground, scratch| {
-        run.plan_file = options.plan_file.clone();
+        run.plan_file.clone_from(&options.plan_file);
         run_in(run, settings, ground, options, interrupt, scratch)
     })
 }

@@ -18,7 +18,10 @@ use super::ground::Ground;
 use super::{DanceError, DanceEvent, Run, around};
 
 /// disco's home as a path of the live root, where that is the node's own.
-pub(super) fn inner_home(settings: &Settings, root: &LiveRoot) -> Result<Option<RootedPath>, DanceError> {
+pub(in crate::ops) fn inner_home(
+    settings: &Settings,
+    root: &LiveRoot,
+) -> Result<Option<RootedPath>, DanceError> {
     if !root.is_own() {
         return Ok(None);
     }

@@ -16,6 +16,11 @@ use crate::sys::clock;
 use super::differences::Differences;
 use super::{DanceError, DanceEvent, Run, conflicts};
 
+/// Whether a plan can have that name: before anything runs for it.
+pub(in crate::ops) fn is_free(file: Option<&Path>) -> Result<(), DanceError> {
+    Ok(file.map_or(Ok(()), plans::write::is_free)?)
+}
+
 /// Keeps what the run has shown in a file. A run that failed has shown nothing whole.
 pub(super) fn save(
     run: &mut Run<'_>,
@@ -23,6 +28,7 @@ pub(super) fn save(
     sealed: &Scratch,
     changes: &ChangeSet,
     differences: &Differences,
+    schedule: Schedule,
     file: &Path,
 ) -> Result<(), DanceError> {
     if run.record.outcome != RunOutcome::Shown {
@@ -39,7 +45,7 @@ pub(super) fn save(
         // After the look: so it was a look at what the sandbox saw.
         conflicts::refuse(sealed, &changes, differences)?;
         let contents = Contents {
-            head: &head(&run.record, settings),
+            head: &head(&run.record, settings, schedule),
             changes: &changes,
             expected: &expected,
             objects: &objects,
@@ -58,7 +64,7 @@ fn without(changes: &ChangeSet, excluded: &[RootedPath]) -> ChangeSet {
     ChangeSet(changes.0.iter().filter(|change| merges(&change.path)).cloned().collect())
 }
 
-fn head(record: &RunRecord, settings: &Settings) -> PlanHead {
+fn head(record: &RunRecord, settings: &Settings, schedule: Schedule) -> PlanHead {
     PlanHead {
         node: record.node.clone(),
         root: record.root.clone(),
@@ -73,6 +79,6 @@ fn head(record: &RunRecord, settings: &Settings) -> PlanHead {
         ],
         actions: record.actions.iter().map(|one| one.action.clone()).collect(),
         wants: Vec::new(),
-        schedule: Schedule::default(),
+        schedule,
     }
 }
