@@ -181,10 +181,11 @@ fn nothing_that_a_validator_does_is_kept() {
 #[test]
 fn all_validators_are_run_in_the_order_of_the_plan_and_the_failures_shown() {
     let Some(world) = World::new() else { return };
+    world.service("web");
     world.setting("disco/client/step_timeout", "1");
     world
         .module("z-first")
-        .script("10.sh", "echo z >/etc/z; systemctl stop ssh; sysctl -qw kernel.domainname=set || true")
+        .script("10.sh", "echo z >/etc/z; service web stop; sysctl -qw kernel.domainname=set || true")
         .any("validate/20-b", "echo 'z 20'; exit 3")
         .any("validate/10-a", "echo 'z 10'; echo last words >&2; kill -9 $$");
     world
@@ -196,7 +197,7 @@ fn all_validators_are_run_in_the_order_of_the_plan_and_the_failures_shown() {
             r#"echo "a 20 $DISCO_MODULE $DISCO_NODE $DISCO_MODULE_DIR $DISCO_HOME $PWD"; cat "$DISCO_MODULE_DIR/validate/30-state" >/dev/null"#,
         )
         // What the modules have asked of the running system is as if it were done.
-        .any("validate/30-state", "cat /proc/sys/kernel/domainname; echo unread >/dev/sda; true");
+        .any("validate/30-state", "cat /proc/sys/kernel/domainname; service web status; echo web $?; echo unread >/dev/sda; true");
     world.master();
     let before = world.manifest();
     let out = world.disco(&["dance"]);
@@ -211,6 +212,8 @@ fn all_validators_are_run_in_the_order_of_the_plan_and_the_failures_shown() {
             "a 10",
             "a 20 a-second localhost.localdomain /var/disco/modules/a-second /var/disco /",
             "set",
+            "web is not running.",
+            "web 3",
         ],
         "{out}"
     );
@@ -276,6 +279,31 @@ fn programs_are_told_of_them() {
     let last = events.last().unwrap();
     let said = ["outcome", "modules_failed", "validators_failed", "changes", "actions", "exit"];
     assert_eq!(said.map(|field| last[field].to_string()), ["\"failed\"", "0", "1", "1", "0", "1"]);
+}
+
+#[test]
+fn a_signal_during_a_validator_leaves_nothing_and_merges_nothing() {
+    let Some(world) = World::new() else { return };
+    world
+        .module("m")
+        .script("10.sh", "echo new >/etc/new")
+        .any("validate/10-slow", "echo x >/etc/x; setsid sleep 8762 & exec sleep 8761");
+    world.master();
+    let (before, processes, mounts) = (world.manifest(), world.processes(), world.mounts());
+    for (signal, status) in [("TERM", 143), ("KILL", 137)] {
+        let dance = world.spawn(&["disco", "dance"]);
+        world.wait_until("it runs", || world.processes().iter().any(|p| p.ends_with("sleep 8761")));
+        dance.signal(signal);
+        let out = dance.wait();
+        assert_eq!(out.signal_or_status(), status, "{signal}\n{out}");
+        world.only_has(&processes);
+        assert_eq!(world.mounts(), mounts, "{signal} leaves a mount");
+        assert_eq!(world.manifest().since(&before), [""; 0], "{signal}");
+    }
+    world.module("m").any("validate/10-slow", "true");
+    world.publish();
+    world.disco(&["dance"]).succeeds().stdout_has("/etc/new : Created");
+    world.run(&["ls", "-A", "/var/disco/scratch"]).stdout_is("");
 }
 
 #[test]
