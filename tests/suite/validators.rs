@@ -134,17 +134,17 @@ fn a_validator_sees_what_the_modules_have_left_and_then_the_node_has() {
 #[test]
 fn nothing_that_a_validator_does_is_kept() {
     let Some(world) = World::new() else { return };
-    world.sh("mkdir -p /etc/kept.d/in; echo old >/etc/kept.d/in/x; echo old >/etc/kept; ln /etc/kept /etc/kept-too").succeeds();
+    world.sh("mkdir -p /etc/kept.d/in; echo old >/etc/kept.d/in/x; echo old >/etc/kept; ln /etc/kept /etc/kept-too; mkfifo /etc/was-pipe").succeeds();
     let wild = r#"set -e
         echo wild >/etc/wild; echo wild >/etc/new; rm /etc/kept; mv /etc/kept.d /etc/moved.d; chmod 700 /usr/local
         ln /etc/kept-too /etc/third; useradd wild; mkdir -p /opt/wild/{a,b}; echo x >/var/log/wild; rm -rf /home
-        echo b >>/etc/hosts; service ssh restart; systemctl reload ssh || true; sysctl -qw kernel.domainname=wild || true"#;
+        echo b >>/etc/hosts; timeout 5 bash -c 'echo x >/etc/was-pipe'; service ssh restart; systemctl reload ssh || true; sysctl -qw kernel.domainname=wild || true"#;
     // The next one, of the same module and of another, finds nothing of it.
     let calm = r#"[ "$(cat /etc/new)" = new ] && [ ! -e /etc/wild ] && [ -e /etc/kept.d/in/x ] && [ -d /home ] &&
         [ "$(stat -c %h /etc/kept)" = 2 ] && [ "$(cat /proc/sys/kernel/domainname)" != wild ] && ! id wild 2>/dev/null"#;
     world
         .module("a")
-        .script("10.sh", "echo new >/etc/new")
+        .script("10.sh", "echo new >/etc/new; rm /etc/was-pipe; echo file >/etc/was-pipe")
         .any("validate/10-wild", wild)
         .any("validate/20-calm", calm)
         .any("validate/.hidden", "exit 7")
@@ -153,17 +153,18 @@ fn nothing_that_a_validator_does_is_kept() {
     world.master();
     let noop = world.disco(&["dance", "--noop"]);
     noop.succeeds();
-    assert_eq!(noop.changes(), ["/etc/new Created"], "{noop}");
+    assert_eq!(noop.changes(), ["/etc/new Created", "/etc/was-pipe Modified"], "{noop}");
     noop.stdout_has("warning: Stopped : service : ssh restart : pretended, line 4\n")
         .stdout_lacks("Would execute")
-        .stderr_has("NOOP: 1 change and 0 actions pending");
+        .stderr_has("NOOP: 2 changes and 0 actions pending");
     let before = world.manifest();
     let live = world.disco(&["dance"]);
-    live.succeeds().stderr_has("merged: 1 change, 0 actions executed");
+    live.succeeds().stderr_has("merged: 2 changes, 0 actions executed");
     assert_eq!(live.changes(), noop.changes());
     let merged = world.manifest();
     let since = merged.since(&before);
-    assert!(since.len() == 1 && since[0].starts_with("/etc/new: file 4 bytes"), "{since:?}");
+    assert!(since.len() == 2 && since[0].starts_with("/etc/new: file 4 bytes"), "{since:?}");
+    assert!(since[1].starts_with("/etc/was-pipe: fifo") && since[1].contains("=> file 5 bytes"), "{since:?}");
     let record: Value =
         serde_json::from_str(&world.disco(&["report", "--format", "json"]).succeeds().stdout).unwrap();
     let validators = record["validators"].as_array().unwrap();
