@@ -97,12 +97,14 @@ fn went_well(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
             };
             let rest = format!("{where_}, {pending}; nothing was changed.");
             lines.push(said(&bold, rest));
+            lines.extend(passed(record));
             lines.push(Line::new(Ink::Plain, "  Run again without --noop to apply."));
         }
         (Mode::Live, ..) => {
             let bold = format!("Merged {}", count(changes, "change"));
             let not = if record.root.is_own() { "" } else { "not " };
             lines.push(said(&bold, format!("{where_}; {} {not}run.", count(actions, "action"))));
+            lines.extend(passed(record));
         }
     }
     if view.left_out > 0 {
@@ -110,6 +112,12 @@ fn went_well(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
         lines.push(Line::new(Ink::Care, format!("  {left_out} left out of the merge, named above.")));
     }
     lines
+}
+
+/// How many validators had nothing against it, where there were any.
+fn passed(record: &RunRecord) -> Option<Line> {
+    let count = count(record.validators.len(), "validator");
+    (!record.validators.is_empty()).then(|| Line::new(Ink::Plain, format!("  {count} passed.")))
 }
 
 fn action_failed(record: &RunRecord, signs: &Signs) -> Vec<Line> {

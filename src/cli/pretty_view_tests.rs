@@ -9,8 +9,8 @@ use crate::model::duty::{Duty, DutyOrigin, DutyRecord};
 use crate::model::names::RunId;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
-use crate::model::run::{ActionRecord, RunOutcome, RunRecord, SCHEMA};
-use crate::model::step::{ModuleOutcome, ModuleRecord};
+use crate::model::run::{ActionRecord, RunOutcome, RunRecord, SCHEMA, ValidatorRecord};
+use crate::model::step::{ModuleOutcome, ModuleRecord, StepKind, StepRecord};
 use crate::model::truth::Label;
 use crate::model::truth::Truth;
 use std::collections::BTreeSet;
@@ -226,6 +226,86 @@ fn a_failure_is_told_again_at_the_end_with_its_last_words() {
         ┃ word 9
         ┃ word 10
       Took 2.0 s; exit status 1: a step failed. What each step cost: disco report
+    ");
+}
+
+#[test]
+fn validators_are_silent_until_one_has_something_to_say() {
+    let (node, names, id) = (node(), ["motd", "web", "app"].map(module), RunId::new("20261120-1").unwrap());
+    let failed = Outcome::Signaled { signal: 9 };
+    let of = |module| DanceEvent::Validating { module };
+    let step = |step| DanceEvent::Doing(Doing::Step { step });
+    let line = |module, step, text| DanceEvent::Line { module, step, stream: Stream::Stderr, text };
+    let ends = |module, validator, outcome| DanceEvent::Validated { module, validator, outcome };
+    let (motd, web) = (&names[0], &names[1]);
+    let events = [
+        of(motd),
+        step("validate/10-spelling"),
+        ends(motd, "validate/10-spelling", &Outcome::Done),
+        of(web),
+        step("validate/10-syntax"),
+        line(web, "validate/10-syntax", "fine"),
+        ends(web, "validate/10-syntax", &Outcome::Done),
+        step("validate/20-certificate"),
+        line(web, "validate/20-certificate", "expired"),
+        ends(web, "validate/20-certificate", &failed),
+        DanceEvent::Doing(Doing::Comparing),
+    ];
+    let mut view = view(Mode::Noop, &node);
+    told(&mut view, &run(&[], &names, &id));
+    let (all, status) = told(&mut view, &events);
+    insta::assert_snapshot!(all, @r"
+    E• web
+    E  ┃ fine
+    E  ┃ expired
+     ✗ web  validate/20-certificate: killed by signal 9
+    ");
+    assert_eq!(
+        status,
+        [
+            "validating motd · validate/10-spelling",
+            "validating web · validate/10-syntax",
+            "validating web · validate/20-certificate",
+            "comparing everything"
+        ]
+    );
+    let mut record = record(Mode::Noop, RunOutcome::Failed, 1);
+    record.validators = [
+        (motd, "10-spelling", Outcome::Done),
+        (web, "10-syntax", Outcome::Done),
+        (web, "20-certificate", failed.clone()),
+    ]
+    .map(|(module, script, outcome)| ValidatorRecord {
+        module: module.clone(),
+        record: StepRecord {
+            step: StepKind::Validator { script: script.to_owned() },
+            outcome,
+            cost: Default::default(),
+            label: Label::default(),
+            output: None,
+            actions: Vec::new(),
+            attempts: Vec::new(),
+        },
+    })
+    .into();
+    let shown = |record: &RunRecord, exit| {
+        let (_, end) = pretty_end::end(&view, record, 2.0, exit, false);
+        end.iter().map(text).collect::<String>()
+    };
+    insta::assert_snapshot!(shown(&record, 1), @r"
+
+    ✗ 1 of 3 validators failed; nothing was merged, this node is as before.
+      web: validate/20-certificate: killed by signal 9
+        ┃ expired
+      Took 2.0 s; exit status 1: a validator failed. What each step cost: disco report
+    ");
+    record.outcome = RunOutcome::Shown;
+    insta::assert_snapshot!(shown(&record, 0), @r"
+
+    ✓ NOOP: 1 change in 0 of 3 modules, 1 action pending; nothing was changed.
+      3 validators passed.
+      Run again without --noop to apply.
+      Took 2.0 s. What each step cost: disco report
     ");
 }
 

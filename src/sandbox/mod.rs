@@ -254,9 +254,11 @@ impl Sandbox {
         let shims = cannot("listen to the shims", Desk::new(listener, pretended.clone()))?;
         limited.joined(joining);
         cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
+        let earlier = spec.upon.map(|earlier| earlier.layers.upper());
+        let uppers = std::iter::once(overlay.upper_dir()).chain(earlier).map(copy);
         let ground = report::Ground {
             lower: copy(live.tree.as_fd())?,
-            upper: copy(overlay.upper_dir())?,
+            uppers: uppers.collect::<Result<_, _>>()?,
             scripts: scripts()?,
             shares_network: spec.network == Reach::Everything,
             pretends_knobs: knobs.lacking().is_none(),

@@ -63,7 +63,8 @@ fn what_has_a_command_is_an_action_and_is_pretended() {
     let noop = world.disco(&["dance", "--noop"]);
     noop.succeeds()
         .stdout_has("killed\n")
-        .stdout_has("there\nnot theirs\n")
+        .stdout_has("there\n")
+        .stdout_has("not theirs\n")
         .stdout_has("nobody\n")
         .stdout_has("own 143\n");
     noop.stdout_has("mount 0\n").stdout_has("umount 0\n").stdout_has("reboot 0\n").stdout_has("clock 0\n");

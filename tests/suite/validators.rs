@@ -134,17 +134,17 @@ fn a_validator_sees_what_the_modules_have_left_and_then_the_node_has() {
 #[test]
 fn nothing_that_a_validator_does_is_kept() {
     let Some(world) = World::new() else { return };
-    world.sh("mkdir -p /etc/kept.d/in; echo old >/etc/kept.d/in/x; echo old >/etc/kept; ln /etc/kept /etc/kept-too").succeeds();
+    world.sh("mkdir -p /etc/kept.d/in; echo old >/etc/kept.d/in/x; echo old >/etc/kept; ln /etc/kept /etc/kept-too; mkfifo /etc/was-pipe").succeeds();
     let wild = r#"set -e
         echo wild >/etc/wild; echo wild >/etc/new; rm /etc/kept; mv /etc/kept.d /etc/moved.d; chmod 700 /usr/local
         ln /etc/kept-too /etc/third; useradd wild; mkdir -p /opt/wild/{a,b}; echo x >/var/log/wild; rm -rf /home
-        echo b >>/etc/hosts; service ssh restart; systemctl reload ssh || true; sysctl -qw kernel.domainname=wild || true"#;
+        echo b >>/etc/hosts; timeout 5 bash -c 'echo x >/etc/was-pipe'; service ssh restart; systemctl reload ssh || true; sysctl -qw kernel.domainname=wild || true"#;
     // The next one, of the same module and of another, finds nothing of it.
     let calm = r#"[ "$(cat /etc/new)" = new ] && [ ! -e /etc/wild ] && [ -e /etc/kept.d/in/x ] && [ -d /home ] &&
         [ "$(stat -c %h /etc/kept)" = 2 ] && [ "$(cat /proc/sys/kernel/domainname)" != wild ] && ! id wild 2>/dev/null"#;
     world
         .module("a")
-        .script("10.sh", "echo new >/etc/new")
+        .script("10.sh", "echo new >/etc/new; rm /etc/was-pipe; echo file >/etc/was-pipe")
         .any("validate/10-wild", wild)
         .any("validate/20-calm", calm)
         .any("validate/.hidden", "exit 7")
@@ -153,17 +153,18 @@ fn nothing_that_a_validator_does_is_kept() {
     world.master();
     let noop = world.disco(&["dance", "--noop"]);
     noop.succeeds();
-    assert_eq!(noop.changes(), ["/etc/new Created"], "{noop}");
+    assert_eq!(noop.changes(), ["/etc/new Created", "/etc/was-pipe Modified"], "{noop}");
     noop.stdout_has("warning: Stopped : service : ssh restart : pretended, line 4\n")
         .stdout_lacks("Would execute")
-        .stderr_has("NOOP: 1 change and 0 actions pending");
+        .stderr_has("NOOP: 2 changes and 0 actions pending");
     let before = world.manifest();
     let live = world.disco(&["dance"]);
-    live.succeeds().stderr_has("merged: 1 change, 0 actions executed");
+    live.succeeds().stderr_has("merged: 2 changes, 0 actions executed");
     assert_eq!(live.changes(), noop.changes());
     let merged = world.manifest();
     let since = merged.since(&before);
-    assert!(since.len() == 1 && since[0].starts_with("/etc/new: file 4 bytes"), "{since:?}");
+    assert!(since.len() == 2 && since[0].starts_with("/etc/new: file 4 bytes"), "{since:?}");
+    assert!(since[1].starts_with("/etc/was-pipe: fifo") && since[1].contains("=> file 5 bytes"), "{since:?}");
     let record: Value =
         serde_json::from_str(&world.disco(&["report", "--format", "json"]).succeeds().stdout).unwrap();
     let validators = record["validators"].as_array().unwrap();
@@ -181,10 +182,11 @@ fn nothing_that_a_validator_does_is_kept() {
 #[test]
 fn all_validators_are_run_in_the_order_of_the_plan_and_the_failures_shown() {
     let Some(world) = World::new() else { return };
+    world.service("web");
     world.setting("disco/client/step_timeout", "1");
     world
         .module("z-first")
-        .script("10.sh", "echo z >/etc/z; systemctl stop ssh; sysctl -qw kernel.domainname=set || true")
+        .script("10.sh", "echo z >/etc/z; service web stop; sysctl -qw kernel.domainname=set || true")
         .any("validate/20-b", "echo 'z 20'; exit 3")
         .any("validate/10-a", "echo 'z 10'; echo last words >&2; kill -9 $$");
     world
@@ -196,7 +198,7 @@ fn all_validators_are_run_in_the_order_of_the_plan_and_the_failures_shown() {
             r#"echo "a 20 $DISCO_MODULE $DISCO_NODE $DISCO_MODULE_DIR $DISCO_HOME $PWD"; cat "$DISCO_MODULE_DIR/validate/30-state" >/dev/null"#,
         )
         // What the modules have asked of the running system is as if it were done.
-        .any("validate/30-state", "cat /proc/sys/kernel/domainname; echo unread >/dev/sda; true");
+        .any("validate/30-state", "cat /proc/sys/kernel/domainname; service web status; echo web $?; echo unread >/dev/sda; true");
     world.master();
     let before = world.manifest();
     let out = world.disco(&["dance"]);
@@ -211,6 +213,8 @@ fn all_validators_are_run_in_the_order_of_the_plan_and_the_failures_shown() {
             "a 10",
             "a 20 a-second localhost.localdomain /var/disco/modules/a-second /var/disco /",
             "set",
+            "web is not running.",
+            "web 3",
         ],
         "{out}"
     );
@@ -276,6 +280,31 @@ fn programs_are_told_of_them() {
     let last = events.last().unwrap();
     let said = ["outcome", "modules_failed", "validators_failed", "changes", "actions", "exit"];
     assert_eq!(said.map(|field| last[field].to_string()), ["\"failed\"", "0", "1", "1", "0", "1"]);
+}
+
+#[test]
+fn a_signal_during_a_validator_leaves_nothing_and_merges_nothing() {
+    let Some(world) = World::new() else { return };
+    world
+        .module("m")
+        .script("10.sh", "echo new >/etc/new")
+        .any("validate/10-slow", "echo x >/etc/x; setsid sleep 8762 & exec sleep 8761");
+    world.master();
+    let (before, processes, mounts) = (world.manifest(), world.processes(), world.mounts());
+    for (signal, status) in [("TERM", 143), ("KILL", 137)] {
+        let dance = world.spawn(&["disco", "dance"]);
+        world.wait_until("it runs", || world.processes().iter().any(|p| p.ends_with("sleep 8761")));
+        dance.signal(signal);
+        let out = dance.wait();
+        assert_eq!(out.signal_or_status(), status, "{signal}\n{out}");
+        world.only_has(&processes);
+        assert_eq!(world.mounts(), mounts, "{signal} leaves a mount");
+        assert_eq!(world.manifest().since(&before), [""; 0], "{signal}");
+    }
+    world.module("m").any("validate/10-slow", "true");
+    world.publish();
+    world.disco(&["dance"]).succeeds().stdout_has("/etc/new : Created");
+    world.run(&["ls", "-A", "/var/disco/scratch"]).stdout_is("");
 }
 
 #[test]

@@ -19,8 +19,8 @@ use crate::sys::{inspect, signals};
 pub(super) struct Judge {
     /// The root that the sandbox shows.
     pub(super) lower: Root,
-    /// What was changed of it.
-    pub(super) upper: Root,
+    /// What was changed of it, in this sandbox and in one that it lies upon.
+    pub(super) uppers: Vec<Root>,
     /// Whether steps have the host's network.
     pub(super) shares_network: bool,
     /// Whether writes to the kernel's files are taken by somebody who pretends them and tells.

@@ -43,8 +43,8 @@ const PATIENCE: Duration = Duration::from_millis(10);
 pub(super) struct Ground {
     /// The root that the sandbox shows.
     pub(super) lower: Root,
-    /// What was changed of it.
-    pub(super) upper: Root,
+    /// What was changed of it, in this sandbox and in one that it lies upon.
+    pub(super) uppers: Vec<Root>,
     /// The text of scripts.
     pub(super) scripts: Scripts,
     /// Whether steps have the host's network.
@@ -149,12 +149,12 @@ impl Reporter {
 
     /// Starts one that hears of nothing yet.
     pub(super) fn start(ground: Ground) -> io::Result<Reporter> {
-        let Ground { lower, upper, scripts, shares_network, pretends_knobs, pids_above } = ground;
+        let Ground { lower, uppers, scripts, shares_network, pretends_knobs, pids_above } = ground;
         let quiet = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         let shared = Arc::new(Shared {
             judge: Judge {
                 lower,
-                upper,
+                uppers,
                 shares_network,
                 pretends_knobs,
                 pids_above,

@@ -94,10 +94,8 @@ impl Judge {
             FileKind::Fifo | FileKind::Socket | FileKind::CharacterDevice | FileKind::BlockDevice => {}
         }
         let real: RootedPath = self.lower.leads_to(path).ok().flatten()?;
-        match self.upper.lookup(&real) {
-            Ok(Some(_)) => None,
-            Ok(None) | Err(_) => Some(kind),
-        }
+        let touched = self.uppers.iter().any(|upper| matches!(upper.lookup(&real), Ok(Some(_))));
+        (!touched).then_some(kind)
     }
 }
 
