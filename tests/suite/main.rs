@@ -20,6 +20,7 @@ mod knobs;
 mod limits;
 mod lint;
 mod merge;
+mod metadata;
 mod moments;
 mod network;
 mod packages;
