@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::model::attributes::{Attributes, FileKind};
 use crate::model::path::RootedPath;
-use crate::sys::file_system::MountPoint;
+use crate::sys::file_system::{self, MountPoint};
 
 /// A type of file systems that cannot hold everything. None of them has owners, modes, hard links, special files or
 /// extended attributes.
@@ -25,8 +25,8 @@ pub struct Lacking {
 
 /// All of them.
 const TABLE: [Lacking; 2] = [
-    Lacking { magic: 0x4d44, kind: "vfat", largest: u32::MAX as u64 },
-    Lacking { magic: 0x2011_bab0, kind: "exfat", largest: u64::MAX },
+    Lacking { magic: file_system::VFAT, kind: "vfat", largest: u32::MAX as u64 },
+    Lacking { magic: file_system::EXFAT, kind: "exfat", largest: u64::MAX },
 ];
 
 /// The row of a file system of that `f_type`; none for one that holds everything.

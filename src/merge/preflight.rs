@@ -91,11 +91,12 @@ impl<'a> Preflight<'a> {
         demand.space = demand.space.saturating_add(bytes);
     }
 
+    /// What is needed there; the folders of the store are.
     fn demand(&mut self, on: &FileSystem) -> &mut Demand {
         self.demands.entry(on.device).or_insert_with(|| Demand {
             on: on.clone(),
-            space: 0,
-            inodes: 0,
+            space: 2 * on.block,
+            inodes: 2,
             largest: (0, RootedPath::default()),
             files: Vec::new(),
         })

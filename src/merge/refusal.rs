@@ -97,15 +97,15 @@ impl fmt::Display for Refusal {
                 write!(f, "{path} cannot be removed: it holds {home}, where disco keeps its own files")
             }
             Refusal::Room { path, mount, of, needed, free } => {
-                let (needed, free, what) = match of {
-                    Room::Space => (size(*needed), size(*free), ""),
-                    Room::Inodes => (needed.to_string(), free.to_string(), " objects"),
+                let (needed, free, what, which) = match of {
+                    Room::Space => (size(*needed), size(*free), "", "the largest is"),
+                    Room::Inodes => (needed.to_string(), free.to_string(), " objects", "one of them"),
                 };
                 write!(
                     f,
                     "the file system at {mount} has too little room: {needed}{what} needed, {free} free"
                 )?;
-                write!(f, " (the largest is {path}); make room there")
+                write!(f, " ({which} {path}); make room there")
             }
             Refusal::Lacks { path, mount, kind, what } => {
                 write!(f, "{path} cannot be merged: the {kind} at {mount} cannot hold {what}")
@@ -165,7 +165,7 @@ mod tests {
             ),
             (
                 room(Room::Inodes, 40, 3),
-                "the file system at /boot has too little room: 40 objects needed, 3 free (the largest is /boot/vmlinuz); \
+                "the file system at /boot has too little room: 40 objects needed, 3 free (one of them /boot/vmlinuz); \
                  make room there",
             ),
             (

@@ -8,6 +8,18 @@ use rustix::fs::{AtFlags, StatVfsMountFlags, StatxFlags};
 
 use crate::sys::files::{self, FileError};
 
+/// `f_type` of vfat, which has no owners and no modes but those of its mount.
+pub const VFAT: u64 = 0x4d44;
+/// `f_type` of exfat, which has none either.
+pub const EXFAT: u64 = 0x2011_bab0;
+
+/// Whether what is on a file system of that `f_type` can have modes of its own.
+pub(super) fn has_modes(object: impl AsFd) -> rustix::io::Result<bool> {
+    #[allow(clippy::unnecessary_cast)] // the type differs by architecture
+    let magic = rustix::fs::fstatfs(object)?.f_type as u64;
+    Ok(![VFAT, EXFAT].contains(&magic))
+}
+
 /// A file system as one of its directories shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSystem {

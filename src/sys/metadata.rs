@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::attributes::{Attributes, FileKind};
 use crate::sys::accounts::Accounts;
+use crate::sys::file_system;
 use crate::sys::tree::{Object, TreeError};
 use crate::sys::user_namespace;
 
@@ -168,8 +169,20 @@ pub fn apply(object: &Object, wanted: &Metadata, times: Times) -> Result<(), Tre
     // The mode last among them would be wrong too: it must not widen what a new ACL's mask narrows; both hold the same bits.
     apply_xattrs(object, &wanted.xattrs)?;
     if object.kind() != FileKind::Symlink {
-        rustix::fs::chmod(object.proc_path().as_str(), Mode::from_raw_mode(wanted.permissions))
-            .map_err(object.error("change the mode of"))?;
+        let changed = rustix::fs::chmod(object.proc_path().as_str(), Mode::from_raw_mode(wanted.permissions));
+        match changed {
+            // Its mount says what everything there has; whoever merges has looked whether that will do.
+            Err(Errno::PERM) if matches!(file_system::has_modes(object.fd()), Ok(false)) => {}
+            changed => changed.map_err(object.error("change the mode of"))?,
+        }
+    }
+    // Some file systems take a change of owner or mode and forget it.
+    let now = object.look_again()?;
+    let moded = object.kind() == FileKind::Symlink
+        || now.mode & 0o7777 == wanted.permissions
+        || matches!(file_system::has_modes(object.fd()), Ok(false));
+    if (now.uid, now.gid) != (wanted.uid, wanted.gid) || !moded {
+        return Err(object.error("keep the owner and the mode of")(Errno::OPNOTSUPP));
     }
     match times {
         Times::Copied => set_times(object, wanted),

@@ -28,6 +28,7 @@ mod params;
 mod plans;
 mod pretty;
 mod redteam;
+mod refusals;
 mod report;
 mod reporter;
 mod root;
