@@ -269,7 +269,7 @@ pub(super) fn recorded(
     removed.map(|()| run.record)
 }
 
-/// Finishes merges that were stopped, as every live run does first, and nothing else.
+/// Finishes merges that were stopped and removes what their runs have left, as every live run does first, and nothing else.
 pub(super) fn recovered(
     settings: &Settings,
     wait: bool,
@@ -280,7 +280,8 @@ pub(super) fn recovered(
     let ground = &Ground::look(said, settings)?;
     let path = ground.lock(&settings.home.value)?;
     let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
-    recover::recover(settings, ground, on_event)
+    recover::recover(settings, ground, on_event)?;
+    sweep(settings, on_event)
 }
 
 /// Everything of a dance between the opening of the record and its closing.
