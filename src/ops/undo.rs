@@ -5,7 +5,6 @@ use crate::merge::{MergeError, Prepared, Way};
 use crate::model::names::RunId;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::ops::dance::{self, DanceError, DanceEvent, Doing, Run, recover};
-use crate::runs::{RunError, Runs};
 use crate::settings::Settings;
 use crate::sys::interrupt::Interrupt;
 
@@ -51,6 +50,8 @@ fn undo_in(
     let live = recover::open(&run.record.root)?;
     let (id, policy) = (run.record.run.clone(), &settings.on_conflict.value);
     run.record.undoes = Some(of.clone());
+    // Whoever finishes this after a kill knows by it which record to mark.
+    run.save()?;
     let recorded = undo::load(home, Some(of))?;
     let (prepared, spared) = run.metered("prepare", |_| undo::prepare(recorded, &live, home, &id, policy))?;
     tell(run, &prepared, &spared);
@@ -69,7 +70,7 @@ fn undo_in(
     run.metered("merge", |_| prepared.commit()?.keep())?;
     (run.on_event)(DanceEvent::Merged { changes });
     run.record.outcome = RunOutcome::Merged;
-    mark(settings, of, &id)
+    recover::mark(settings, of, &id)
 }
 
 /// Tells what comes back, and what does not.
@@ -83,20 +84,6 @@ fn tell(run: &mut Run<'_>, prepared: &Prepared<'_>, spared: &Spared) {
     for path in &spared.volatile {
         let why = "what it held is gone since this machine has started anew";
         (run.on_event)(DanceEvent::NotMerged { path, why });
-    }
-}
-
-/// Writes into the record of a run that it was undone.
-fn mark(settings: &Settings, of: &RunId, by: &RunId) -> Result<(), DanceError> {
-    let runs = Runs::new(&settings.home.value);
-    match runs.load(of) {
-        Ok(mut record) => {
-            record.outcome = RunOutcome::Undone { reason: format!("by run {by}") };
-            Ok(runs.save(&record)?)
-        }
-        // Somebody has removed it.
-        Err(RunError::NoSuchRun(_)) => Ok(()),
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -199,6 +199,10 @@ pub(super) fn sweep(settings: &Settings, on_event: &mut dyn FnMut(DanceEvent<'_>
     let runs = Runs::new(&settings.home.value);
     for left in scratch::left_overs(&settings.storage.value).map_err(DanceError::Prepare)? {
         if let Some(Ok(run)) = left.path().file_name().and_then(|name| name.to_str()).map(RunId::new) {
+            // An undo marks the record of what it has undone.
+            if let Ok(RunRecord { undoes: Some(of), .. }) = runs.load(&run) {
+                runs.tidy(&of)?;
+            }
             runs.tidy(&run)?;
         }
         let path = left.remove().map_err(DanceError::Prepare)?;
@@ -269,7 +273,7 @@ pub(super) fn recorded(
     removed.map(|()| run.record)
 }
 
-/// Finishes merges that were stopped, as every live run does first, and nothing else.
+/// Finishes merges that were stopped and removes what their runs have left, as every live run does first, and nothing else.
 pub(super) fn recovered(
     settings: &Settings,
     wait: bool,
@@ -280,7 +284,8 @@ pub(super) fn recovered(
     let ground = &Ground::look(said, settings)?;
     let path = ground.lock(&settings.home.value)?;
     let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
-    recover::recover(settings, ground, on_event)
+    recover::recover(settings, ground, on_event)?;
+    sweep(settings, on_event)
 }
 
 /// Everything of a dance between the opening of the record and its closing.

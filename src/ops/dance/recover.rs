@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::merge::recover::{Recovery, Rest};
 use crate::merge::{self, Recovered};
+use crate::model::names::RunId;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::model::run::RunOutcome;
@@ -90,6 +91,9 @@ fn complete(run: &mut Run<'_>, settings: &Settings, recovery: Recovery<'_>) -> R
         }
         Recovered::After { .. } => RunOutcome::Merged,
     };
+    if let (RunOutcome::Merged, Some(of)) = (&run.record.outcome, &run.record.undoes) {
+        mark(settings, of, &run.record.run)?;
+    }
     match rest {
         Rest::Clear(journal) => journal.cleared()?,
         Rest::Finish(merged) => run.record.outcome = around::settle(run, settings, merged, &mut duties)?,
@@ -97,4 +101,18 @@ fn complete(run: &mut Run<'_>, settings: &Settings, recovery: Recovery<'_>) -> R
         Rest::Nothing => {}
     }
     run.save()
+}
+
+/// Writes into the record of a run that it was undone.
+pub(in crate::ops) fn mark(settings: &Settings, of: &RunId, by: &RunId) -> Result<(), DanceError> {
+    let runs = Runs::new(&settings.home.value);
+    match runs.load(of) {
+        Ok(mut record) => {
+            record.outcome = RunOutcome::Undone { reason: format!("by run {by}") };
+            Ok(runs.save(&record)?)
+        }
+        // Somebody has removed it.
+        Err(RunError::NoSuchRun(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
