@@ -253,3 +253,70 @@ fn json_has_the_schedule_and_what_became_of_it() {
     assert_eq!(live.last().unwrap()["outcome"], "undone");
     assert!(world.service_runs("web"));
 }
+
+/// Starts a live dance, waits until a process of that command line is there, and kills disco and then that process.
+fn killed_at(world: &World, sleeps: &str) {
+    let dance = world.spawn(&["disco", "dance"]);
+    let sleeper = || world.processes().iter().find(|line| line.ends_with(sleeps)).cloned();
+    world.wait_until("it is where it is to be killed", || sleeper().is_some());
+    dance.signal("KILL");
+    assert_eq!(dance.wait().signal_or_status(), 137);
+    let pid = sleeper().expect("it sleeps").split(' ').next().unwrap_or_default().to_owned();
+    world.run(&["kill", &pid]).succeeds();
+}
+
+#[test]
+fn a_run_that_is_killed_among_its_actions_goes_on_where_it_was() {
+    let Some(world) = World::new() else { return };
+    service(&world, "web");
+    world
+        .module("m")
+        .script("10.sh", "echo new >/etc/web.conf; service web restart")
+        .any("on-change", "/etc/web.conf : echo changed >>/run/told\n")
+        .any("after/10-wait", "echo began >>/run/told; [ -e /run/again ] || sleep 8757\n")
+        .any("check/10-web", "test -e /run/healthy\n");
+    world.master();
+    killed_at(&world, "sleep 8757");
+    world.write("/run/again", "");
+    world.write("/run/healthy", "");
+    let next = world.disco(&["dance", "--server", "/none"]);
+    next.exits(69)
+        .stderr_has("Executed : m/after/10-wait : done\n")
+        .stderr_has("Executed : m/check/10-web : done\n");
+    next.stderr_lacks("Executed : service web restart").stderr_lacks("Executed : echo changed");
+    assert_eq!(asked(&world, "web"), "restart new, stop new, start new");
+    world.run(&["cat", "/run/told"]).succeeds().stdout_is("changed\nbegan\nbegan\n");
+    assert!(!world.exists("/var/disco/pending.json"));
+    world.sh("ls -A /var/disco/journal").stdout_is("");
+
+    // The same, and then the health check fails: nothing of it stays.
+    world.sh("rm /run/again /run/healthy; echo old >/etc/web.conf; service web restart").succeeds();
+    forget(&world, "web");
+    killed_at(&world, "sleep 8757");
+    world.write("/run/again", "");
+    let next = world.disco(&["dance", "--server", "/none"]);
+    next.exits(69).stderr_has("Undone : the merge was taken back : m/check/10-web: exit status 1\n");
+    assert_eq!((world.read("/etc/web.conf").as_str(), runs_with(&world, "web").as_str()), ("old\n", "old"));
+    let last = world.disco(&["report", "--format", "json"]).stdout.clone();
+    let record: serde_json::Value = serde_json::from_str(&last).expect("a record is JSON");
+    assert!(record["outcome"].is_object(), "{record}");
+}
+
+#[test]
+fn a_run_that_is_killed_after_a_stop_and_before_its_merge_is_forgotten_and_the_service_started() {
+    let Some(world) = World::new() else { return };
+    service(&world, "web");
+    service(&world, "db");
+    world.sh("sed -i 's/^stop)/stop) sleep 8756;/' /etc/init.d/db").succeeds();
+    let script =
+        "service web stop; service db stop; echo new >/etc/web.conf; service web start; service db start";
+    world.module("m").script("10.sh", script).any("on-change", "/etc/web.conf : true\n");
+    world.master();
+    killed_at(&world, "sleep 8756");
+    assert!(!world.service_runs("web"));
+    let next = world.disco(&["dance", "--server", "/none"]);
+    next.exits(69).stderr_has("Brought back : service web start : done\n");
+    assert_eq!((world.read("/etc/web.conf").as_str(), runs_with(&world, "web").as_str()), ("old\n", "old"));
+    assert!(world.service_runs("db") && !world.exists("/var/disco/pending.json"));
+    world.sh("ls -A /var/disco/journal").stdout_is("");
+}

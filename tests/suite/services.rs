@@ -1,7 +1,7 @@
-//! Services under a real systemd, reconfigured by modules: each restarts once, with the new file, and comes back with the old
-//! one where a health check fails.
+//! Services under a real systemd, and daemons of Debian with it and with init scripts, reconfigured by modules: each restarts once,
+//! with the new file, and comes back with the old one where a health check fails. What a validator refuses never reaches the disk.
 
-use crate::world::World;
+use crate::world::{Packages, World};
 
 /// A node with a service `web` that runs as its unit file and `/etc/web.conf` say; what it saw when it started and when it
 /// was stopped is in `/run/web.log`.
@@ -86,4 +86,164 @@ fn a_failing_health_check_brings_back_the_old_unit_and_its_service() {
     world.run(&["systemctl", "is-active", "web"]).succeeds();
     world.run(&["systemctl", "is-active", "idle"]).exits(3);
     assert_ne!(pid(&world, "web"), "0");
+}
+
+/// A daemon of a package: the file that it is configured by, its content with `TEXT` for what shows, and how that shows.
+struct Daemon {
+    package: &'static str,
+    service: &'static str,
+    pid_file: &'static str,
+    file: &'static str,
+    content: &'static str,
+    /// What shows of a good configuration, twice, and one that the validator refuses.
+    texts: [&'static str; 3],
+    validate: &'static str,
+    /// Prints what shows, or nothing.
+    shows: &'static str,
+}
+
+const NGINX: Daemon = Daemon {
+    package: "nginx-light",
+    service: "nginx",
+    pid_file: "/run/nginx.pid",
+    file: "/etc/nginx/conf.d/text.conf",
+    content: "server { listen 127.0.0.1:8081; location / { return 200 \"TEXT\"; } }\n",
+    texts: ["old", "new", "bad\"; nonsense \""],
+    validate: "nginx -t",
+    shows: "exec 3<>/dev/tcp/127.0.0.1/8081 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && tail -n 1 <&3",
+};
+
+const SSH: Daemon = Daemon {
+    package: "openssh-server",
+    service: "ssh",
+    pid_file: "/run/sshd.pid",
+    file: "/etc/ssh/sshd_config.d/text.conf",
+    content: "Port TEXT\n",
+    texts: ["2201", "2202", "none"],
+    validate: "mkdir -p /run/sshd; sshd -t",
+    shows: "for port in 2201 2202; do ! (exec 3<>/dev/tcp/127.0.0.1/$port && head -c 4 <&3 >/dev/null) || printf $port; done",
+};
+
+const CRON: Daemon = Daemon {
+    package: "cron",
+    service: "cron",
+    pid_file: "/run/crond.pid",
+    file: "/etc/default/cron",
+    content: "EXTRA_OPTS=\"-L TEXT\"\n",
+    texts: ["4", "5", "none"],
+    validate: ". /etc/default/cron; [[ $EXTRA_OPTS =~ ^-L\\ [0-9]$ ]]",
+    shows: "mapfile -d '' words <\"/proc/$(cat /run/crond.pid)/cmdline\" && printf %s \"${words[-1]}\"",
+};
+
+impl Daemon {
+    fn content(&self, text: &str) -> String {
+        self.content.replace("TEXT", text)
+    }
+
+    fn shows(&self, world: &World) -> String {
+        world.sh(&format!("{{ {}; }} 2>/dev/null", self.shows)).stdout.trim().to_owned()
+    }
+
+    fn pid(&self, world: &World) -> String {
+        world.read(self.pid_file)
+    }
+
+    /// Reconfigures the daemon, with the first text running: by a module that asks for a restart in two ways.
+    fn is_reconfigured(&self, world: &World) {
+        let [old, new, bad] = self.texts;
+        let restarts = format!("info: Executed : service {} restart : done\n", self.service);
+        let script = |text: &str| {
+            let content = self.content(text);
+            let (file, service) = (self.file, self.service);
+            format!(
+                "set -e; cat >{file} <<'E'\n{content}E\nservice {service} reload || true; service {service} restart; service {service} restart"
+            )
+        };
+        world.setting("disco/server/uri", "/tmp/master");
+        let dance = |text: &str, check: &str| {
+            let module = world.module("m").script("10.sh", &script(text));
+            module.any("validate/10-syntax", self.validate).any("check/10-shows", check);
+            world.publish();
+            world.disco(&["dance"])
+        };
+        let waits = |text: &str| {
+            format!(
+                "for try in {{1..100}}; do [ \"$({{ {}; }} 2>/dev/null)\" != '{text}' ] || exit 0; sleep 0.05; done; exit 9",
+                self.shows
+            )
+        };
+
+        let pid = self.pid(world);
+        let live = dance(new, &waits(new));
+        live.succeeds();
+        assert_eq!(live.stderr.matches("info: Executed : service").count(), 1, "{live}");
+        assert!(live.stderr.contains(&restarts), "{live}");
+        assert_eq!(self.shows(world), new);
+        let restarted = self.pid(world);
+        assert_ne!(restarted, pid, "{} was not restarted", self.service);
+
+        let refused = dance(bad, "true");
+        refused.exits(1).stderr_lacks("Executed");
+        assert_eq!(
+            (world.read(self.file), self.pid(world)),
+            (self.content(new), restarted.clone()),
+            "{refused}"
+        );
+
+        let undone = dance(old, &format!("{}; ! true", waits(old).replace("exit 0", "break")));
+        undone.exits(1).stderr_has("error: Undone : ").stderr_has(&restarts);
+        assert_eq!(world.read(self.file), self.content(new), "{undone}");
+        world.wait_until("the old configuration shows again", || self.shows(world) == new);
+        assert_ne!(self.pid(world), restarted);
+    }
+}
+
+/// A node with init scripts, and the daemon running with the first of its texts.
+fn with_init_scripts(daemon: &Daemon) {
+    let (Some(world), Some(packages)) = (World::new(), Packages::of(daemon.package)) else { return };
+    world.put_packages(&packages, "/root/packages");
+    world.write("/etc/dpkg/dpkg.cfg.d/keep", "force-confold\n");
+    // The first time is for those that must be there before others are unpacked.
+    let quiet = "export DEBIAN_FRONTEND=noninteractive; all=/root/packages/*.deb
+        { dpkg -i $all || dpkg -i $all; } </dev/null >/tmp/said 2>&1 || { cat /tmp/said; false; }";
+    world.sh(quiet).succeeds();
+    starts(&world, daemon);
+    daemon.is_reconfigured(&world);
+}
+
+fn starts(world: &World, daemon: &Daemon) {
+    world.write(daemon.file, &daemon.content(daemon.texts[0]));
+    world
+        .sh(&format!(
+            "service {} restart </dev/null >/tmp/said 2>&1 || {{ cat /tmp/said; false; }}",
+            daemon.service
+        ))
+        .succeeds();
+    world.wait_until("the daemon shows its configuration", || daemon.shows(world) == daemon.texts[0]);
+}
+
+#[test]
+fn nginx_with_its_init_script() {
+    with_init_scripts(&NGINX);
+}
+
+#[test]
+fn ssh_with_its_init_script() {
+    with_init_scripts(&SSH);
+}
+
+#[test]
+fn cron_with_its_init_script() {
+    with_init_scripts(&CRON);
+}
+
+#[test]
+fn nginx_and_cron_under_systemd() {
+    let Some(world) = World::with_systemd() else { return };
+    let install = "DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --quiet --no-install-recommends cron nginx-light";
+    world.sh(&format!("{install} </dev/null >/tmp/said 2>&1 || {{ cat /tmp/said; false; }}")).succeeds();
+    for daemon in [NGINX, CRON] {
+        starts(&world, &daemon);
+        daemon.is_reconfigured(&world);
+    }
 }

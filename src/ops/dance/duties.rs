@@ -35,6 +35,8 @@ pub(super) struct Duties {
     stood: Stood,
     begun: BTreeSet<u32>,
     ended: BTreeSet<u32>,
+    /// One of them has failed, and whoever did them was stopped before anything came of that.
+    failed: Option<String>,
 }
 
 impl Duties {
@@ -44,7 +46,7 @@ impl Duties {
         journal.note(&Note::Schedule(schedule.clone()))?;
         let stood = services::stood(&schedule)?;
         journal.note(&Note::Stood(stood.clone()))?;
-        Ok(Duties { schedule, stood, begun: BTreeSet::new(), ended: BTreeSet::new() })
+        Ok(Duties { schedule, stood, begun: BTreeSet::new(), ended: BTreeSet::new(), failed: None })
     }
 
     /// How far they were, as the journal has it; the record is told what it may not know. Where the journal has no schedule,
@@ -52,8 +54,8 @@ impl Duties {
     pub fn found(notes: &[Note], known: &mut RunRecord) -> Duties {
         let left = known.duties.iter().filter(|duty| duty.outcome.is_none()).map(|duty| duty.duty.clone());
         let schedule = Schedule { after: left.collect(), ..Schedule::default() };
-        let (begun, ended) = Default::default();
-        let mut found = Duties { schedule, stood: Stood::default(), begun, ended };
+        let (stood, begun, ended) = Default::default();
+        let mut found = Duties { schedule, stood, begun, ended, failed: None };
         for note in notes {
             match note {
                 Note::Schedule(schedule) => found.schedule = schedule.clone(),
@@ -61,8 +63,9 @@ impl Duties {
                 Note::Began { number } => drop(found.begun.insert(*number)),
                 Note::Ended { number, outcome } => {
                     found.ended.insert(*number);
-                    let ended = found.schedule.duties().filter(|duty| duty.number == *number);
-                    ended.for_each(|duty| record(known, duty, outcome));
+                    let ended = found.schedule.duties().find(|duty| duty.number == *number);
+                    ended.inspect(|duty| record(known, duty, outcome));
+                    found.failed = ended.and_then(|duty| failure(duty, outcome));
                 }
                 Note::Confirm { .. } | Note::Confirmed => {}
             }
@@ -89,6 +92,9 @@ impl Duties {
     /// Does what comes after the merge, as far as it is not done yet. They belong to what is merged: that something of them cannot
     /// be written down is told at the end, and keeps none of them from being done.
     pub fn after(&mut self, run: &mut Run<'_>, settings: &Settings, journal: &mut Journal) -> End {
+        if let Some(reason) = self.failed.take() {
+            return End::Failed { reason };
+        }
         let mut unwritten = Vec::new();
         let mut pending = kept(&mut unwritten, Pending::load(&settings.home.value));
         let mut end = End::Done;
@@ -130,9 +136,9 @@ impl Duties {
         kept(unwritten, journal.note(&ended));
         self.ended.insert(duty.number);
         record(&mut run.record, duty, &acted.outcome);
-        match acted.outcome.is_done() {
-            true => End::Done,
-            false => End::Failed { reason: format!("{}: {}", duty.words(), acted.outcome) },
+        match failure(duty, &acted.outcome) {
+            None => End::Done,
+            Some(reason) => End::Failed { reason },
         }
     }
 
@@ -173,6 +179,11 @@ impl Duties {
         }
         Ok(Pending::load(&settings.home.value)?.forget(&run.record.run)?)
     }
+}
+
+/// Which duty has failed, and how, if it has.
+fn failure(duty: &Duty, outcome: &Outcome) -> Option<String> {
+    (!outcome.is_done()).then(|| format!("{}: {outcome}", duty.words()))
 }
 
 fn warn(run: &mut Run<'_>, messages: Vec<String>) {
