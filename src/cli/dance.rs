@@ -17,6 +17,7 @@ use crate::ops::settings::settings;
 use crate::ops::undo::way_words;
 use crate::settings::table::Name;
 use crate::settings::{Origin, Settings};
+use crate::sys::clock;
 use crate::sys::interrupt::Interrupt;
 
 const EXAMPLES: &str = "\
@@ -79,6 +80,9 @@ pub struct Args {
     /// Wait for another live run instead of refusing
     #[arg(long)]
     pub wait: bool,
+    /// Take the merge back after so many seconds unless `disco confirm` comes before
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800), conflicts_with_all = ["noop", "root"])]
+    pub confirm: Option<u64>,
     /// With --noop: keep what was shown in FILE, for `disco apply FILE`
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
@@ -149,7 +153,7 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
     let only = args.only.iter().cloned().collect();
-    let options = Options { only, wait: args.wait, plan_file: args.plan.clone() };
+    let options = Options { only, wait: args.wait, plan_file: args.plan.clone(), confirm: args.confirm };
     let codes = if args.detailed_exitcodes { Codes::Detailed } else { Codes::Plain };
     Ok(Prepared { settings, unknown, interrupt, options, codes })
 }
@@ -275,6 +279,9 @@ pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, termina
         DanceEvent::Merged { changes } => {
             terminal.say_at(Level::Info, &format!("Merged {}", count(*changes, "change")))
         }
+        DanceEvent::Unconfirmed { until } => {
+            terminal.say_at(Level::Warning, &to_be_confirmed(*until));
+        }
         DanceEvent::NotMerged { path, why } => {
             terminal.say_at(Level::Warning, &format!("Not merged : {path} : {why}"))
         }
@@ -347,6 +354,9 @@ pub(super) fn summary(record: &RunRecord) -> String {
         (RunOutcome::ActionFailed, _) => {
             format!("merged: {changes}, but an action failed and later ones were not run")
         }
+        (RunOutcome::Unconfirmed { .. }, _) => {
+            format!("merged: {changes}, {actions}; `disco confirm` keeps that")
+        }
         (RunOutcome::Undone { reason }, _) => format!("merged, and undone: {reason}"),
         (RunOutcome::MergeFailed { reason }, _) => format!("not merged: {reason}"),
         (RunOutcome::Unfinished | RunOutcome::NotStarted { .. } | RunOutcome::Interrupted { .. }, _) => {
@@ -374,7 +384,7 @@ pub(super) enum Codes {
 /// How the run of that record ends the program.
 pub(super) fn exit_of(record: &RunRecord, codes: Codes) -> Exit {
     let failed = match &record.outcome {
-        RunOutcome::Shown | RunOutcome::Merged => false,
+        RunOutcome::Shown | RunOutcome::Merged | RunOutcome::Unconfirmed { .. } => false,
         RunOutcome::Interrupted { signal } => return Exit::Signal(*signal),
         RunOutcome::Failed
         | RunOutcome::ActionFailed
@@ -392,4 +402,10 @@ pub(super) fn exit_of(record: &RunRecord, codes: Codes) -> Exit {
         (Codes::Detailed, true, false) => Exit::Status(4),
         (Codes::Detailed, true, true) => Exit::Status(6),
     }
+}
+
+/// What there is to say of a merge that waits to be confirmed until then, in seconds since 1970.
+pub(super) fn to_be_confirmed(until: u64) -> String {
+    let time = clock::told((i64::try_from(until).unwrap_or_default(), 0));
+    format!("All of this is taken back at {time}, unless `disco confirm` comes before")
 }

@@ -115,6 +115,9 @@ enum Event<'a> {
         path: &'a RootedPath,
         way: Way,
     },
+    Unconfirmed {
+        until: u64,
+    },
     NotMerged {
         path: &'a RootedPath,
         why: &'a str,
@@ -272,6 +275,7 @@ impl Teller<'_> {
             | DanceEvent::Saved { .. }
             | DanceEvent::Restoring { .. }
             | DanceEvent::Merged { .. }
+            | DanceEvent::Unconfirmed { .. }
             | DanceEvent::NotMerged { .. }
             | DanceEvent::MergedOver { .. }
             | DanceEvent::NotExecuted { .. }
@@ -304,6 +308,7 @@ impl Teller<'_> {
             RunOutcome::Merged => ("merged", None),
             RunOutcome::Failed => ("failed", None),
             RunOutcome::ActionFailed => ("action-failed", None),
+            RunOutcome::Unconfirmed { until: _ } => ("unconfirmed", None),
             RunOutcome::Undone { reason } => ("undone", Some(reason.as_str())),
             RunOutcome::MergeFailed { reason } => ("merge-failed", Some(reason.as_str())),
             RunOutcome::Interrupted { signal: _ } => ("interrupted", None),
@@ -357,6 +362,7 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::Saved { file, digest, size } => Event::Saved { file: file.into(), digest, size },
         DanceEvent::Merged { changes } => Event::Merged { changes },
         DanceEvent::Restoring { path, way } => Event::Restoring { path, way },
+        DanceEvent::Unconfirmed { until } => Event::Unconfirmed { until },
         DanceEvent::NotMerged { path, why } => Event::NotMerged { path, why },
         DanceEvent::MergedOver { path, what } => Event::MergedOver { path, what },
         DanceEvent::NotExecuted { actions, why } => Event::NotExecuted { actions, why },

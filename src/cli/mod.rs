@@ -1,6 +1,7 @@
 //! The command line: arguments into a call of one `ops` function, and what comes back onto a stream.
 
 pub mod apply;
+pub mod confirm;
 pub mod dance;
 mod dance_json;
 mod dance_pretty;
@@ -39,6 +40,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Color, Level, Terminal};
+use crate::model::names::RunId;
 use crate::sandbox::inside;
 use crate::settings::Flags;
 use crate::settings::table::Name;
@@ -166,6 +168,16 @@ Examples:
 Exit status: 0 done; 1 somebody has changed a place since, or there is nothing to undo; 75 another live
 run is under way.")]
     Undo(undo::Args),
+    /// Keep a merge that would be taken back (`--confirm`)
+    #[command(after_help = "\
+`disco dance --confirm SECONDS` merges, and takes all of it back when the time is up: so who has cut
+himself off from the node by a change has it back. Within that time `disco confirm` keeps the merge, and
+`disco undo` takes it back at once; no other live run starts.
+
+Examples:
+  disco confirm
+  disco confirm 20261120-190451-042-1234")]
+    Confirm(confirm::Args),
     /// Finish a merge that was stopped, as every live run does first
     #[command(after_help = "\
 After a kill or a power cut: what was past the point of no return is finished, with its actions; what was
@@ -225,6 +237,11 @@ Examples:
     },
     #[command(name = "__enter", hide = true)]
     Enter,
+    #[command(name = "__confirm", hide = true)]
+    WaitForConfirmation {
+        /// Of which run
+        run: RunId,
+    },
     #[command(name = "__hold", hide = true)]
     Hold,
 }
@@ -301,6 +318,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let said = match disco.command {
         Command::Dance(args) => return dance::run(&args, global, terminal),
         Command::Apply(args) => return apply::run(&args, global, terminal),
+        Command::Confirm(args) => return confirm::run(&args, global, terminal),
+        Command::WaitForConfirmation { run } => return confirm::wait(&run, global),
         Command::Undo(args) => return undo::run(&args, global, terminal),
         Command::Recover(args) => return recover::run(&args, global, terminal),
         Command::MergeLog(args) => merge_log::run(&args, global)?,

@@ -14,7 +14,7 @@ pub fn end(view: &View<'_>, record: &RunRecord, took: f64, exit: i32, late: bool
     let signs = view.frame().signs;
     let mut lines = vec![Line::default()];
     let to = match &record.outcome {
-        RunOutcome::Shown | RunOutcome::Merged => {
+        RunOutcome::Shown | RunOutcome::Merged | RunOutcome::Unconfirmed { .. } => {
             lines.extend(went_well(view, record, signs));
             To::Out
         }

@@ -204,6 +204,10 @@ impl<'a> View<'a> {
             DanceEvent::Restoring { path, way } => {
                 self.put(To::Out, Line::new(Ink::Plain, format!("{path}: {}", way_words(*way))));
             }
+            DanceEvent::Unconfirmed { until } => {
+                let text = format!("! {}", crate::cli::dance::to_be_confirmed(*until));
+                self.put(To::Err, Line::new(Ink::Care, text));
+            }
             DanceEvent::NotMerged { path, why } => {
                 self.left_out += 1;
                 self.put(To::Err, Line::new(Ink::Care, format!("! not merged: {path}: {why}")));

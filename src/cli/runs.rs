@@ -123,6 +123,7 @@ pub fn outcome(outcome: &RunOutcome) -> String {
         RunOutcome::Merged => "merged".to_owned(),
         RunOutcome::Failed => "failed".to_owned(),
         RunOutcome::ActionFailed => "action failed".to_owned(),
+        RunOutcome::Unconfirmed { .. } => "merged, to be confirmed".to_owned(),
         RunOutcome::Undone { reason } => format!("undone: {reason}"),
         RunOutcome::MergeFailed { reason } => format!("merge failed: {reason}"),
         RunOutcome::Interrupted { signal } => format!("interrupted by signal {signal}"),

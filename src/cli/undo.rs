@@ -64,6 +64,11 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     let options = Options { run: args.run.clone(), noop: args.noop, wait: args.wait };
     let mut tell = |event: DanceEvent<'_>| show(&event, Mode::Live, DiffStyle::None, terminal);
     match undo::undo(&settings, &options, &interrupt, &mut tell) {
+        // It had waited to be confirmed.
+        Ok(record) if record.undoes.is_none() => {
+            terminal.say_at(Level::Info, &format!("Run {} is undone, as if it had never merged", record.run));
+            Ok(Exit::Done)
+        }
         Ok(record) => {
             terminal.say_at(Level::Info, &summary(&record));
             Ok(dance::exit_of(&record, Codes::Plain))

@@ -32,6 +32,11 @@ pub enum RunOutcome {
     Shown,
     /// Live, and everything is merged.
     Merged,
+    /// Everything is merged, and is taken back unless somebody confirms it.
+    Unconfirmed {
+        /// Until when: seconds since 1970.
+        until: u64,
+    },
     /// Nothing has run: why.
     NotStarted {
         /// Why.
@@ -61,7 +66,7 @@ pub enum RunOutcome {
 impl RunOutcome {
     /// Whether the live root is as the run wanted it.
     pub fn is_merged(&self) -> bool {
-        matches!(self, RunOutcome::Merged | RunOutcome::ActionFailed)
+        matches!(self, RunOutcome::Merged | RunOutcome::ActionFailed | RunOutcome::Unconfirmed { .. })
     }
 }
 

@@ -1,6 +1,7 @@
 //! One function a command: what it does, from the parts below. No printing, no arguments, no exit codes.
 
 pub mod apply;
+pub mod confirm;
 pub mod dance;
 pub mod doctor;
 pub mod gather;

@@ -1,10 +1,11 @@
 //! `disco undo`: takes back what a run has merged, as a run of its own.
 
 use crate::merge::undo::{self, Kept, Spared};
-use crate::merge::{MergeError, Prepared, Way};
+use crate::merge::{Prepared, Way};
 use crate::model::names::RunId;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
-use crate::ops::dance::{self, DanceError, DanceEvent, Doing, Run, recover};
+use crate::ops::dance::{self, DanceError, DanceEvent, Doing, Run, around, recover};
+use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::sys::interrupt::Interrupt;
 
@@ -31,6 +32,11 @@ pub fn undo(
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
+    if !options.noop
+        && let Some(run) = dance::refused(settings, options.run.as_ref(), interrupt, on_event)?
+    {
+        return Ok(Runs::new(&settings.home.value).load(&run)?);
+    }
     // What cannot be undone is no run.
     let of = undo::load(&settings.home.value, options.run.as_ref())?.head.run;
     // It takes the lock in both modes: what it compares must not be merged into meanwhile.
@@ -53,7 +59,9 @@ fn undo_in(
     // Whoever finishes this after a kill knows by it which record to mark.
     run.save()?;
     let recorded = undo::load(home, Some(of))?;
-    let (prepared, spared) = run.metered("prepare", |_| undo::prepare(recorded, &live, home, &id, policy))?;
+    let notes = recorded.notes.clone();
+    let (mut prepared, spared) =
+        run.metered("prepare", |_| undo::prepare(recorded, &live, home, &id, policy))?;
     tell(run, &prepared, &spared);
     run.record.changes = prepared.changes();
     if let Some(signal) = interrupt.signal() {
@@ -67,8 +75,12 @@ fn undo_in(
     }
     let changes = run.record.changes;
     (run.on_event)(DanceEvent::Doing(Doing::Merging { changes }));
-    run.metered("merge", |_| prepared.commit()?.keep())?;
+    // Whoever finishes this after a crash brings the services back, too.
+    notes.iter().try_for_each(|note| prepared.journal().note(note))?;
+    let merged = run.metered("merge", |_| prepared.commit())?;
     (run.on_event)(DanceEvent::Merged { changes });
+    around::bring_back(run, settings, &notes)?;
+    merged.keep()?;
     run.record.outcome = RunOutcome::Merged;
     recover::mark(settings, of, &id)
 }
@@ -96,9 +108,4 @@ pub fn way_words(way: Way) -> &'static str {
         Way::Attributes => "attributes as before",
         Way::Appended => "what was added to it goes",
     }
-}
-
-/// Whether an error says that there is nothing to undo.
-pub fn is_nothing(error: &DanceError) -> bool {
-    matches!(error, DanceError::Merge(MergeError::NothingToUndo))
 }

@@ -51,6 +51,11 @@ pub fn pause() {
     std::thread::sleep(Duration::from_millis(50));
 }
 
+/// Waits for so many seconds, or less where a signal comes.
+pub fn pause_for(seconds: u64) {
+    std::thread::sleep(Duration::from_secs(seconds));
+}
+
 /// Measures a piece of this thread's work: wall and CPU time, faults and blocks are this piece's, `mem_max` is the largest
 /// size of the whole process so far (the kernel keeps no other).
 #[derive(Debug)]

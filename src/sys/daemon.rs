@@ -42,3 +42,37 @@ pub fn settle() -> io::Result<Channel> {
     rustix::stdio::dup2_stdin(files::open_system("/dev/null", false)?)?;
     Ok(channel)
 }
+
+/// Starts `disco WORDS` in a session of its own, in `/`, with an empty environment and no streams; nobody waits for it.
+pub fn start_detached(words: &[&str]) -> io::Result<()> {
+    // The one in between ends at once: what it has started is nobody's child.
+    let mut command = Command::new("/usr/bin/setsid");
+    let mut child = quiet(command.arg("--fork").arg(program()?).args(words)).spawn()?;
+    ended(child.wait()?)
+}
+
+/// The same as a unit of systemd's, which is gone when it ends.
+pub fn start_as_unit(unit: &str, words: &[&str]) -> io::Result<()> {
+    let mut command = Command::new("systemd-run");
+    let command = command.args(["--quiet", "--collect", "--unit", unit]).arg(program()?).args(words);
+    ended(quiet(command).spawn()?.wait()?)
+}
+
+fn ended(status: std::process::ExitStatus) -> io::Result<()> {
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
+}
+
+/// Where this program lies; another one of that name may have taken its place.
+fn program() -> io::Result<std::path::PathBuf> {
+    std::env::current_exe()
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command
+        .env_clear()
+        .envs(super::execute::ENVIRONMENT)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+}

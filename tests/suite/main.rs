@@ -41,6 +41,7 @@ mod signals;
 mod supervisor;
 mod systemd;
 mod templates;
+mod undo;
 mod unprivileged;
 mod validators;
 mod walls;

@@ -195,6 +195,15 @@ impl From<DanceError> for Failure {
     fn from(error: DanceError) -> Failure {
         let (kind, hint) = match error {
             DanceError::Gather(error) => return error.into(),
+            DanceError::Unconfirmed { .. } => {
+                (Kind::Busy, Some("`disco confirm` keeps it, `disco undo` takes it back now".to_owned()))
+            }
+            DanceError::NothingToConfirm(_) => {
+                (Kind::Failed, Some("`disco runs` shows how each run ended".to_owned()))
+            }
+            DanceError::Waiter(ref source) => {
+                (io_kind(source), Some("`disco undo` takes the merge back".to_owned()))
+            }
             DanceError::Busy(_) => (Kind::Busy, Some("`disco dance --wait` waits for it".to_owned())),
             DanceError::Prepare(LockError::Io { ref source, .. }) => (io_kind(source), None),
             DanceError::Prepare(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Io, None),

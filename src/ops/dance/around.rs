@@ -1,7 +1,7 @@
 //! A merge with what is done around it: stops of services, the merge, all else; and where that fails, back again.
 
 use crate::actions::schedule::{self, Wishes};
-use crate::merge::{self, Merged, Source};
+use crate::merge::{self, Merged, Note, Source};
 use crate::model::change::ChangeSet;
 use crate::model::duty::{DutyOrigin, DutyRecord, Schedule};
 use crate::model::names::ModuleName;
@@ -12,7 +12,7 @@ use crate::settings::{OnActionFailure, Settings};
 use super::duties::{Duties, End};
 use super::finish::Wanted;
 use super::pending::Pending;
-use super::{DanceError, DanceEvent, Run, finish, live_scripts, services};
+use super::{DanceError, DanceEvent, Run, confirm, finish, live_scripts, services};
 
 /// What is done around a merge, and what the run owes once it is merged.
 #[derive(Debug)]
@@ -101,6 +101,11 @@ pub(super) fn merge(
         let reason = format!("an action before the merge failed: {reason}");
         return Ok((RunOutcome::MergeFailed { reason }, run.save()));
     }
+    let until = run.confirm.map(|seconds| confirm::now() + seconds);
+    if let Some(until) = until {
+        // Whoever finishes it after a crash knows that, too.
+        prepared.journal().note(&Note::Confirm { until })?;
+    }
     let merged = match run.metered("merge", |_| prepared.commit()) {
         Ok(merged) => merged,
         Err(error) => {
@@ -110,7 +115,8 @@ pub(super) fn merge(
     };
     (run.on_event)(DanceEvent::Merged { changes: source.changes.0.len() });
     not_executed(run, &around.schedule);
-    let outcome = settle(run, settings, merged, &mut duties)?;
+    let until = run.confirm.map(|seconds| confirm::now() + seconds);
+    let outcome = settle(run, settings, merged, &mut duties, until)?;
     let kept = run.save();
     let kept = if outcome.is_merged() { finish::told(kept, &outcome) } else { kept };
     Ok((outcome, kept))
@@ -122,6 +128,7 @@ pub(super) fn settle(
     settings: &Settings,
     mut merged: Merged<'_>,
     duties: &mut Duties,
+    until: Option<u64>,
 ) -> Result<RunOutcome, DanceError> {
     let outcome = match duties.after(run, settings, merged.journal()) {
         End::Done => RunOutcome::Merged,
@@ -132,6 +139,15 @@ pub(super) fn settle(
             return undo(run, settings, merged, duties, reason);
         }
     };
+    if let Some(until) = until {
+        if until <= confirm::now() {
+            return undo(run, settings, merged, duties, "nobody has confirmed it in time".to_owned());
+        }
+        merged.journal().note(&Note::Confirm { until })?;
+        confirm::start_waiter(settings, &run.record.run)?;
+        (run.on_event)(DanceEvent::Unconfirmed { until });
+        return Ok(RunOutcome::Unconfirmed { until });
+    }
     let report = run.metered("merge", |_| merged.keep())?;
     for path in &report.sockets {
         let why = "a socket lives with the process that listens on it";
@@ -163,6 +179,15 @@ pub(super) fn undo(
     }
     (run.on_event)(DanceEvent::Undone { reason: &reason });
     Ok(RunOutcome::Undone { reason })
+}
+
+/// Brings back what was done on the live system around a merge whose files are back.
+pub(in crate::ops) fn bring_back(
+    run: &mut Run<'_>,
+    settings: &Settings,
+    notes: &[Note],
+) -> Result<(), DanceError> {
+    Duties::found(notes, &mut run.record).bring_back(run, settings)
 }
 
 /// Tells what a merge has left beside the files.

@@ -186,6 +186,11 @@ pub enum DanceEvent<'a> {
         /// How many objects differ.
         changes: usize,
     },
+    /// Everything is merged, and is taken back unless somebody confirms it.
+    Unconfirmed {
+        /// Until when: seconds since 1970.
+        until: u64,
+    },
     /// Something that the merge left out, and why.
     NotMerged {
         /// Where.

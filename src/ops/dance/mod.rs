@@ -3,7 +3,8 @@
 //! One path for NOOP and live: a NOOP run is a live run that stops before the merge. An `Err` means that disco could not
 //! do its part; a module that fails is in the record.
 
-mod around;
+pub(super) mod around;
+mod confirm;
 mod conflicts;
 pub(super) mod differences;
 mod duties;
@@ -117,6 +118,20 @@ pub enum DanceError {
     /// This is a step of a run.
     #[error("this is inside one of disco's own sandboxes, and no second one opens in it")]
     Inside,
+    /// A merge waits to be confirmed, and nothing else merges meanwhile.
+    #[error("run {run} waits to be confirmed, until {}", clock::told((i64::try_from(*until).unwrap_or_default(), 0)))]
+    Unconfirmed {
+        /// Whose it is.
+        run: RunId,
+        /// Until when: seconds since 1970.
+        until: u64,
+    },
+    /// No merge waits to be confirmed.
+    #[error("no merge{} waits to be confirmed", .0.as_ref().map_or_else(String::new, |run| format!(" of run {run}")))]
+    NothingToConfirm(Option<RunId>),
+    /// The process that waits for the confirmation could not be started.
+    #[error("cannot start the process that waits for the confirmation")]
+    Waiter(#[source] std::io::Error),
     /// disco's home is no plain path.
     #[error("disco's home must be an absolute path without '..'")]
     Home(#[source] PathError),
@@ -137,6 +152,8 @@ pub struct Options {
     pub wait: bool,
     /// Keep what a NOOP run has shown as a plan in this file.
     pub plan_file: Option<PathBuf>,
+    /// Take the merge back unless somebody confirms it within so many seconds.
+    pub confirm: Option<u64>,
 }
 
 /// A run under way.
@@ -147,6 +164,7 @@ pub(super) struct Run<'a> {
     fetched: BTreeMap<ModuleName, Cost>,
     /// Where what it has shown is kept as a plan.
     pub(super) plan_file: Option<PathBuf>,
+    pub(super) confirm: Option<u64>,
     pub(super) on_event: &'a mut dyn FnMut(DanceEvent<'_>),
 }
 
@@ -189,6 +207,7 @@ pub fn dance(
     is_free(options.plan_file.as_deref())?;
     recorded(settings, mode, options.wait, interrupt, on_event, |run, settings, ground, scratch| {
         run.plan_file.clone_from(&options.plan_file);
+        run.confirm = options.confirm;
         run_in(run, settings, ground, options, interrupt, scratch)
     })
 }
@@ -243,6 +262,7 @@ pub(super) fn recorded(
         runs,
         fetched: BTreeMap::new(),
         plan_file: None,
+        confirm: None,
         on_event,
     };
     run.save()?;
@@ -284,8 +304,47 @@ pub(super) fn recovered(
     let ground = &Ground::look(said, settings)?;
     let path = ground.lock(&settings.home.value)?;
     let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
-    recover::recover(settings, ground, on_event)?;
+    match recover::recover(settings, ground, on_event) {
+        // The machine may have started anew, and nobody else waits for it.
+        Err(DanceError::Unconfirmed { run, .. }) => confirm::start_waiter(settings, &run),
+        other => other,
+    }?;
     sweep(settings, on_event)
+}
+
+/// Confirms the merge that waits for it.
+pub(super) fn confirmed(
+    settings: &Settings,
+    run: Option<&RunId>,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<RunId, DanceError> {
+    let settings = &prepare_home(settings)?;
+    let path = settings.home.value.join("lock");
+    let _lock = lock::take(&path, true, &new_run_id(), interrupt, on_event)?;
+    confirm::confirm(settings, run)
+}
+
+/// Takes the merge back that waits to be confirmed; none where there is none.
+pub(super) fn refused(
+    settings: &Settings,
+    run: Option<&RunId>,
+    interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<Option<RunId>, DanceError> {
+    let settings = &prepare_home(settings)?;
+    let path = settings.home.value.join("lock");
+    let _lock = lock::take(&path, true, &new_run_id(), interrupt, on_event)?;
+    confirm::refuse(settings, run, on_event)
+}
+
+/// Waits until a merge is confirmed, or takes it back when the time is up.
+pub fn wait_for_confirmation(
+    settings: &Settings,
+    run: &RunId,
+    interrupt: &Interrupt,
+) -> Result<(), DanceError> {
+    confirm::wait_for(&prepare_home(settings)?, run, interrupt)
 }
 
 /// Everything of a dance between the opening of the record and its closing.

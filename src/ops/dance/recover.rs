@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::merge::recover::{Recovery, Rest};
-use crate::merge::{self, Recovered};
+use crate::merge::replay::Recorded;
+use crate::merge::{self, Note, Recovered};
 use crate::model::names::RunId;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
@@ -16,7 +17,7 @@ use crate::sys::tree::Root;
 
 use super::duties::Duties;
 use super::ground::Ground;
-use super::{DanceError, DanceEvent, Run, around};
+use super::{DanceError, DanceEvent, Run, around, confirm};
 
 /// disco's home as a path of the live root, where that is the node's own.
 pub(in crate::ops) fn inner_home(
@@ -47,32 +48,86 @@ pub(super) fn recover(
     let home = &settings.home.value;
     let live = open(&ground.root)?;
     merge::replay::sweep(&merge::journals(home))?;
+    let mut waits = None;
     for recorded in merge::replay::unfinished(&merge::journals(home), &ground.root)? {
-        let id = recorded.head.run.clone();
-        let recovery = merge::recover::recover(recorded, &live, home)?;
-        on_event(DanceEvent::Recovered { run: &id, how: &recovery.how });
-        let runs = Runs::new(home);
-        match runs.load(&id) {
-            Ok(record) => {
-                let folder = runs.folder(&id);
-                let fetched = BTreeMap::new();
-                let mut run = Run { record, folder, runs, fetched, plan_file: None, on_event };
-                complete(&mut run, settings, recovery)?;
+        match confirm::awaited(&recorded) {
+            Some(until) if until > confirm::now() => waits = Some((recorded.head.run.clone(), until)),
+            Some(_) => finish(settings, recorded, &live, on_event, "nobody has confirmed it in time")?,
+            None => {
+                let id = recorded.head.run.clone();
+                let recovery = merge::recover::recover(recorded, &live, home)?;
+                on_event(DanceEvent::Recovered { run: &id, how: &recovery.how });
+                go_on(settings, &id, recovery, on_event)?;
             }
-            // Somebody has removed it: what it asked for is not known any more.
-            Err(RunError::NoSuchRun(_)) => match recovery.rest {
-                Rest::Clear(journal) => journal.cleared()?,
-                Rest::Finish(merged) => drop(merged.keep()?),
-                Rest::Back(back) => drop(back.close()?),
-                Rest::Nothing => {}
-            },
-            Err(error) => return Err(error.into()),
         }
+    }
+    if let Some((run, until)) = waits {
+        return Err(DanceError::Unconfirmed { run, until });
     }
     if ground.root.is_own() {
         merge::undo::sweep(&live, home)?;
     }
     Ok(())
+}
+
+/// Takes back a merge that waited to be confirmed.
+pub(super) fn finish(
+    settings: &Settings,
+    recorded: Recorded,
+    live: &Root,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+    why: &str,
+) -> Result<(), DanceError> {
+    let id = recorded.head.run.clone();
+    let recovery = merge::recover::recover(recorded, live, &settings.home.value)?;
+    let Rest::Finish(merged) = recovery.rest else { return Ok(()) };
+    match load(settings, &id, on_event)? {
+        Some(mut run) => {
+            let mut duties = Duties::found(&recovery.notes, &mut run.record);
+            run.record.outcome = around::undo(&mut run, settings, merged, &mut duties, why.to_owned())?;
+            run.save()
+        }
+        None => {
+            merged.undo(why)?.close()?;
+            Ok(())
+        }
+    }
+}
+
+/// The run of that record; none where somebody has removed it: what it asked for is not known any more.
+fn load<'a>(
+    settings: &Settings,
+    id: &RunId,
+    on_event: &'a mut dyn FnMut(DanceEvent<'_>),
+) -> Result<Option<Run<'a>>, DanceError> {
+    let runs = Runs::new(&settings.home.value);
+    let record = match runs.load(id) {
+        Err(RunError::NoSuchRun(_)) => return Ok(None),
+        other => other?,
+    };
+    let (folder, fetched) = (runs.folder(id), BTreeMap::new());
+    Ok(Some(Run { record, folder, runs, fetched, plan_file: None, confirm: None, on_event }))
+}
+
+/// Goes on after a merge that was stopped.
+fn go_on(
+    settings: &Settings,
+    id: &RunId,
+    recovery: Recovery<'_>,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<(), DanceError> {
+    match load(settings, id, on_event)? {
+        Some(mut run) => complete(&mut run, settings, recovery),
+        None => {
+            match recovery.rest {
+                Rest::Clear(journal) => journal.cleared()?,
+                Rest::Finish(merged) => drop(merged.keep()?),
+                Rest::Back(back) => drop(back.close()?),
+                Rest::Nothing => {}
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Brings the interrupted run to its end: goes on with what it does on the live system, or takes that back.
@@ -96,7 +151,15 @@ fn complete(run: &mut Run<'_>, settings: &Settings, recovery: Recovery<'_>) -> R
     }
     match rest {
         Rest::Clear(journal) => journal.cleared()?,
-        Rest::Finish(merged) => run.record.outcome = around::settle(run, settings, merged, &mut duties)?,
+        // Its services were to come back once its files were.
+        Rest::Finish(merged) if run.record.undoes.is_some() => {
+            duties.bring_back(run, settings)?;
+            merged.keep()?;
+        }
+        Rest::Finish(merged) => {
+            let until = notes.iter().rev().find_map(confirmation);
+            run.record.outcome = around::settle(run, settings, merged, &mut duties, until)?;
+        }
         Rest::Back(back) => drop(back.close()?),
         Rest::Nothing => {}
     }
@@ -114,5 +177,13 @@ pub(in crate::ops) fn mark(settings: &Settings, of: &RunId, by: &RunId) -> Resul
         // Somebody has removed it.
         Err(RunError::NoSuchRun(_)) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Until when a merge was to be confirmed.
+fn confirmation(note: &Note) -> Option<u64> {
+    match note {
+        Note::Confirm { until } => Some(*until),
+        _ => None,
     }
 }

@@ -1,0 +1,37 @@
+//! `disco confirm`, and the process that waits for it.
+
+use crate::cli::Global;
+use crate::cli::exit::{Exit, Failure, Kind};
+use crate::cli::terminal::{Level, Terminal};
+use crate::model::names::RunId;
+use crate::ops::confirm;
+use crate::ops::settings::settings;
+use crate::sys::interrupt::Interrupt;
+
+/// What `disco confirm` takes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run [default: the one that waits to be confirmed]
+    #[arg(value_name = "RUN")]
+    run: Option<RunId>,
+}
+
+/// Confirms.
+pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let (settings, _) = settings(&global.flags())?;
+    let run = confirm::confirm(&settings, args.run.as_ref(), &watched()?, &mut |_| {})?;
+    terminal.say_at(Level::Info, &format!("Run {run} is confirmed: it stays merged"));
+    Ok(Exit::Done)
+}
+
+/// Waits until the run is confirmed, or takes its merge back.
+pub fn wait(run: &RunId, global: &Global) -> Result<Exit, Failure> {
+    let (settings, _) = settings(&global.flags())?;
+    confirm::wait_for_confirmation(&settings, run, &watched()?)?;
+    Ok(Exit::Done)
+}
+
+fn watched() -> Result<Interrupt, Failure> {
+    Interrupt::watch()
+        .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))
+}
