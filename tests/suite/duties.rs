@@ -320,3 +320,25 @@ fn a_run_that_is_killed_after_a_stop_and_before_its_merge_is_forgotten_and_the_s
     assert!(world.service_runs("db") && !world.exists("/var/disco/pending.json"));
     world.sh("ls -A /var/disco/journal").stdout_is("");
 }
+
+#[test]
+fn a_plan_does_what_it_has_shown_around_its_merge() {
+    let Some(world) = World::new() else { return };
+    service(&world, "web");
+    world
+        .module("m")
+        .script("10.sh", "echo new >/etc/web.conf; service web stop; service web start")
+        .any("on-change", "/etc/web.conf : echo changed >>/run/told\n")
+        .any("after/10-api", "echo told >>/run/told\n")
+        .any("check/10-web", "echo $DISCO_MODULE >>/run/told; cat /run/web.seen\n");
+    world.master();
+    world.disco(&["dance", "--noop", "--plan", "/srv/m.plan"]).succeeds();
+    // Nothing of the run that made it is needed, nor of its modules.
+    world.sh("rm -rf /var/disco/runs /var/disco/modules").succeeds();
+    assert!(!world.exists("/run/told") && asked(&world, "web").is_empty());
+    let applied = world.disco(&["apply", "/srv/m.plan"]);
+    applied.succeeds().stderr_has("Executed : m/check/10-web : done\n");
+    assert_eq!(asked(&world, "web"), "stop old, start new");
+    world.run(&["cat", "/run/told"]).succeeds().stdout_is("changed\ntold\nm\n");
+    assert!(!world.exists("/var/disco/pending.json"));
+}

@@ -95,7 +95,8 @@ struct Daemon {
     pid_file: &'static str,
     file: &'static str,
     content: &'static str,
-    /// What shows of a good configuration, twice, and one that the validator refuses.
+    /// What shows of a good configuration, twice, and one that the validator refuses; that one is of another length, since
+    /// rsync takes two files of one second and one length for the same.
     texts: [&'static str; 3],
     validate: &'static str,
     /// Prints what shows, or nothing.
@@ -119,7 +120,7 @@ const SSH: Daemon = Daemon {
     pid_file: "/run/sshd.pid",
     file: "/etc/ssh/sshd_config.d/text.conf",
     content: "Port TEXT\n",
-    texts: ["2201", "2202", "none"],
+    texts: ["2201", "2202", "nowhere"],
     validate: "mkdir -p /run/sshd; sshd -t",
     shows: "for port in 2201 2202; do ! (exec 3<>/dev/tcp/127.0.0.1/$port && head -c 4 <&3 >/dev/null) || printf $port; done",
 };

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use crate::actions::back;
 use crate::merge::{Journal, Note};
 use crate::model::action::{Effect, EffectKind};
-use crate::model::duty::{Duty, DutyOrigin, Schedule, ServiceVerb, Stood};
-use crate::model::run::RunRecord;
+use crate::model::duty::{Duty, DutyOrigin, DutyRecord, Schedule, ServiceVerb, Stood};
+use crate::model::run::ActionRecord;
 use crate::model::step::Outcome;
 use crate::model::told::in_full;
 use crate::settings::Settings;
@@ -43,16 +43,20 @@ impl Duties {
     /// Looks at what the schedule has to do with, and puts both into the journal.
     pub fn open(schedule: &Schedule, journal: &mut Journal) -> Result<Duties, DanceError> {
         let schedule = schedule.clone();
-        journal.note(&Note::Schedule(schedule.clone()))?;
-        let stood = services::stood(&schedule)?;
-        journal.note(&Note::Stood(stood.clone()))?;
+        let mut stood = Stood::default();
+        // Each note is waited for until it is on the disk.
+        if schedule.duties().next().is_some() {
+            journal.note(&Note::Schedule(schedule.clone()))?;
+            stood = services::stood(&schedule)?;
+            journal.note(&Note::Stood(stood.clone()))?;
+        }
         Ok(Duties { schedule, stood, begun: BTreeSet::new(), ended: BTreeSet::new(), failed: None })
     }
 
     /// How far they were, as the journal has it; the record is told what it may not know. Where the journal has no schedule,
     /// what the record has is left to do.
-    pub fn found(notes: &[Note], known: &mut RunRecord) -> Duties {
-        let left = known.duties.iter().filter(|duty| duty.outcome.is_none()).map(|duty| duty.duty.clone());
+    pub fn found(notes: &[Note], duties: &mut [DutyRecord], actions: &mut [ActionRecord]) -> Duties {
+        let left = duties.iter().filter(|duty| duty.outcome.is_none()).map(|duty| duty.duty.clone());
         let schedule = Schedule { after: left.collect(), ..Schedule::default() };
         let (stood, begun, ended) = Default::default();
         let mut found = Duties { schedule, stood, begun, ended, failed: None };
@@ -64,13 +68,18 @@ impl Duties {
                 Note::Ended { number, outcome } => {
                     found.ended.insert(*number);
                     let ended = found.schedule.duties().find(|duty| duty.number == *number);
-                    ended.inspect(|duty| record(known, duty, outcome));
+                    ended.inspect(|duty| record(duties, actions, duty, outcome));
                     found.failed = ended.and_then(|duty| failure(duty, outcome));
                 }
                 Note::Confirm { .. } | Note::Confirmed => {}
             }
         }
         found
+    }
+
+    /// Whether one of them has failed, as far as the journal has it.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some()
     }
 
     /// Does what comes before the merge. Nothing is begun that the journal does not have.
@@ -135,7 +144,7 @@ impl Duties {
         let ended = Note::Ended { number: duty.number, outcome: acted.outcome.clone() };
         kept(unwritten, journal.note(&ended));
         self.ended.insert(duty.number);
-        record(&mut run.record, duty, &acted.outcome);
+        record(&mut run.record.duties, &mut run.record.actions, duty, &acted.outcome);
         match failure(duty, &acted.outcome) {
             None => End::Done,
             Some(reason) => End::Failed { reason },
@@ -151,9 +160,7 @@ impl Duties {
             // A unit that only the view knows cannot be stopped on the live system, and need not be.
             return nothing(format!("{} does not run: there is nothing to stop\n", deed.service));
         }
-        if duty.effect.kind == EffectKind::Power
-            && services::boot().is_ok_and(|boot| !self.stood.boot.is_empty() && boot != self.stood.boot)
-        {
+        if services::boot().is_ok_and(|boot| is_past(duty, &self.stood, &boot)) {
             return nothing("the machine has been started anew since\n".to_owned());
         }
         let (node, home) = (&settings.node.value, &settings.home.value);
@@ -181,6 +188,11 @@ impl Duties {
     }
 }
 
+/// Whether the machine was to be started anew, and has been: it runs in the boot `now`.
+fn is_past(duty: &Duty, stood: &Stood, now: &str) -> bool {
+    duty.effect.kind == EffectKind::Power && !stood.boot.is_empty() && stood.boot != now
+}
+
 /// Which duty has failed, and how, if it has.
 fn failure(duty: &Duty, outcome: &Outcome) -> Option<String> {
     (!outcome.is_done()).then(|| format!("{}: {outcome}", duty.words()))
@@ -204,14 +216,63 @@ fn kept<T, E: std::error::Error>(unwritten: &mut Vec<String>, result: Result<T, 
 
 /// Puts into the record how a duty ended, and the actions that it does. Of an action that became several, one that failed
 /// counts.
-fn record(record: &mut RunRecord, duty: &Duty, outcome: &Outcome) {
-    for recorded in record.duties.iter_mut().filter(|recorded| recorded.duty.number == duty.number) {
+fn record(duties: &mut [DutyRecord], actions: &mut [ActionRecord], duty: &Duty, outcome: &Outcome) {
+    for recorded in duties.iter_mut().filter(|recorded| recorded.duty.number == duty.number) {
         recorded.outcome = Some(outcome.clone());
     }
     let DutyOrigin::Actions { seqs } = &duty.origin else { return };
-    for recorded in record.actions.iter_mut().filter(|recorded| seqs.contains(&recorded.action.seq)) {
+    for recorded in actions.iter_mut().filter(|recorded| seqs.contains(&recorded.action.seq)) {
         if recorded.outcome.as_ref().is_none_or(Outcome::is_done) {
             recorded.outcome = Some(outcome.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::ask::of_line;
+
+    fn duty(number: u32, kind: EffectKind) -> Duty {
+        let origin = DutyOrigin::Actions { seqs: vec![number] };
+        Duty { number, origin, effect: Effect { kind, ..of_line("reboot") }, service: None }
+    }
+
+    #[test]
+    fn a_reboot_is_done_once_the_machine_has_been_started_anew() {
+        let stood = |boot: &str| Stood { boot: boot.into(), ..Stood::default() };
+        for (kind, then, past) in [
+            (EffectKind::Power, "one", true),
+            (EffectKind::Power, "two", false),
+            (EffectKind::Power, "", false),
+            (EffectKind::Service, "one", false),
+        ] {
+            assert_eq!(is_past(&duty(0, kind), &stood(then), "two"), past, "{kind:?} {then:?}");
+        }
+    }
+
+    #[test]
+    fn the_journal_says_how_far_they_were() {
+        let after =
+            vec![duty(0, EffectKind::Service), duty(1, EffectKind::Service), duty(2, EffectKind::Service)];
+        let schedule = Schedule { after, ..Schedule::default() };
+        let failed = Outcome::Exited { status: 3 };
+        let notes = [
+            Note::Schedule(schedule.clone()),
+            Note::Stood(Stood { boot: "one".into(), ..Stood::default() }),
+            Note::Began { number: 0 },
+            Note::Ended { number: 0, outcome: Outcome::Done },
+            Note::Began { number: 1 },
+            Note::Ended { number: 1, outcome: failed.clone() },
+        ];
+        let recorded = schedule.duties().map(|duty| DutyRecord { duty: duty.clone(), outcome: None });
+        let mut outcomes = recorded.collect::<Vec<_>>();
+        let found = Duties::found(&notes[..4], &mut outcomes, &mut []);
+        assert_eq!((found.begun.len(), found.ended.len(), found.has_failed()), (1, 1, false));
+        let found = Duties::found(&notes, &mut outcomes, &mut []);
+        assert_eq!(found.failed.as_deref(), Some("bash -c reboot: exit status 3"));
+        assert_eq!(outcomes[1].outcome, Some(failed));
+        let none = Duties::found(&[], &mut outcomes, &mut []);
+        assert_eq!(none.schedule.after, [schedule.after[2].clone()], "what the record has is left to do");
     }
 }

@@ -134,7 +134,7 @@ fn go_on(
 fn complete(run: &mut Run<'_>, settings: &Settings, recovery: Recovery<'_>) -> Result<(), DanceError> {
     run.record.ended.get_or_insert_with(clock::now);
     let Recovery { how, notes, rest } = recovery;
-    let mut duties = Duties::found(&notes, &mut run.record);
+    let mut duties = Duties::found(&notes, &mut run.record.duties, &mut run.record.actions);
     run.record.outcome = match how {
         Recovered::Before => {
             duties.bring_back(run, settings)?;
@@ -144,6 +144,7 @@ fn complete(run: &mut Run<'_>, settings: &Settings, recovery: Recovery<'_>) -> R
             duties.bring_back(run, settings)?;
             RunOutcome::Undone { reason: why }
         }
+        Recovered::After { .. } if duties.has_failed() => RunOutcome::ActionFailed,
         Recovered::After { .. } => RunOutcome::Merged,
     };
     if let (RunOutcome::Merged, Some(of)) = (&run.record.outcome, &run.record.undoes) {
