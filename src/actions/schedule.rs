@@ -226,6 +226,39 @@ fn read_units(wishes: &Wishes<'_>, asked: Option<Draft>) -> Option<Draft> {
 }
 
 /// The scripts of all modules in one of the folders for the live system.
+/// The command that runs a script of a module; `target` is its name in words.
+pub fn of_script(path: &Path, target: String) -> Effect {
+    Effect {
+        kind: EffectKind::Service,
+        target,
+        program: "/bin/bash".into(),
+        argv: vec!["/bin/bash".to_owned(), path.to_string_lossy().into_owned()],
+        cwd: "/".into(),
+        line: None,
+        input: None,
+        processes: Vec::new(),
+    }
+}
+
+/// Takes out of a schedule what ends the system's run, where the node does not allow that.
+pub fn leave_power_out(schedule: &mut Schedule) {
+    let is_power = |duty: &Duty| duty.effect.kind == EffectKind::Power;
+    for duties in [&mut schedule.before, &mut schedule.after] {
+        for duty in duties.iter().filter(|duty| is_power(duty)) {
+            let seqs = match &duty.origin {
+                DutyOrigin::Actions { seqs } => seqs.clone(),
+                DutyOrigin::UnitFiles
+                | DutyOrigin::OnChange { .. }
+                | DutyOrigin::After { .. }
+                | DutyOrigin::Check { .. } => Vec::new(),
+            };
+            let (commands, why) = (vec![duty.words()], NO_REBOOT.to_owned());
+            schedule.left_out.push(LeftOut { seqs, commands, why });
+        }
+        duties.retain(|duty| !is_power(duty));
+    }
+}
+
 fn scripts(wishes: &Wishes<'_>, folder: ScriptFolder) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for module in wishes.modules {
@@ -237,16 +270,7 @@ fn scripts(wishes: &Wishes<'_>, folder: ScriptFolder) -> Vec<Draft> {
         for script in names {
             let (name, script) = (module.name.clone(), script.clone());
             let path = wishes.scripts.join(name.as_str()).join(folder.name()).join(&script);
-            let effect = Effect {
-                kind: EffectKind::Service,
-                target: format!("{name}/{}/{script}", folder.name()),
-                program: "/bin/bash".into(),
-                argv: vec!["/bin/bash".to_owned(), path.to_string_lossy().into_owned()],
-                cwd: "/".into(),
-                line: None,
-                input: None,
-                processes: Vec::new(),
-            };
+            let effect = of_script(&path, format!("{name}/{}/{script}", folder.name()));
             let origin = match is_check {
                 true => DutyOrigin::Check { module: name, script },
                 false => DutyOrigin::After { module: name, script },

@@ -9,6 +9,7 @@ use crate::cli::dance::{Diff, count};
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::json_actions::Asked;
 use crate::cli::{Format, Said};
+use crate::model::action::Effect;
 use crate::model::change::ChangeSet;
 use crate::model::duty::Schedule;
 use crate::model::names::{ModuleName, NodeName, RunId};
@@ -99,9 +100,16 @@ fn described(plan: &Plan, args: &ShowArgs) -> String {
         count(head.actions.len(), "action"),
     );
     out.push_str(&text::change_set(changes, args.diff.into()));
-    let word = if head.root.is_own() { "Would execute" } else { "Not executed" };
-    for action in &head.actions {
-        out.push_str(&format!("warning: {word} : {}\n", action.command()));
+    for duty in head.schedule.duties() {
+        out.push_str(&format!("warning: Would execute : {}{}\n", duty.words(), by(&duty.effect)));
+        out.extend(
+            duty.effect.input.iter().flat_map(|input| input.lines()).map(|line| format!("  {line}\n")),
+        );
+    }
+    for left in &head.schedule.left_out {
+        let lines =
+            left.commands.iter().map(|command| format!("warning: Not executed : {command} : {}\n", left.why));
+        out.extend(lines);
     }
     for script in &plan.scripts {
         let LiveScript { module, folder, name, content } = script;
@@ -112,6 +120,13 @@ fn described(plan: &Plan, args: &ShowArgs) -> String {
         }
     }
     out
+}
+
+/// The program of a command, where its words name another.
+fn by(effect: &Effect) -> String {
+    let called = effect.argv.first().and_then(|word| Path::new(word).file_name());
+    let same = effect.program.file_name() == called;
+    if same { String::new() } else { format!(" : by {}", effect.program.display()) }
 }
 
 fn json(plan: &Plan, file: &Path) -> serde_json::Result<String> {

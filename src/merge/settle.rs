@@ -63,14 +63,6 @@ pub struct Settled {
     pub mine: Vec<Clash>,
 }
 
-impl Settled {
-    /// Nothing was in the way.
-    pub fn as_is(source: &Source<'_>) -> Settled {
-        let (changes, exclude) = (source.changes.clone(), source.exclude.to_vec());
-        Settled { changes, appends: BTreeMap::new(), exclude, left: Vec::new(), mine: Vec::new() }
-    }
-}
-
 /// A change that is left out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Left {

@@ -14,6 +14,7 @@ use crate::model::run::{ActionRecord, Mode, RunOutcome, RunRecord};
 use crate::model::saved::PlanHead;
 use crate::model::step::{ModuleOutcome, ModuleRecord};
 use crate::ops::dance::differences::Differences;
+use crate::ops::dance::finish::Wanted;
 use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError, DanceEvent, Run, finish, recover};
 use crate::plans::{self, Plan, objects};
@@ -152,7 +153,12 @@ fn apply_in(
         (run.on_event)(DanceEvent::Changed { module, changes: &changes, label });
     }
     run.save()?;
-    finish::go_live_as_planned(run, settings, settled, &changes, &differences, plan.head.schedule)?;
+    // As a fetch lays them.
+    let fetched = scratch.path().join("modules");
+    plans::scripts::lay(&plan.scripts, &fetched)?;
+    let wanted = Wanted { modules: &plan.head.wants.iter().collect::<Vec<_>>(), fetched: &fetched };
+    let schedule = &plan.head.schedule;
+    finish::go_live_as_planned(run, settings, schedule, wanted, (&changes, settled), &differences)?;
     Ok(false)
 }
 

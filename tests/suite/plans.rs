@@ -189,6 +189,39 @@ fn a_log_that_grows_meanwhile_has_the_lines_of_both_and_those_of_the_plan_once()
 }
 
 #[test]
+fn what_modules_want_after_a_merge_is_shown_and_done_where_the_plan_is_applied() {
+    let wish = |check: &str| {
+        let world = World::new()?;
+        world.write("/srv/a", "a\n");
+        let module = world.module("m").script("10.sh", "echo b >/srv/a");
+        let module = module.any("after/10.sh", "echo after $DISCO_MODULE >>/srv/done\n");
+        let module = module.any("check/10.sh", &format!("echo check >>/srv/done\n{check}\n"));
+        drop(module.any("on-change", "/srv/a : echo change >>/srv/done\n"));
+        world.publish();
+        world.setting("disco/server/uri", "/tmp/master");
+        Some(world)
+    };
+    let (Some(one), Some(other)) = (wish("exit 0"), World::new()) else { return };
+    plan(&one);
+    assert!(!one.exists("/srv/done"));
+    let shown = one.disco(&["plan", "show", FILE]);
+    let lines = "warning: Would execute : echo change >>/srv/done\nwarning: Would execute : m/after/10.sh\n\
+        warning: Would execute : m/check/10.sh\n";
+    shown.succeeds().stdout_has(lines).stdout_has("\nscript   m after/10.sh\n  echo after $DISCO_MODULE");
+    let archive = one.run(&["base64", "-w0", FILE]).succeeds().stdout.clone();
+    other.write("/srv/a", "a\n");
+    other.command(&["bash", "-c", &format!("base64 -d >{FILE}")]).stdin(&archive).run().succeeds();
+    for world in [&one, &other] {
+        world.disco(&["apply", FILE]).succeeds().stderr_has("Executed : m/check/10.sh : done");
+        assert_eq!(world.read("/srv/done"), "change\nafter m\ncheck\n");
+    }
+    let Some(world) = wish("exit 5") else { return };
+    plan(&world);
+    world.disco(&["apply", FILE]).exits(1).stderr_has("the merge was taken back");
+    assert_eq!(world.read("/srv/a"), "a\n");
+}
+
+#[test]
 fn a_plan_is_of_one_node_unless_it_is_said_otherwise() {
     let Some(world) = node("echo a >a", "echo b >a") else { return };
     plan(&world);

@@ -3,7 +3,7 @@
 use crate::actions::schedule::{self, Wishes};
 use crate::merge::{self, Merged, Note, Source};
 use crate::model::change::ChangeSet;
-use crate::model::duty::{DutyOrigin, DutyRecord, Schedule};
+use crate::model::duty::{DutyRecord, Schedule};
 use crate::model::names::ModuleName;
 use crate::model::path::RootedPath;
 use crate::model::run::RunOutcome;
@@ -36,7 +36,7 @@ impl Around {
         let actions: Vec<_> = run.record.actions.iter().map(|recorded| recorded.action.clone()).collect();
         let own = run.record.root.is_own();
         let pending = if own { Pending::load(&settings.home.value)?.commands() } else { Vec::new() };
-        let mut schedule = schedule::schedule(&Wishes {
+        let schedule = schedule::schedule(&Wishes {
             actions: &actions,
             changed: &changed,
             modules,
@@ -46,31 +46,36 @@ impl Around {
             systemd: own && services::has_systemd()?,
             allow_reboot: settings.allow_reboot.value,
         });
-        if run.plan_file.is_some() {
-            // Nobody has this run's folder where the plan is applied.
-            live_scripts::hold(&mut schedule, wants.fetched)?;
-        }
-        let recorded = schedule.duties().map(|duty| DutyRecord { duty: duty.clone(), outcome: None });
-        run.record.duties = recorded.collect();
         let wanted = if own { schedule::wanted(modules, &changed) } else { Vec::new() };
-        let wanted = wanted.into_iter().map(|(module, command)| (module.clone(), command.to_owned()));
-        Ok(Around { schedule, wanted: wanted.collect() })
+        Ok(Around::recorded(run, schedule, wanted))
     }
 
-    /// What a plan says is to be done; the record has it from now on, and the run's folder the scripts that it holds.
-    pub fn planned(run: &mut Run<'_>, mut schedule: Schedule) -> Result<Around, DanceError> {
-        live_scripts::lay(&mut schedule, &run.folder)?;
+    /// What a plan has shown, with the scripts that this run has; the record has it from now on. A reboot is this node's to allow,
+    /// and nothing is done on another root.
+    pub fn planned(
+        run: &mut Run<'_>,
+        settings: &Settings,
+        changes: &ChangeSet,
+        shown: &Schedule,
+        wants: &Wanted<'_>,
+    ) -> Result<Around, DanceError> {
+        if !run.record.root.is_own() {
+            return Around::compile(run, settings, changes, wants);
+        }
+        let mut schedule = shown.clone();
+        live_scripts::find(&mut schedule, &run.folder);
+        if !settings.allow_reboot.value {
+            schedule::leave_power_out(&mut schedule);
+        }
+        let changed: Vec<&RootedPath> = changes.0.iter().map(|change| &change.path).collect();
+        Ok(Around::recorded(run, schedule, schedule::wanted(wants.modules, &changed)))
+    }
+
+    fn recorded(run: &mut Run<'_>, schedule: Schedule, wanted: Vec<(&ModuleName, &str)>) -> Around {
         let recorded = schedule.duties().map(|duty| DutyRecord { duty: duty.clone(), outcome: None });
         run.record.duties = recorded.collect();
-        let owed = schedule.after.iter().filter_map(|duty| match &duty.origin {
-            DutyOrigin::OnChange { module } => Some((module.clone(), duty.words())),
-            DutyOrigin::Actions { .. }
-            | DutyOrigin::UnitFiles
-            | DutyOrigin::After { .. }
-            | DutyOrigin::Check { .. } => None,
-        });
-        let wanted = owed.collect();
-        Ok(Around { schedule, wanted })
+        let wanted = wanted.into_iter().map(|(module, command)| (module.clone(), command.to_owned()));
+        Around { schedule, wanted: wanted.collect() }
     }
 }
 

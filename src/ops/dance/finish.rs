@@ -59,13 +59,16 @@ pub(in crate::ops) fn finish(
         run.record.outcome = RunOutcome::Failed;
     }
     match run.plan_file.take() {
-        Some(file) => save::save(run, settings, sealed, &changes, differences, schedule, &file),
+        Some(file) => {
+            let shown = save::Shown { changes: &changes, schedule: &schedule, wanted };
+            save::save(run, settings, sealed, differences, &shown, &file)
+        }
         None => Ok(()),
     }
 }
 
 /// Who knows what somebody has changed meanwhile.
-pub(in crate::ops) enum Meanwhile<'a> {
+enum Meanwhile<'a> {
     /// The sandbox: it knows what it saw first.
     Watched(&'a Scratch),
     /// Whoever calls, who has settled it.
@@ -86,16 +89,20 @@ fn go_live(
     kept
 }
 
-/// Merges what a plan holds, and does on the live system what it says.
+/// Merges what of a plan is left to do, and does on the live system what the plan has shown.
 pub(in crate::ops) fn go_live_as_planned(
     run: &mut Run<'_>,
     settings: &Settings,
-    settled: Settled,
-    changes: &ChangeSet,
+    schedule: &Schedule,
+    wanted: Wanted<'_>,
+    (changes, settled): (&ChangeSet, Settled),
     differences: &Differences,
-    schedule: Schedule,
 ) -> Result<(), DanceError> {
-    let around = Around::planned(run, schedule)?;
+    let around = Around::planned(run, settings, changes, schedule, &wanted)?;
+    if around.schedule != Schedule::default() {
+        (run.on_event)(DanceEvent::Scheduled { schedule: &around.schedule, root: &run.record.root });
+    }
+    live_scripts::copy(wanted.modules, wanted.fetched, &run.folder)?;
     go_live(run, settings, Meanwhile::Settled(settled), changes, differences, &around)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::actions::schedule;
 use crate::model::duty::{Duty, DutyOrigin, Schedule};
 use crate::model::module::{Module, ScriptFolder};
 use crate::model::names::NodeName;
@@ -28,27 +29,14 @@ pub(super) fn copy(modules: &[&Module], fetched: &Path, run: &Path) -> Result<()
     Ok(())
 }
 
-/// Has the duties of scripts hold what these say, as what they read, for a plan that is applied elsewhere.
-pub(super) fn hold(schedule: &mut Schedule, fetched: &Path) -> Result<(), FileError> {
+/// Has the duties of a plan run the scripts that are in the folder of the run that applies it.
+pub(super) fn find(schedule: &mut Schedule, run: &Path) {
     for duty in &mut schedule.after {
         if let Some(place) = place(&duty.origin) {
-            let text = read(&fetched.join(place))?;
-            duty.effect.input = Some(String::from_utf8_lossy(&text).into_owned());
+            let script = folder(run).join(&place);
+            duty.effect = schedule::of_script(&script, place.to_string_lossy().into_owned());
         }
     }
-    Ok(())
-}
-
-/// Lays the scripts that the duties of a plan hold into the folder of the run that applies it.
-pub(super) fn lay(schedule: &mut Schedule, run: &Path) -> Result<(), FileError> {
-    for duty in &mut schedule.after {
-        if let (Some(place), Some(text)) = (place(&duty.origin), duty.effect.input.take()) {
-            let script = folder(run).join(place);
-            write(&script, text.as_bytes())?;
-            duty.effect.argv = vec!["/bin/bash".to_owned(), script.to_string_lossy().into_owned()];
-        }
-    }
-    Ok(())
 }
 
 /// Where a script is, below the modules.

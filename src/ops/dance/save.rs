@@ -4,16 +4,18 @@ use std::path::Path;
 
 use crate::model::change::ChangeSet;
 use crate::model::duty::Schedule;
+use crate::model::module::Module;
 use crate::model::path::RootedPath;
 use crate::model::run::{RunOutcome, RunRecord};
 use crate::model::saved::PlanHead;
 use crate::plans::write::Contents;
-use crate::plans::{self, objects, standing};
+use crate::plans::{self, objects, scripts, standing};
 use crate::sandbox::{self, Scratch};
 use crate::settings::Settings;
 use crate::sys::clock;
 
 use super::differences::Differences;
+use super::finish::Wanted;
 use super::{DanceError, DanceEvent, Run, conflicts};
 
 /// Whether a plan can have that name: before anything runs for it.
@@ -21,14 +23,23 @@ pub(in crate::ops) fn is_free(file: Option<&Path>) -> Result<(), DanceError> {
     Ok(file.map_or(Ok(()), plans::write::is_free)?)
 }
 
+/// What a run has shown.
+pub(super) struct Shown<'a> {
+    /// All its differences.
+    pub changes: &'a ChangeSet,
+    /// What is done on the live system around their merge.
+    pub schedule: &'a Schedule,
+    /// What its modules want there.
+    pub wanted: Wanted<'a>,
+}
+
 /// Keeps what the run has shown in a file. A run that failed has shown nothing whole.
 pub(super) fn save(
     run: &mut Run<'_>,
     settings: &Settings,
     sealed: &Scratch,
-    changes: &ChangeSet,
     differences: &Differences,
-    schedule: Schedule,
+    shown: &Shown<'_>,
     file: &Path,
 ) -> Result<(), DanceError> {
     if run.record.outcome != RunOutcome::Shown {
@@ -38,18 +49,20 @@ pub(super) fn save(
     }
     let written = run.metered("plan_file", |run| {
         let (upper, entries) = differences.scratchpad();
-        let changes = without(changes, differences.excluded());
+        let changes = without(shown.changes, differences.excluded());
+        let wants = scripts::wants(shown.wanted.modules);
+        let scripts = scripts::read(&wants, shown.wanted.fetched)?;
         let objects = objects::of_layer(&changes, entries, upper, &sandbox::is_private_xattr)?;
         let expected =
             standing::expected(&changes, &objects, differences.lower(), &sandbox::is_private_xattr)?;
         // After the look: so it was a look at what the sandbox saw.
         conflicts::refuse(sealed, &changes, differences)?;
         let contents = Contents {
-            head: &head(&run.record, settings, schedule),
+            head: &head(&run.record, settings, wants, shown.schedule),
             changes: &changes,
             expected: &expected,
             objects: &objects,
-            scripts: &[],
+            scripts: &scripts,
             upper,
         };
         Ok::<_, DanceError>(plans::write(file, &contents)?)
@@ -64,7 +77,7 @@ fn without(changes: &ChangeSet, excluded: &[RootedPath]) -> ChangeSet {
     ChangeSet(changes.0.iter().filter(|change| merges(&change.path)).cloned().collect())
 }
 
-fn head(record: &RunRecord, settings: &Settings, schedule: Schedule) -> PlanHead {
+fn head(record: &RunRecord, settings: &Settings, wants: Vec<Module>, schedule: &Schedule) -> PlanHead {
     PlanHead {
         node: record.node.clone(),
         root: record.root.clone(),
@@ -78,7 +91,7 @@ fn head(record: &RunRecord, settings: &Settings, schedule: Schedule) -> PlanHead
             ("disco/server/uri".to_owned(), settings.server_uri.value.clone().unwrap_or_default()),
         ],
         actions: record.actions.iter().map(|one| one.action.clone()).collect(),
-        wants: Vec::new(),
-        schedule,
+        wants,
+        schedule: schedule.clone(),
     }
 }
