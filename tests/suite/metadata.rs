@@ -63,9 +63,9 @@ const ROWS: &[(&str, &str, &str)] = &[
     (
         "sparse",
         ":",
-        "truncate -s 40M a.sparse; printf x | dd of=b.sparse bs=1 seek=10M conv=notrunc status=none; : >empty",
+        "truncate -s 4M a.sparse; printf x | dd of=b.sparse bs=1 seek=1M conv=notrunc status=none; : >empty",
     ),
-    ("large", ":", "head -c 16M /dev/zero | tr '\\0' x >large; : >empty"),
+    ("large", ":", "head -c 2M /dev/zero | tr '\\0' x >large; : >empty"),
     ("special", "mkfifo -m 600 old", "mkfifo -m 640 p; chown 3:4 p; rm old; mkfifo -m 666 old"),
     (
         "types",
