@@ -192,7 +192,8 @@ pub(in crate::ops) fn bring_back(
     settings: &Settings,
     notes: &[Note],
 ) -> Result<(), DanceError> {
-    Duties::found(notes, &mut run.record).bring_back(run, settings)
+    let known = &mut run.record;
+    Duties::found(notes, &mut known.duties, &mut known.actions).bring_back(run, settings)
 }
 
 /// Tells what a merge has left beside the files.

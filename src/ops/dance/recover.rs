@@ -83,7 +83,8 @@ pub(super) fn finish(
     let Rest::Finish(merged) = recovery.rest else { return Ok(()) };
     match load(settings, &id, on_event)? {
         Some(mut run) => {
-            let mut duties = Duties::found(&recovery.notes, &mut run.record);
+            let known = &mut run.record;
+            let mut duties = Duties::found(&recovery.notes, &mut known.duties, &mut known.actions);
             run.record.outcome = around::undo(&mut run, settings, merged, &mut duties, why.to_owned())?;
             run.save()
         }
