@@ -181,7 +181,8 @@ Examples:
     /// Finish a merge that was stopped, as every live run does first
     #[command(after_help = "\
 After a kill or a power cut: what was past the point of no return is finished, with its actions; what was
-not is removed. Whoever starts the machine calls it once, as the unit in dist/ does.
+not is removed. Whoever starts the machine calls it, as the units in dist/ do: its files before anything
+reads them, and all else once services can be started.
 
 Examples:
   disco recover

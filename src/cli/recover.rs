@@ -20,6 +20,9 @@ pub struct Args {
     /// Another root than this node's own
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// Its files alone, for an early start of the machine: a second call does the rest
+    #[arg(long)]
+    files: bool,
     /// Wait for a live run that is under way instead of refusing
     #[arg(long)]
     wait: bool,
@@ -33,7 +36,8 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
     let mut tell = |event: DanceEvent<'_>| show(&event, Mode::Live, DiffStyle::None, terminal);
-    let found = recover::recover(&settings, args.wait, &interrupt, &mut tell)?;
+    let extent = if args.files { recover::Extent::Files } else { recover::Extent::Whole };
+    let found = recover::recover(&settings, extent, args.wait, &interrupt, &mut tell)?;
     terminal.say_at(
         Level::Info,
         &match found {

@@ -2,6 +2,8 @@
 //! the start of the machine.
 
 use crate::ops::dance::{self, DanceError, DanceEvent};
+
+pub use crate::ops::dance::Extent;
 use crate::settings::Settings;
 use crate::sys::files;
 use crate::sys::interrupt::Interrupt;
@@ -10,6 +12,7 @@ use crate::sys::interrupt::Interrupt;
 /// waited for where `wait` says so.
 pub fn recover(
     settings: &Settings,
+    extent: Extent,
     wait: bool,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
@@ -22,6 +25,6 @@ pub fn recover(
         found += usize::from(matches!(event, DanceEvent::Recovered { .. }));
         on_event(event);
     };
-    dance::recovered(settings, wait, interrupt, &mut count)?;
+    dance::recovered(settings, extent, wait, interrupt, &mut count)?;
     Ok(found)
 }

@@ -26,6 +26,7 @@ mod network;
 mod packages;
 mod params;
 mod plans;
+mod power_off;
 mod pretty;
 mod redteam;
 mod refusals;

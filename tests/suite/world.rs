@@ -54,12 +54,17 @@ impl World {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/throwaway-root");
             unshare.args(["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "bash"]);
             unshare.arg(script).arg(top).arg(env!("CARGO_BIN_EXE_disco"));
-            unshare
+            (unshare, None)
         }))
     }
 
     /// A new node with systemd; otherwise as `new`. The first one on a machine takes a minute: its root is made.
     pub fn with_systemd() -> Option<World> {
+        Self::with_systemd_on(None)
+    }
+
+    /// The same with a disk, a folder, which another node can start from once this one has been switched off: dropped.
+    pub fn with_systemd_on(disk: Option<&Path>) -> Option<World> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/systemd-node");
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("systemd-node");
         let built = Command::new(script).arg("build").arg(&folder).output().expect("the script starts");
@@ -70,7 +75,7 @@ impl World {
             let mut unshare = Command::new("unshare");
             unshare.args(["--mount", "--pid", "--fork", "--kill-child", script, "boot"]);
             unshare.arg(folder).arg(top).arg(env!("CARGO_BIN_EXE_disco"));
-            unshare
+            (unshare, disk)
         }))
     }
 
@@ -88,15 +93,17 @@ impl World {
     }
 
     /// Opens the node that a script makes in the folder it is given.
-    fn open(starting: impl FnOnce(&Path) -> Command) -> Result<World, String> {
+    fn open<'a>(starting: impl FnOnce(&Path) -> (Command, Option<&'a Path>)) -> Result<World, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("needs root: a live merge changes owners, and a copy-on-write root is mounted".into());
         }
         let top = TempDir::with_prefix("disco-world-").map_err(|e| e.to_string())?;
         let stage = TempDir::with_prefix("disco-master-").map_err(|e| e.to_string())?;
-        let mut init = starting(top.path())
+        let (mut command, disk) = starting(top.path());
+        let mut init = command
             .env_clear()
             .env("PATH", PATH)
+            .envs(disk.map(|disk| ("DISCO_NODE_DISK", disk)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

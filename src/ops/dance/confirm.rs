@@ -16,7 +16,7 @@ use crate::sys::files;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
 
-use super::{DanceError, DanceEvent, recover, recovered, services};
+use super::{DanceError, DanceEvent, Extent, recover, recovered, services};
 
 /// The merge that waits to be confirmed, all else being done, and until when: seconds since 1970.
 pub(super) fn awaited(recorded: &Recorded) -> Option<u64> {
@@ -66,7 +66,7 @@ pub(in crate::ops) fn wait_for(
         match until {
             Some(until) if until > now() && interrupt.signal().is_none() => clock::pause_for(1),
             Some(until) if until > now() => return Ok(()),
-            Some(_) => return recovered(settings, true, interrupt, &mut |_| {}),
+            Some(_) => return recovered(settings, Extent::Whole, true, interrupt, &mut |_| {}),
             // Somebody is at it.
             None => clock::pause_for(1),
         }

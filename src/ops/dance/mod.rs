@@ -58,6 +58,7 @@ use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
 
 pub use event::{DanceEvent, Doing};
+pub use recover::Extent;
 
 pub(super) use save::is_free;
 
@@ -251,7 +252,7 @@ pub(super) fn recorded(
         Mode::Noop => None,
     };
     if mode == Mode::Live {
-        recover::recover(settings, ground, on_event)?;
+        recover::recover(settings, ground, Extent::Whole, on_event)?;
     }
     sweep(settings, on_event)?;
     let scratch = ScratchFolder::create(&settings.storage.value, id.as_str()).map_err(DanceError::Prepare)?;
@@ -296,6 +297,7 @@ pub(super) fn recorded(
 /// Finishes merges that were stopped and removes what their runs have left, as every live run does first, and nothing else.
 pub(super) fn recovered(
     settings: &Settings,
+    extent: Extent,
     wait: bool,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
@@ -304,7 +306,7 @@ pub(super) fn recovered(
     let ground = &Ground::look(said, settings)?;
     let path = ground.lock(&settings.home.value)?;
     let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
-    match recover::recover(settings, ground, on_event) {
+    match recover::recover(settings, ground, extent, on_event) {
         // The machine may have started anew, and nobody else waits for it.
         Err(DanceError::Unconfirmed { run, .. }) => confirm::start_waiter(settings, &run),
         other => other,

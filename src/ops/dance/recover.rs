@@ -39,10 +39,20 @@ pub(in crate::ops) fn open(root: &LiveRoot) -> Result<Root, DanceError> {
     Ok(Root::open(&root.path(), &label)?)
 }
 
+/// How much of a merge that was stopped is brought to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Its files alone: so early in the start of the machine that no service can be acted on. The journal stays.
+    Files,
+    /// All of it.
+    Whole,
+}
+
 /// Finishes what was interrupted. The caller has the lock of live runs on this root.
 pub(super) fn recover(
     settings: &Settings,
     ground: &Ground,
+    extent: Extent,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<(), DanceError> {
     let home = &settings.home.value;
@@ -51,20 +61,23 @@ pub(super) fn recover(
     let mut waits = None;
     for recorded in merge::replay::unfinished(&merge::journals(home), &ground.root)? {
         match confirm::awaited(&recorded) {
+            Some(_) if extent == Extent::Files => {}
             Some(until) if until > confirm::now() => waits = Some((recorded.head.run.clone(), until)),
             Some(_) => finish(settings, recorded, &live, on_event, "nobody has confirmed it in time")?,
             None => {
                 let id = recorded.head.run.clone();
                 let recovery = merge::recover::recover(recorded, &live, home)?;
                 on_event(DanceEvent::Recovered { run: &id, how: &recovery.how });
-                go_on(settings, &id, recovery, on_event)?;
+                if extent == Extent::Whole {
+                    go_on(settings, &id, recovery, on_event)?;
+                }
             }
         }
     }
     if let Some((run, until)) = waits {
         return Err(DanceError::Unconfirmed { run, until });
     }
-    if ground.root.is_own() {
+    if ground.root.is_own() && extent == Extent::Whole {
         merge::undo::sweep(&live, home)?;
     }
     Ok(())
