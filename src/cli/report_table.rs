@@ -84,12 +84,11 @@ fn head(record: &RunRecord, width: Option<usize>) -> String {
 fn rows(record: &RunRecord) -> Vec<Row<'_>> {
     let own =
         |module, step: &str, cost| Row { module, step: format!("({step})"), cost, outcome: String::new() };
-    let (before, after): (Vec<_>, Vec<_>) = record
-        .internal
-        .iter()
-        .partition(|internal| !matches!(internal.part.as_str(), "validators" | "diff" | "merge"));
-    let mut rows: Vec<Row<'_>> =
-        before.into_iter().map(|internal| own("disco", &internal.part, internal.cost)).collect();
+    let of_disco = |place: Place| {
+        let parts = record.internal.iter().filter(move |internal| Place::of(&internal.part) == place);
+        parts.map(|internal| own("disco", &internal.part, internal.cost))
+    };
+    let mut rows: Vec<Row<'_>> = of_disco(Place::First).collect();
     for module in &record.modules {
         let name = module.module.as_str();
         rows.extend(module.fetch.map(|cost| own(name, "fetch", cost)));
@@ -105,14 +104,36 @@ fn rows(record: &RunRecord) -> Vec<Row<'_>> {
         }));
         rows.extend(module.diff.map(|cost| own(name, "diff", cost)));
     }
+    rows.extend(of_disco(Place::Between));
     rows.extend(record.validators.iter().map(|one| Row {
         module: one.module.as_str(),
         step: one_line(&format!("validate/{}", one.record.step.label())),
         cost: one.record.cost,
         outcome: one_line(&one.record.outcome.to_string()),
     }));
-    rows.extend(after.into_iter().map(|internal| own("disco", &internal.part, internal.cost)));
+    rows.extend(of_disco(Place::Last));
     rows
+}
+
+/// Where a part of disco's own work stands among what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before all modules.
+    First,
+    /// Between modules and validators.
+    Between,
+    /// After all of them.
+    Last,
+}
+
+impl Place {
+    fn of(part: &str) -> Place {
+        match part {
+            "fetch_params" | "plan" | "sandbox" => Place::First,
+            "validators" => Place::Between,
+            _ => Place::Last,
+        }
+    }
 }
 
 fn shown(row: &Row<'_>) -> [String; 9] {
@@ -201,6 +222,8 @@ fn cut(text: &str, width: usize) -> String {
 mod tests {
     use super::*;
     use crate::cli::report_text::tests::record;
+    use crate::model::run::{InternalCost, ValidatorRecord};
+    use crate::model::step::{StepKind, StepRecord};
 
     #[test]
     fn the_table_of_the_readmes_run() {
@@ -223,6 +246,43 @@ total                                       7.50  0.92  4.74     11M   28M    64
     }
 
     #[test]
+    fn rows_stand_in_the_order_of_what_happened() {
+        let mut record = record();
+        record.validators = vec![ValidatorRecord {
+            module: record.modules[1].module.clone(),
+            record: StepRecord {
+                step: StepKind::Validator { script: "10-syntax".to_owned() },
+                ..record.modules[1].steps[0].clone()
+            },
+        }];
+        for part in ["sandbox", "validators", "verify", "merge"] {
+            record.internal.push(InternalCost { part: part.to_owned(), cost: Cost::default() });
+        }
+        let table = table(&record, Sort::Order, None);
+        let steps: Vec<_> = table.lines().skip(3).filter_map(|line| line.split_whitespace().nth(1)).collect();
+        assert_eq!(
+            steps,
+            [
+                "(fetch_params)",
+                "(sandbox)",
+                "(fetch)",
+                "00-hello.sh",
+                "10-service_stop.sh",
+                "(diff)",
+                "(fetch)",
+                "etc/othermodule/stuff.cfg",
+                "(diff)",
+                "(validators)",
+                "validate/10-syntax",
+                "(diff)",
+                "(verify)",
+                "(merge)",
+                "7.50"
+            ]
+        );
+    }
+
+    #[test]
     fn rows_are_sorted_by_what_is_asked_for() {
         let order = |sort| -> Vec<String> {
             let table = table(&record(), sort, None);
@@ -241,8 +301,7 @@ total                                       7.50  0.92  4.74     11M   28M    64
     #[test]
     fn no_line_is_longer_than_the_terminal() {
         let mut record = record();
-        record.modules[0].steps[0].step =
-            crate::model::step::StepKind::Script { script: format!("10-\n{}", "long".repeat(50)) };
+        record.modules[0].steps[0].step = StepKind::Script { script: format!("10-\n{}", "long".repeat(50)) };
         for width in [30, 40, 60, 80, 100, 132, 400] {
             for line in table(&record, Sort::Order, Some(width)).lines() {
                 assert!(line.chars().count() <= width, "{width}: {line:?}");

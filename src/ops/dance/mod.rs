@@ -26,8 +26,7 @@ mod undo;
 mod validators;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -49,7 +48,7 @@ use crate::render;
 use crate::runs::{RunError, Runs};
 use crate::sandbox::{self, SandboxError};
 use crate::settings::Settings;
-use crate::step::{self, StepError};
+use crate::step::StepError;
 use crate::sys::clock::{self, Meter};
 use crate::sys::files::{self, FileError};
 use crate::sys::interrupt::Interrupt;
@@ -63,7 +62,7 @@ pub use recover::Extent;
 pub(super) use save::is_free;
 
 pub use ground::RootError;
-pub(super) use open::open_sandbox;
+pub(super) use open::{open_sandbox, step_context};
 
 use differences::Differences;
 use ground::Ground;
@@ -394,25 +393,6 @@ fn run_in(
     let modules: Vec<&Module> = gathered.plan.modules.iter().map(|planned| &planned.module).collect();
     let wanted = finish::Wanted { modules: &modules, fetched: &view.join("modules") };
     finish::finish(run, settings, interrupt, &sealed, &mut differences, wanted)
-}
-
-/// What all steps of a run share.
-pub(super) fn step_context<'a>(
-    settings: &'a Settings,
-    ground: &'a Ground,
-    view: &'a Path,
-    values: &'a File,
-    interrupt: &'a Interrupt,
-) -> step::Context<'a> {
-    step::Context {
-        node: &settings.node.value,
-        home: &ground.home,
-        view,
-        values,
-        limit: settings.step_timeout.value,
-        best: truth::best(settings.network.value),
-        interrupt,
-    }
 }
 
 /// An error that a signal has caused is that signal.

@@ -1,16 +1,19 @@
-//! Opens the sandbox of a run: from the settings and the ground to what it is made of.
+//! Opens the sandbox of a run: from the settings and the ground to what it is made of, and to what its steps share.
 
+use std::fs::File;
 use std::path::Path;
 
 use crate::model::path::RootedPath;
 use crate::sandbox::limits::Limits;
 use crate::sandbox::{Sandbox, Spec};
 use crate::settings::Settings;
+use crate::step;
 use crate::sys::host;
+use crate::sys::interrupt::Interrupt;
 use crate::sys::scratch::ScratchFolder;
 
 use super::ground::Ground;
-use super::{DanceError, DanceEvent, Run, reach};
+use super::{DanceError, DanceEvent, Run, reach, truth};
 
 /// What the sandbox of a run is made of, with `view` as what steps see of disco's home.
 pub(super) fn spec<'a>(
@@ -56,4 +59,23 @@ pub(in crate::ops) fn open_sandbox(
 ) -> Result<Sandbox, DanceError> {
     let spec = spec(run, settings, ground, scratch, view)?;
     opened(run, &spec)
+}
+
+/// What all steps of a run share.
+pub(in crate::ops) fn step_context<'a>(
+    settings: &'a Settings,
+    ground: &'a Ground,
+    view: &'a Path,
+    values: &'a File,
+    interrupt: &'a Interrupt,
+) -> step::Context<'a> {
+    step::Context {
+        node: &settings.node.value,
+        home: &ground.home,
+        view,
+        values,
+        limit: settings.step_timeout.value,
+        best: truth::best(settings.network.value),
+        interrupt,
+    }
 }
