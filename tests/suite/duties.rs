@@ -342,3 +342,16 @@ fn a_plan_does_what_it_has_shown_around_its_merge() {
     world.run(&["cat", "/run/told"]).succeeds().stdout_is("changed\ntold\nm\n");
     assert!(!world.exists("/var/disco/pending.json"));
 }
+
+#[test]
+fn a_service_that_is_new_need_not_be_stopped_before_it_is_there() {
+    let Some(world) = World::new() else { return };
+    let lays =
+        format!("cat >/etc/init.d/web <<'E'\n{}E\nchmod 755 /etc/init.d/web", TELLS.replace("@NAME@", "web"));
+    world.module("m").script("10.sh", &format!("set -e; {lays}; service web start; service web stop"));
+    world.master();
+    let live = world.disco(&["dance"]);
+    live.succeeds()
+        .stderr_has("web does not run: there is nothing to stop\ninfo: Executed : service web stop : done\n");
+    assert!(world.exists("/etc/init.d/web") && !world.exists("/var/log/web") && !world.service_runs("web"));
+}

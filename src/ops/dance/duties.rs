@@ -155,9 +155,9 @@ impl Duties {
         let nothing = |output: String| Acted { outcome: Outcome::Done, output };
         if let Some(deed) = duty.service.as_ref().filter(|deed| deed.verb == ServiceVerb::Stop)
             && self.stood.services.get(&deed.service) == Some(&Some(false))
-            && self.stood.systemd
+            && (self.stood.systemd || !services::has_script(&deed.service))
         {
-            // A unit that only the view knows cannot be stopped on the live system, and need not be.
+            // A service that only the view knows cannot be stopped on the live system, and need not be.
             return nothing(format!("{} does not run: there is nothing to stop\n", deed.service));
         }
         if services::boot().is_ok_and(|boot| is_past(duty, &self.stood, &boot)) {

@@ -1,6 +1,6 @@
 //! What is so on the live system before anything is done there: which services run, what settings are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::actions::back::touched;
@@ -41,6 +41,15 @@ pub(super) fn boot() -> Result<String, FileError> {
     Ok(files::read_to_string(Path::new("/proc/sys/kernel/random/boot_id"))?.trim().to_owned())
 }
 
+/// Whether a service has an init script, as far as can be seen.
+pub(super) fn has_script(service: &str) -> bool {
+    !matches!(files::look_through(&script(service)), Ok(None))
+}
+
+fn script(service: &str) -> PathBuf {
+    Path::new("/etc/init.d").join(service)
+}
+
 fn unit_runs(service: &str) -> Option<bool> {
     let acted = act::run(&asks(&["systemctl", "is-active", service]), &[], PATIENCE);
     match acted.output.trim() {
@@ -53,13 +62,13 @@ fn unit_runs(service: &str) -> Option<bool> {
 /// What an init script says of its service. One that knows no `status` fails at that as if it were not running: it does not
 /// say anything.
 fn script_says(service: &str) -> Result<Option<bool>, FileError> {
-    let path = Path::new("/etc/init.d").join(service);
+    let path = script(service);
     let Some(there) = files::look_through(&path)? else { return Ok(Some(false)) };
     if !there.is_file() || !files::read_to_string(&path).is_ok_and(|text| text.contains("status")) {
         return Ok(None);
     }
     let script = path.to_string_lossy();
-    Ok(match act::run(&asks(&[&script, "status"]), &[], PATIENCE).outcome {
+    Ok(match act::run(&asks(&[script.as_ref(), "status"]), &[], PATIENCE).outcome {
         Outcome::Done => Some(true),
         Outcome::Exited { status: 1..=3 } => Some(false),
         Outcome::Exited { .. }
