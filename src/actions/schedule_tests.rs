@@ -343,3 +343,13 @@ proptest! {
         prop_assert_eq!(seqs, (0..actions.len() as u32).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn a_reboot_of_a_kept_schedule_is_left_out_where_it_is_not_allowed() {
+    let actions = actions(&["service a stop", "service b restart", "power: reboot"]);
+    let mut schedule = schedule(&Wishes { allow_reboot: true, ..wishes(&actions) });
+    assert!(told(&schedule).ends_with("; reboot (2)"), "{}", told(&schedule));
+    leave_power_out(&mut schedule);
+    let denied = super::schedule(&wishes(&actions));
+    assert_eq!(schedule, denied);
+}

@@ -53,6 +53,14 @@ fn a_plan_is_shown_applied_and_then_there_is_nothing_to_do() {
     let asked = "warning: Would execute : service cron restart\n";
     shown.succeeds().stdout_has(asked).stdout_has(&told.replace(asked, ""));
     assert_eq!(world.manifest().since(&before).len(), 1, "a plan is one file");
+    let told = world.disco(&["dance", "--noop", "--format", "json", "--plan", FILE]);
+    let sum = digest(&world);
+    told.succeeds().stdout_has(&format!(r#""event":"saved","file":"{FILE}","digest":"{sum}","size":"#));
+    let json = world.disco(&["plan", "show", FILE, "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.succeeds().stdout).expect("it is JSON");
+    assert_eq!((&json["digest"], &json["changes"][0]["path"]), (&sum.into(), &"/srv/t/a".into()));
+    assert_eq!(json["schedule"]["after"][0]["effect"]["argv"][2], "restart");
+    let sum = digest(&world);
 
     world.module("m").script("10.sh", "exit 1");
     world.publish();
