@@ -31,7 +31,8 @@ pub struct FileSystem {
     pub magic: u64,
     /// The unit of its space, in bytes.
     pub block: u64,
-    /// Bytes that are free for anybody; what is kept for root is not touched.
+    /// Bytes that are free for anybody, as many as there can be where it has no bound of its own; what is kept for root is
+    /// not touched.
     pub free: u64,
     /// Objects that can still be made; none where that has no bound of its own.
     pub free_inodes: Option<u64>,
@@ -52,7 +53,7 @@ impl FileSystem {
             mount,
             magic: statfs.f_type as u64 & 0xffff_ffff,
             block,
-            free: vfs.f_bavail.saturating_mul(block),
+            free: if vfs.f_blocks > 0 { vfs.f_bavail.saturating_mul(block) } else { u64::MAX },
             free_inodes: (vfs.f_files > 0).then_some(vfs.f_favail),
             read_only: vfs.f_flag.contains(StatVfsMountFlags::RDONLY),
         })

@@ -268,7 +268,10 @@ fn a_root_that_cannot_be_changed_is_refused_with_the_path() {
     let before = list(&world, "/tmp/image");
     let dance = ["dance", "--node", NODE, "--root", "/tmp/image"];
     world.disco(&[&dance[..], &["--noop"]].concat()).succeeds().stdout_has("/etc/x : Created");
-    world.disco(&dance).exits(1).stderr_has("/etc/group cannot be changed: its file system is read-only");
+    world
+        .disco(&dance)
+        .exits(1)
+        .stderr_has("/etc/group and 1 more cannot be changed: the file system at /tmp/image is read-only");
     assert_eq!(list(&world, "/tmp/image"), before);
 
     // One that cannot hold what the scratchpad can.
