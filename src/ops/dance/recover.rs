@@ -72,7 +72,8 @@ pub(super) fn recover(
     if ground.root.is_own() {
         merge::undo::sweep(&live, home)?;
     }
-    Ok(())
+    // A run whose scratch folder never reached the disk is known by nothing else, and an undo marks the record of another run.
+    Ok(Runs::new(home).tidy_all(&|run| settings.storage.value.join(run.as_str()).exists())?)
 }
 
 /// Brings the interrupted run to its end: goes on with what it does on the live system, or takes that back.
