@@ -141,6 +141,16 @@ impl Runs {
         Ok(())
     }
 
+    /// The same of every run that is not `under_way`.
+    pub fn tidy_all(&self, under_way: &dyn Fn(&RunId) -> bool) -> Result<(), RunError> {
+        if files::look(&self.0)?.is_none() {
+            return Ok(());
+        }
+        let names = files::list_dir(&self.0)?;
+        let runs = names.iter().filter_map(|name| RunId::new(name.to_str()?).ok());
+        runs.filter(|run| !under_way(run)).try_for_each(|run| self.tidy(&run))
+    }
+
     /// Removes the oldest, so that `keep` are left, but none that is `under_way`; returns what was removed.
     pub fn prune(&self, keep: usize, under_way: &dyn Fn(&RunId) -> bool) -> Result<Vec<OsString>, RunError> {
         let runs = self.list()?;
@@ -233,6 +243,9 @@ mod tests {
         ids.iter().for_each(|run| runs.tidy(run).unwrap());
         assert_eq!(files::list_dir(&runs.folder(&ids[0])).unwrap(), ["record.json"]);
         assert!(!runs.folder(&ids[1]).exists());
+        ids.iter().for_each(|run| std::fs::create_dir_all(runs.folder(run)).unwrap());
+        runs.tidy_all(&|run| *run == ids[2]).unwrap();
+        assert_eq!(files::list_dir(&home.path().join("runs")).unwrap(), [ids[0].as_str(), ids[2].as_str()]);
     }
 
     #[test]

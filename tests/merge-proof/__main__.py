@@ -95,9 +95,10 @@ def run_kills(bench, pool, tell, most, firsts):
 def run_large(bench, pool, tell):
     """The same with large files, whose content takes many calls."""
     killer = kills.Kills(bench, pool, tell)
-    found = calls.spread(killer.calls(kills.PARTS[0]), FEW)
+    there = killer.calls(kills.PARTS[0])
+    found = calls.spread(there, FEW)
     verdicts = [verdict for _, verdict in killer.each(kills.PARTS[0], found)]
-    return summed(f"merge, with files of {LARGE >> 20} MiB", verdicts)
+    return summed(f"merge, with files of {LARGE >> 20} MiB", verdicts) | {"of": len(there)}
 
 
 def one_row(system, work, company, recording, found):
@@ -137,7 +138,7 @@ def main():
     node.leave_mounts()
     seed = random.SystemRandom().getrandbits(32) if wanted.seed is None else wanted.seed
     most = wanted.sample or wanted.at_most
-    tell, start = Telling(), time.monotonic()
+    tell, start, measured = Telling(), time.monotonic(), page.commit()
     with tempfile.TemporaryDirectory(prefix="disco-merge-proof-") as top, ThreadPoolExecutor(2) as pool:
         node.mount("-t", "tmpfs", "-o", "mode=700,size=8g", "merge-proof", top)
         try:
@@ -157,7 +158,7 @@ def main():
         finally:
             node.run("umount", "--lazy", top)
     if not wanted.sample:
-        page.keep(wanted.what, found)
+        page.keep(wanted.what, found, measured)
     print(f"{tell.count} judged, {tell.wrong} of them wrong, in {time.monotonic() - start:.0f} s")
     sys.exit(1 if tell.wrong else 0)
 

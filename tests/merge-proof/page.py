@@ -64,11 +64,11 @@ def row(*cells):
     return "| " + " | ".join(map(str, cells)) + " |\n"
 
 
-def keep(name, found):
-    """Keeps what one script has found, and writes the page."""
+def keep(name, found, measured):
+    """Keeps what one script has found of that commit, and writes the page."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     kernel = pathlib.Path("/proc/sys/kernel/osrelease").read_text().split("-")[0]
-    results[name] = {"commit": commit(), "kernel": kernel} | found
+    results[name] = {"commit": measured, "kernel": kernel} | found
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     PAGE.write_text(page(results))
 

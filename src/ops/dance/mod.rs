@@ -218,10 +218,6 @@ pub(super) fn sweep(settings: &Settings, on_event: &mut dyn FnMut(DanceEvent<'_>
     let runs = Runs::new(&settings.home.value);
     for left in scratch::left_overs(&settings.storage.value).map_err(DanceError::Prepare)? {
         if let Some(Ok(run)) = left.path().file_name().and_then(|name| name.to_str()).map(RunId::new) {
-            // An undo marks the record of what it has undone.
-            if let Ok(RunRecord { undoes: Some(of), .. }) = runs.load(&run) {
-                runs.tidy(&of)?;
-            }
             runs.tidy(&run)?;
         }
         let path = left.remove().map_err(DanceError::Prepare)?;

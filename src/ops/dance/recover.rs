@@ -77,10 +77,14 @@ pub(super) fn recover(
     if let Some((run, until)) = waits {
         return Err(DanceError::Unconfirmed { run, until });
     }
-    if ground.root.is_own() && extent == Extent::Whole {
+    if extent == Extent::Files {
+        return Ok(());
+    }
+    if ground.root.is_own() {
         merge::undo::sweep(&live, home)?;
     }
-    Ok(())
+    // A run whose scratch folder never reached the disk is known by nothing else, and an undo marks the record of another run.
+    Ok(Runs::new(home).tidy_all(&|run| settings.storage.value.join(run.as_str()).exists())?)
 }
 
 /// Takes back a merge that waited to be confirmed.
