@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::cli::Global;
-use crate::cli::dance::{self, Codes, Diff, show};
+use crate::cli::dance::{Diff, show};
+use crate::cli::ending::{self, Codes};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::model::run::Mode;
@@ -76,8 +77,8 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
             Ok(Exit::Done)
         }
         Ok(applied) => {
-            terminal.say_at(Level::Info, &dance::summary(&applied.record));
-            Ok(dance::exit_of(&applied.record, Codes::Plain))
+            terminal.say_at(Level::Info, &ending::summary(&applied.record));
+            Ok(ending::exit_of(&applied.record, Codes::Plain))
         }
         Err(DanceError::Interrupted(signal)) => {
             terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());

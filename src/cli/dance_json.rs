@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::cli::Global;
 use crate::cli::dance::{self, Args, Prepared};
+use crate::cli::ending::{self};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::json_actions::{Asked, Done, Shown};
 use crate::cli::json_forms::{How, Summary};
@@ -186,7 +187,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
     };
     let exit = match crate::ops::dance::dance(&settings, &options, &interrupt, &mut tell) {
         Ok(record) => {
-            let exit = dance::exit_of(&record, codes);
+            let exit = ending::exit_of(&record, codes);
             teller.run = Some(record.run);
             teller.end(&record.outcome, Some(record.changes), exit.number());
             exit

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::cli::Global;
 use crate::cli::dance::{self, Args, Prepared};
+use crate::cli::ending::{self};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::line::Signs;
 use crate::cli::pretty_changes::Detail;
@@ -40,7 +41,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
     terminal.calm();
     match ended {
         Ok(record) => {
-            let exit = dance::exit_of(&record, codes);
+            let exit = ending::exit_of(&record, codes);
             let late = interrupt.signal().is_some();
             let (to, lines) = pretty_end::end(&view, &record, took(), exit.number(), late);
             terminal.lines(to, &lines);

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::changes::text;
-use crate::cli::dance::{Diff, count, show};
+use crate::cli::dance::{Diff, show};
+use crate::cli::ending::count;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::json_actions::Asked;
 use crate::cli::terminal::{Level, Terminal};

@@ -6,6 +6,7 @@ pub mod dance;
 mod dance_json;
 mod dance_pretty;
 pub mod doctor;
+mod ending;
 pub mod exit;
 pub mod fs;
 mod json_actions;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::changes::text;
-use crate::cli::dance::{Diff, count};
+use crate::cli::dance::Diff;
+use crate::cli::ending::count;
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::json_actions::Asked;
 use crate::cli::{Format, Said};

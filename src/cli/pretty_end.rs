@@ -1,6 +1,6 @@
 //! The end of the calm view: what the run did, what went wrong, and what to do next. Pure.
 
-use crate::cli::dance::count;
+use crate::cli::ending::count;
 use crate::cli::line::{Ink, Line, Signs};
 use crate::cli::pretty_view::{View, printed, seconds};
 use crate::cli::report_text::one_line;

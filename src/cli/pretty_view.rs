@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::cli::dance::{count, recovered};
+use crate::cli::ending::{count, recovered};
 use crate::cli::line::{Ink, Line, Signs};
 use crate::cli::pretty_changes::{self, Detail};
 use crate::cli::report_text::one_line;
@@ -205,7 +205,7 @@ impl<'a> View<'a> {
                 self.put(To::Out, Line::new(Ink::Plain, format!("{path}: {}", way_words(*way))));
             }
             DanceEvent::Unconfirmed { until } => {
-                let text = format!("! {}", crate::cli::dance::to_be_confirmed(*until));
+                let text = format!("! {}", crate::cli::ending::to_be_confirmed(*until));
                 self.put(To::Err, Line::new(Ink::Care, text));
             }
             DanceEvent::NotMerged { path, why } => {

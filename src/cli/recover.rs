@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::changes::diff::DiffStyle;
 use crate::cli::Global;
-use crate::cli::dance::{count, show};
+use crate::cli::dance::show;
+use crate::cli::ending::count;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::model::run::Mode;

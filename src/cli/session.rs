@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cli::dance::{Codes, Diff, show};
+use crate::cli::dance::{Diff, show};
+use crate::cli::ending::{self, Codes};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Global, dance};
@@ -87,7 +88,7 @@ pub fn try_command(args: TryArgs, global: &Global, terminal: &mut Terminal) -> R
         let step = record.modules.first().and_then(|module| module.steps.first());
         match step.map(|step| step.outcome.exit_status()) {
             Some(status) if status != 0 => Exit::Status(status),
-            Some(_) | None => dance::exit_of(&record, Codes::Plain),
+            Some(_) | None => ending::exit_of(&record, Codes::Plain),
         }
     }))
 }
@@ -108,7 +109,7 @@ pub fn shell(args: &ShellArgs, global: &Global, terminal: &mut Terminal) -> Resu
     }
     let after = After { merge: args.merge && !args.noop, plan: None };
     let done = hold(&Session::Shell, after, &args.common, global, terminal)?;
-    Ok(done.map_or_else(Exit::Signal, |record| dance::exit_of(&record, Codes::Plain)))
+    Ok(done.map_or_else(Exit::Signal, |record| ending::exit_of(&record, Codes::Plain)))
 }
 
 /// Opens a shell in the mounted sandbox.
@@ -128,7 +129,7 @@ fn join(
             let stays =
                 "`disco fs diff` shows what differs in the mounted sandbox, `disco fs unmount` drops it";
             terminal.say_at(Level::Info, &format!("Run {}: {stays}", record.run));
-            Ok(dance::exit_of(&record, Codes::Plain))
+            Ok(ending::exit_of(&record, Codes::Plain))
         }
         Err(DanceError::Interrupted(signal)) => {
             terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
@@ -177,7 +178,7 @@ fn hold(
     let options = Options { mode, wait: common.wait, plan_file: after.plan };
     match session(&settings, what, &options, &interrupt, &mut tell) {
         Ok(record) => {
-            terminal.say_at(Level::Info, &dance::summary(&record));
+            terminal.say_at(Level::Info, &ending::summary(&record));
             Ok(Ok(record))
         }
         Err(DanceError::Interrupted(signal)) => {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::changes::diff::DiffStyle;
-use crate::cli::dance::{self, Codes, count, show};
+use crate::cli::dance::show;
+use crate::cli::ending::{self, Codes, count};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
@@ -71,7 +72,7 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
         }
         Ok(record) => {
             terminal.say_at(Level::Info, &summary(&record));
-            Ok(dance::exit_of(&record, Codes::Plain))
+            Ok(ending::exit_of(&record, Codes::Plain))
         }
         Err(DanceError::Interrupted(signal)) => {
             terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());

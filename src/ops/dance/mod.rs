@@ -8,6 +8,7 @@ mod confirm;
 mod conflicts;
 pub(super) mod differences;
 mod duties;
+mod error;
 mod event;
 pub(super) mod finish;
 pub(super) mod ground;
@@ -28,34 +29,26 @@ mod validators;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use thiserror::Error;
-
-use crate::changes::scan::ScanError;
-use crate::merge::MergeError;
 use crate::model::module::Module;
 use crate::model::names::{ModuleName, RunId};
-use crate::model::path::PathError;
 use crate::model::root::LiveRoot;
 use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
 use crate::model::step::{Cost, ModuleRecord};
 use crate::model::told::in_full;
 use crate::model::truth::Label;
-use crate::ops::apply::ApplyError;
-use crate::ops::gather::{self, GatherError};
-use crate::ops::mounted::MountedError;
-use crate::plans::PlanFileError;
+use crate::ops::gather::{self};
 use crate::render;
-use crate::runs::{RunError, Runs};
-use crate::sandbox::{self, SandboxError};
+use crate::runs::Runs;
+use crate::sandbox::{self};
 use crate::settings::Settings;
 use crate::step::StepError;
 use crate::sys::clock::{self, Meter};
-use crate::sys::files::{self, FileError};
+use crate::sys::files::{self};
 use crate::sys::interrupt::Interrupt;
-use crate::sys::lock::LockError;
 use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
 
+pub use error::DanceError;
 pub use event::{DanceEvent, Doing};
 pub use recover::Extent;
 
@@ -66,82 +59,6 @@ pub(super) use open::{open_sandbox, step_context};
 
 use differences::Differences;
 use ground::Ground;
-
-/// A dance that disco could not do. Nothing is merged, unless the error is the merge's own and says so.
-#[derive(Debug, Error)]
-pub enum DanceError {
-    /// Another live run is under way.
-    #[error("another live run is under way")]
-    Busy(#[source] LockError),
-    /// A folder of disco's own could not be made, locked or removed.
-    #[error("cannot prepare the run")]
-    Prepare(#[source] LockError),
-    /// The modules could not be had or ordered. Nothing has run.
-    #[error(transparent)]
-    Gather(#[from] GatherError),
-    /// The sandbox could not be opened or used.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// A step could not be run or recorded.
-    #[error(transparent)]
-    Step(#[from] StepError),
-    /// The differences could not be found.
-    #[error("cannot find the differences")]
-    Scan(#[from] ScanError),
-    /// The merge could not be done.
-    #[error(transparent)]
-    Merge(#[from] MergeError),
-    /// The record could not be kept.
-    #[error(transparent)]
-    Record(#[from] RunError),
-    /// A file of disco's own could not be used.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The root that the run is about is none.
-    #[error(transparent)]
-    Root(#[from] RootError),
-    /// The run is merged, and its record could not be kept.
-    #[error("the run is merged and its actions were run, but its record could not be kept")]
-    Unrecorded {
-        /// How the run ended.
-        outcome: RunOutcome,
-        /// Why its record was not kept.
-        #[source]
-        source: RunError,
-    },
-    /// The plan that it was to be kept in, or that was to be merged, cannot be used.
-    #[error(transparent)]
-    Plan(#[from] PlanFileError),
-    /// The plan is not merged.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// This is a step of a run.
-    #[error("this is inside one of disco's own sandboxes, and no second one opens in it")]
-    Inside,
-    /// A merge waits to be confirmed, and nothing else merges meanwhile.
-    #[error("run {run} waits to be confirmed, until {}", clock::told((i64::try_from(*until).unwrap_or_default(), 0)))]
-    Unconfirmed {
-        /// Whose it is.
-        run: RunId,
-        /// Until when: seconds since 1970.
-        until: u64,
-    },
-    /// No merge waits to be confirmed.
-    #[error("no merge{} waits to be confirmed", .0.as_ref().map_or_else(String::new, |run| format!(" of run {run}")))]
-    NothingToConfirm(Option<RunId>),
-    /// The process that waits for the confirmation could not be started.
-    #[error("cannot start the process that waits for the confirmation")]
-    Waiter(#[source] std::io::Error),
-    /// disco's home is no plain path.
-    #[error("disco's home must be an absolute path without '..'")]
-    Home(#[source] PathError),
-    /// The mounted sandbox could not be used.
-    #[error(transparent)]
-    Mounted(#[from] MountedError),
-    /// A signal asked to stop; nothing is merged.
-    #[error("interrupted by signal {0}; nothing is merged")]
-    Interrupted(i32),
-}
 
 /// How a dance is to go, beyond the settings.
 #[derive(Debug, Clone, Default)]
