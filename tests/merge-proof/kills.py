@@ -49,7 +49,8 @@ class Kills:
         """So many of them at most; few of those before there is a journal, where nothing but a scratch folder is made."""
         found = self.calls(part)
         early = next((at for at, call in enumerate(found) if JOURNAL in call.text), 0)
-        return len(found), calls.spread(found[:early], (most or EARLY * 10) // 10) + calls.spread(found[early:], most)
+        few = max(most // 10, 1) if most else EARLY
+        return len(found), calls.spread(found[:early], few) + calls.spread(found[early:], most)
 
     def each(self, part, wanted):
         """Each of these calls, with the verdict after it was the last."""

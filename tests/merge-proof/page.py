@@ -42,14 +42,14 @@ before it ends, or does so when it recovers.
 CUTS = """
 ## Power cuts
 
-The disks are loop devices over files that note each write and each flush (`tests/powercut`). The log is replayed up to each
-flush; and up to random moments, each with a random half of the blocks lost that were written after the last flush. Each such
-state is mounted, which replays the file system's own journal. What disco had ended must be on the disk. `In company` another
-program writes files of its own and syncs them all the time, so that journals are written at every moment; then the log is replayed
-up to flushes that are spread evenly over it. `recovery` is that of a merge that was killed half way. `by hand` is the same work by plain
+The disks are loop devices over files that note each write and each flush (`tests/powercut`). The log is replayed up to its
+flushes, each of them or as many as were asked for, spread evenly; and up to random moments, each with a random half of the blocks
+lost that were written after the last flush. Each such state is mounted, which replays the file system's own journal. What had
+ended must be on the disk. `In company` another program writes files of its own and syncs them all the time, so that journals are
+written at every moment. `recovery` is that of a merge that was killed half way. `by hand` is the same work by plain
 commands, without a sync and without disco: that it breaks shows that this can tell. Seed {seed}.
 
-| file system | what | writes | flushes | states | before | after | neither, or litter |
+| file system | what | writes | flushes | states | before | after | neither, or litter, or ended and not on the disk |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
