@@ -53,7 +53,6 @@ The first minutes:
   disco dance --noop      show what would change on this machine; change nothing
   disco dance             the same, and merge it if everything has succeeded
   disco undo              take that back
-  disco report            what each step has cost
   disco module new NAME   a skeleton of a module";
 
 /// The help of disco itself fits a screen: what to do first, then the commands; each of them says what options it has.

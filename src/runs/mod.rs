@@ -127,7 +127,8 @@ impl Runs {
     /// Removes what a killed run had half written of its record, and the folder of one that had written none.
     pub fn tidy(&self, run: &RunId) -> Result<(), RunError> {
         let folder = self.folder(run);
-        if files::look(&folder)?.is_none() {
+        // Something else by such a name is none of ours.
+        if !files::look(&folder)?.is_some_and(|there| there.is_dir()) {
             return Ok(());
         }
         for name in files::list_dir(&folder)? {

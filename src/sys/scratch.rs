@@ -171,6 +171,8 @@ fn remove(path: &Path) -> Result<(), LockError> {
         let entry = entry.map_err(failed)?;
         if entry.file_type().map_err(failed)?.is_dir() {
             remove_tree(&entry.path())?;
+        } else if entry.file_name() != "lock" {
+            fs::remove_file(entry.path()).map_err(failed)?;
         }
     }
     remove_tree(path)
