@@ -38,6 +38,9 @@ pub struct Args {
     /// Wait for another live run instead of refusing
     #[arg(long)]
     wait: bool,
+    /// Take the merge back after so many seconds unless `disco confirm` comes before
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800), conflicts_with = "root")]
+    confirm: Option<u64>,
 }
 
 /// A sha256 as `sha256sum` prints it.
@@ -67,6 +70,7 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
         digest: args.digest.clone(),
         any_node: args.any_node,
         wait: args.wait,
+        confirm: args.confirm,
     };
     let style = args.diff.into();
     let mut tell = |event: DanceEvent<'_>| show(&event, Mode::Live, style, terminal);

@@ -41,7 +41,7 @@ fn json_lines(recorded: Recorded) -> String {
         Phase::Staging => None,
         Phase::Applying => Some(Line::Commit { changes }),
         Phase::Applied => Some(Line::Applied),
-        Phase::Undoing(why) => Some(Line::Undoing { why }),
+        Phase::Undoing(why) | Phase::Back(why) => Some(Line::Undoing { why }),
         Phase::Done(bytes) => Some(Line::Done { bytes }),
     };
     lines.chain(end).map(|line| format!("{}\n", serde_json::json!(line))).collect()
@@ -58,7 +58,7 @@ fn text(recorded: &Recorded) -> String {
         Phase::Staging => "not merged: it stopped, or is, before the point of no return".to_owned(),
         Phase::Applying => "past the point of no return: `disco recover` finishes it".to_owned(),
         Phase::Applied => "merged; what comes after it is not done yet".to_owned(),
-        Phase::Undoing(why) => format!("being taken back: {why}"),
+        Phase::Undoing(why) | Phase::Back(why) => format!("being taken back: {why}"),
         Phase::Done(_) => "done".to_owned(),
     });
     lines.iter().map(|line| format!("{line}\n")).collect()

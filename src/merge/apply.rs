@@ -60,26 +60,32 @@ pub fn forward(
     Ok(gone)
 }
 
-/// Takes all changes back, the last one first; what could not be taken back comes back.
-pub fn backward(
-    live: &Root,
-    stores: &Stores,
-    entries: &[Entry],
-    volatile: Volatile,
-) -> Result<(), Vec<RootedPath>> {
-    let mut still = Vec::new();
+/// What could not be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NotBack {
+    /// Places that somebody has changed since: they stay as they are.
+    pub kept: Vec<RootedPath>,
+    /// Places that the system would not change: worth another try.
+    pub failed: Vec<RootedPath>,
+}
+
+/// Takes all changes back, the last one first.
+pub fn backward(live: &Root, stores: &Stores, entries: &[Entry], volatile: Volatile) -> NotBack {
+    let mut not = NotBack::default();
     for entry in entries.iter().rev().filter(|entry| !is_lost(stores, entry, volatile)) {
         match moves::make(live, stores, &entry.clone().inverse(Vec::new()), Sameness::Object) {
             Ok(Made::Yes) => {}
-            Ok(Made::Kept) | Err(_) => still.push(entry.path().clone()),
+            Ok(Made::Kept) => not.kept.push(entry.path().clone()),
+            Err(_) => not.failed.push(entry.path().clone()),
         }
     }
-    still.sort();
+    not.kept.sort();
+    not.failed.sort();
     if sync(live, stores, entries, volatile).is_err() {
         // What cannot be brought to the disk may come undone: all of it counts.
-        still.push(RootedPath::default());
+        not.failed.push(RootedPath::default());
     }
-    if still.is_empty() { Ok(()) } else { Err(still) }
+    not
 }
 
 fn is_volatile(stores: &Stores, entry: &Entry) -> bool {

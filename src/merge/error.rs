@@ -65,6 +65,14 @@ pub enum MergeError {
     /// There is no such merge that could be undone.
     #[error("run {0} has merged nothing that can be undone any more")]
     NoUndo(RunId),
+    /// Somebody has changed places while the merge was going on; the rest of it was taken back.
+    #[error("{} changed while it was merged; everything else was taken back{}", listed(.paths), remains(.still, ", except"))]
+    Meanwhile {
+        /// Where.
+        paths: Vec<RootedPath>,
+        /// What could not be taken back and is merged still.
+        still: Vec<RootedPath>,
+    },
     /// What a merge has made was changed since; nothing is changed.
     #[error("run {run} cannot be undone: {}", conflict_words(.conflicts))]
     UndoConflicts {
@@ -121,6 +129,10 @@ impl MergeError {
             other => other,
         }
     }
+}
+
+fn listed(paths: &[RootedPath]) -> String {
+    paths.iter().map(RootedPath::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn conflict_words(conflicts: &[(RootedPath, Conflict)]) -> String {

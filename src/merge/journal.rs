@@ -96,6 +96,8 @@ pub enum Line {
         /// Why.
         why: String,
     },
+    /// They are taken back, and so is what was done on the live system: what was kept goes.
+    Back,
     /// Nothing is left to do.
     Done {
         /// How many bytes the merge has replaced, which are kept.

@@ -40,7 +40,7 @@ pub use recover::Recovered;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::merge::apply::{Stuck, Volatile};
+use crate::merge::apply::{NotBack, Stuck, Volatile};
 use crate::merge::entry::Entry;
 use crate::merge::journal::{Head, Line};
 use crate::merge::moves::Sameness;
@@ -71,6 +71,8 @@ pub struct Source<'a> {
     pub exclude: &'a [RootedPath],
     /// Files that get what the run has added to them, each with where that begins in the run's own.
     pub appends: &'a BTreeMap<RootedPath, u64>,
+    /// What may become of the scratchpad.
+    pub scratchpad: Scratchpad,
     /// The run, which names what is staged.
     pub run: &'a RunId,
     /// Which root it is that is changed.
@@ -79,6 +81,15 @@ pub struct Source<'a> {
     pub home: &'a Path,
     /// The same as a path of the live root, where it lies in it.
     pub inner_home: Option<&'a RootedPath>,
+}
+
+/// What may become of the scratchpad by a merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scratchpad {
+    /// It stays as it is.
+    Kept,
+    /// Nobody reads it afterwards: what lies on the same file system need not be copied.
+    Used,
 }
 
 /// What a merge did.
@@ -143,7 +154,7 @@ pub fn prepare<'a>(source: &Source<'a>) -> Result<Prepared<'a>, MergeError> {
                 home: source.home.to_owned(),
                 journal,
                 entries,
-                same: Sameness::Object,
+                same: Sameness::First,
                 volatile: Volatile::There,
             };
             Ok(Prepared { work, sockets: plan.sockets.clone() })
@@ -203,16 +214,33 @@ impl<'a> Prepared<'a> {
     /// what is not, and the next run takes that back.
     pub fn commit(self) -> Result<Merged<'a>, MergeError> {
         let Prepared { mut work, sockets } = self;
-        work.journal.write(&Line::Commit { changes: work.entries.len() })?;
+        if let Err(error) = work.journal.write(&Line::Commit { changes: work.entries.len() }) {
+            // The line may have reached the disk all the same: the journal goes first, and then nobody goes by it.
+            let (live, head) = (work.live, work.journal.head().clone());
+            work.journal.close()?;
+            if head.undoes.is_none() {
+                head.stores.remove(live);
+            }
+            return Err(error);
+        }
         let stores = &work.journal.head().stores;
         match apply::forward(work.live, stores, &work.entries, work.same, work.volatile) {
-            Ok(_gone) => {
-                work.journal.write(&Line::Applied)?;
+            Ok(gone) if gone.kept.is_empty() => {
+                // Whoever misses this line looks at every place again, and finds that all are made.
+                let _ = work.journal.write(&Line::Applied);
                 Ok(Merged { work, sockets })
             }
+            // Between the look and the rename.
+            Ok(gone) => {
+                work.entries.retain(|entry| !gone.kept.contains(entry.path()));
+                let back = work.take_back("somebody has changed a place of it meanwhile");
+                let still = back.still();
+                back.close()?;
+                Err(MergeError::Meanwhile { paths: gone.kept, still })
+            }
             Err(Stuck { path, cause }) => {
-                let back = work.take_back("a change of it could not be made")?;
-                let still = back.still.clone();
+                let back = work.take_back("a change of it could not be made");
+                let still = back.still();
                 Err(MergeError::Apply { path, cause, still, left: back.close()? })
             }
         }
@@ -227,7 +255,12 @@ impl<'a> Merged<'a> {
 
     /// Takes every change back, because of what came after the merge: `why`.
     pub fn undo(self, why: &str) -> Result<TakenBack<'a>, MergeError> {
-        self.work.take_back(why)
+        Ok(self.work.take_back(why))
+    }
+
+    /// Ends it where the journal says already that nothing is left to do.
+    pub fn close(self) -> Result<(), MergeError> {
+        self.work.finish_keeping().map(drop)
     }
 
     /// Ends it: what it replaced is kept for an undo, on the node's own root, and nothing is left to do for anybody.
@@ -242,37 +275,53 @@ impl<'a> Merged<'a> {
 #[derive(Debug)]
 pub struct TakenBack<'a> {
     work: Work<'a>,
-    /// Places that are still as merged.
-    pub still: Vec<RootedPath>,
+    not: NotBack,
+    /// Whether the journal says that it is being taken back.
+    written: bool,
 }
 
 impl TakenBack<'_> {
-    /// Ends it; what could not be removed comes back. Where places are still as merged the next run tries again.
-    pub fn close(self) -> Result<Vec<RootedPath>, MergeError> {
-        if !self.still.is_empty() {
+    /// Places that are not as before: still as merged, or as somebody has made them since.
+    pub fn still(&self) -> Vec<RootedPath> {
+        self.not.failed.iter().chain(&self.not.kept).cloned().collect()
+    }
+
+    /// Ends it; what could not be removed comes back. Where the system would not change a place the next run tries again.
+    pub fn close(mut self) -> Result<Vec<RootedPath>, MergeError> {
+        if !self.not.failed.is_empty() {
             return Ok(Vec::new());
         }
-        let head = self.work.journal.head();
-        let left = if head.undoes.is_some() { Vec::new() } else { head.stores.remove(self.work.live) };
-        if left.is_empty() {
+        let (live, head) = (self.work.live, self.work.journal.head().clone());
+        if head.undoes.is_some() {
             self.work.journal.close()?;
+            return Ok(Vec::new());
         }
-        Ok(left)
+        // Without its stores nobody could go by a journal that says anything else.
+        if self.written && self.work.journal.write(&Line::Back).is_ok() {
+            let left = head.stores.remove(live);
+            if left.is_empty() {
+                self.work.journal.close()?;
+            }
+            return Ok(left);
+        }
+        self.work.journal.close()?;
+        Ok(head.stores.remove(live))
     }
 }
 
 impl<'a> Work<'a> {
     /// Takes all changes back. What cannot be taken back is named, and the journal stays for another try.
-    fn take_back(mut self, why: &str) -> Result<TakenBack<'a>, MergeError> {
-        self.journal.write(&Line::Undoing { why: why.to_owned() })?;
-        Ok(self.go_on_taking_back())
+    fn take_back(mut self, why: &str) -> TakenBack<'a> {
+        // Where it cannot be written, a kill from here on has all of it made again: whole, too.
+        let written = self.journal.write(&Line::Undoing { why: why.to_owned() }).is_ok();
+        self.go_on_taking_back(written)
     }
 
     /// The same, where the journal says so already.
-    fn go_on_taking_back(self) -> TakenBack<'a> {
+    fn go_on_taking_back(self, written: bool) -> TakenBack<'a> {
         let stores = &self.journal.head().stores;
-        let still = apply::backward(self.live, stores, &self.entries, self.volatile).err();
-        TakenBack { work: self, still: still.unwrap_or_default() }
+        let not = apply::backward(self.live, stores, &self.entries, self.volatile);
+        TakenBack { work: self, not, written }
     }
 
     fn keep(mut self) -> Result<Vec<RootedPath>, MergeError> {
@@ -319,8 +368,7 @@ impl Merged<'_> {
     fn stop_undoing_after(mut self, changes: usize) {
         self.work.journal.write(&Line::Undoing { why: "a test".to_owned() }).unwrap();
         let entries = &self.work.entries[self.work.entries.len() - changes..];
-        apply::backward(self.work.live, &self.work.journal.head().stores, entries, self.work.volatile)
-            .unwrap();
+        apply::backward(self.work.live, &self.work.journal.head().stores, entries, self.work.volatile);
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Made {
 /// What must be the same of an object that is replaced or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sameness {
+    /// That it is the object, whatever was done to it; and nobody has begun the change before.
+    First,
     /// That it is the object, whatever was done to it.
     Object,
     /// Its content, too.
@@ -34,12 +36,12 @@ pub enum Sameness {
 
 /// Makes the change, if it is not made yet.
 pub fn make(live: &Root, stores: &Stores, entry: &Entry, same: Sameness) -> Result<Made, TreeError> {
-    let there = match live.lookup(entry.path()) {
-        Ok(there) => there,
-        // Somebody has taken the directory away, or put something else in its place.
-        Err(error) if error.is_lost() => return Ok(Made::Kept),
-        Err(error) => return Err(error),
-    };
+    // Somebody has taken the directory away, or put something else in its place.
+    let parent = live.directory(&entry.path().parent().unwrap_or_default());
+    if parent.is_err_and(|error| error.is_lost()) {
+        return Ok(if matches!(entry, Entry::Delete { .. }) { Made::Yes } else { Made::Kept });
+    }
+    let there = live.lookup(entry.path())?;
     let there = there.as_ref();
     match entry {
         Entry::Place { path, at, new, .. } => match there {
@@ -99,11 +101,10 @@ pub fn make(live: &Root, stores: &Stores, entry: &Entry, same: Sameness) -> Resu
     }
 }
 
-/// Whoever asks for the same content goes on with what was stopped.
 fn attempt(same: Sameness) -> Attempt {
     match same {
-        Sameness::Object => Attempt::First,
-        Sameness::Content => Attempt::Again,
+        Sameness::First => Attempt::First,
+        Sameness::Object | Sameness::Content => Attempt::Again,
     }
 }
 
@@ -113,7 +114,7 @@ fn made(yes: bool) -> Made {
 
 fn is_the_old(old: &Seen, there: &Object, same: Sameness) -> bool {
     match same {
-        Sameness::Object => old.is(there.stat()),
+        Sameness::First | Sameness::Object => old.is(there.stat()),
         Sameness::Content => old.has_its_content(there.stat()),
     }
 }

@@ -170,7 +170,7 @@ proptest! {
         }
         let merge = Merge::new(world, &|_| false);
         let back = prepare(&merge.source()).unwrap().commit().unwrap().undo("a test").unwrap();
-        prop_assert_eq!(back.still.clone(), Vec::new());
+        prop_assert_eq!(back.still(), Vec::new());
         prop_assert_eq!(back.close().unwrap(), Vec::new());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
         prop_assert_eq!(prepare(&merge.source()).unwrap().discard().unwrap(), Vec::new());

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::merge::apply::{self, Stuck, Volatile};
+use crate::merge::apply::{self, NotBack, Stuck, Volatile};
 use crate::merge::journal::{Journal, Line, Note};
 use crate::merge::moves::Sameness;
 use crate::merge::replay::{Phase, Recorded};
@@ -53,7 +53,11 @@ pub enum Rest<'a> {
     Finish(Merged<'a>),
     /// Whatever was done on the live system is to be brought back, then [`TakenBack::close`].
     Back(TakenBack<'a>),
-    /// Nothing.
+    /// Only [`TakenBack::close`].
+    Gone(TakenBack<'a>),
+    /// Only [`Merged::close`].
+    Kept(Merged<'a>),
+    /// Nothing that could be done now.
     Nothing,
 }
 
@@ -72,10 +76,9 @@ pub fn recover<'a>(recorded: Recorded, live: &'a Root, home: &Path) -> Result<Re
         Phase::Staging => {
             let head = work.journal.head();
             let left = if head.undoes.is_some() { Vec::new() } else { head.stores.remove(live) };
-            if let Some(path) = left.into_iter().next() {
-                return Err(MergeError::Remove { path });
-            }
-            (Recovered::Before, Rest::Clear(work.journal))
+            // A store that cannot be removed keeps its journal, and nobody from merging.
+            let rest = if left.is_empty() { Rest::Clear(work.journal) } else { Rest::Nothing };
+            (Recovered::Before, rest)
         }
         Phase::Applying | Phase::Applied => {
             let gone = if phase == Phase::Applied {
@@ -91,13 +94,17 @@ pub fn recover<'a>(recorded: Recorded, live: &'a Root, home: &Path) -> Result<Re
             (how, Rest::Finish(Merged { work, sockets: Vec::new() }))
         }
         Phase::Undoing(why) => {
-            let back = work.go_on_taking_back();
-            (Recovered::Undone { why, still: back.still.clone() }, Rest::Back(back))
+            let back = work.go_on_taking_back(true);
+            (Recovered::Undone { why, still: back.still() }, Rest::Back(back))
+        }
+        Phase::Back(why) => {
+            let back = TakenBack { work, not: NotBack::default(), written: true };
+            (Recovered::Undone { why, still: Vec::new() }, Rest::Gone(back))
         }
         Phase::Done(_) => {
             let changes = work.entries.len();
-            work.finish_keeping()?;
-            (Recovered::After { changes, kept: Vec::new() }, Rest::Nothing)
+            let kept = Merged { work, sockets: Vec::new() };
+            (Recovered::After { changes, kept: Vec::new() }, Rest::Kept(kept))
         }
     };
     Ok(Recovery { how, notes, rest })

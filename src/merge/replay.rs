@@ -23,6 +23,8 @@ pub enum Phase {
     Applied,
     /// It is being taken back: why.
     Undoing(String),
+    /// It is taken back, with all that was done on the live system: why.
+    Back(String),
     /// Nothing is left to do; so many bytes are kept for an undo.
     Done(u64),
 }
@@ -97,6 +99,10 @@ impl Recorded {
             Line::Commit { .. } => self.phase = Phase::Applying,
             Line::Applied => self.phase = Phase::Applied,
             Line::Undoing { why } => self.phase = Phase::Undoing(why),
+            Line::Back => {
+                let Phase::Undoing(why) = &self.phase else { return Err("it was not being taken back") };
+                self.phase = Phase::Back(why.clone());
+            }
             Line::Done { bytes } => self.phase = Phase::Done(bytes),
         }
         Ok(())

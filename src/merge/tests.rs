@@ -56,6 +56,7 @@ impl Merge {
             appends: &NONE,
             run,
             root: &self.root,
+            scratchpad: Scratchpad::Kept,
             home: self.home.path(),
             inner_home: None,
         }
@@ -444,4 +445,23 @@ fn a_merge_can_be_undone_and_that_too() {
     assert_eq!(kept, ["20120101-5"]);
     undo::prune(&merge.live, home, undo::Most { runs: 0, seconds: 100, bytes: None }).unwrap();
     assert!(undo::list(home).unwrap().is_empty() && !live.join(".disco-undo").exists());
+}
+
+#[test]
+fn a_place_that_somebody_changes_at_the_last_moment_keeps_all_of_it_from_being_merged() {
+    let world = World::new(fill);
+    change_everything(&world.after());
+    let merge = Merge::new(world, &|_| false);
+    let live = merge.world.live();
+    let prepared = prepare(&merge.source()).unwrap();
+    fs::write(live.join("theirs"), "theirs\n").unwrap();
+    fs::rename(live.join("theirs"), live.join("top")).unwrap();
+    let before = manifest(&live);
+    let Err(MergeError::Meanwhile { paths, still }) = prepared.commit() else { panic!("it is merged") };
+    assert_eq!((paths, still), (vec![rooted("top")], Vec::new()));
+    let now: Vec<_> = manifest(&live).into_keys().filter(|path| !is_litter(path)).collect();
+    assert_eq!(now, before.into_keys().filter(|path| !is_litter(path)).collect::<Vec<_>>());
+    assert_eq!(fs::read_to_string(live.join("top")).unwrap(), "theirs\n");
+    assert!(live.join("a/b").is_dir() && !live.join(".disco-undo").exists());
+    assert!(replay::unfinished(&journals(merge.home.path()), &merge.root).unwrap().is_empty());
 }

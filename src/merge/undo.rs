@@ -335,7 +335,8 @@ pub fn sweep(live: &Root, home: &Path) -> Result<(), MergeError> {
         Ok(files::list_dir(&folder)?.into_iter().map(|name| folder.join(name)).collect())
     };
     let kept = self::list(home)?.into_iter().flat_map(|kept| kept.head.stores.0);
-    let claimed: Vec<RootedPath> = kept.map(|store| store.path).collect();
+    let open = replay::all(&journals(home))?.into_iter().flat_map(|open| open.head.stores.0);
+    let claimed: Vec<RootedPath> = kept.chain(open).map(|store| store.path).collect();
     for path in list().map_err(MergeError::Journal)? {
         let there = |name: &str| files::look(&path.join(name)).map(|there| there.is_some());
         if there(GOING).map_err(MergeError::Journal)? {

@@ -68,6 +68,8 @@ pub struct Options {
     pub any_node: bool,
     /// Wait for another live run instead of refusing.
     pub wait: bool,
+    /// Take the merge back unless somebody confirms it within so many seconds.
+    pub confirm: Option<u64>,
 }
 
 /// What became of a plan.
@@ -100,6 +102,7 @@ pub fn apply(
         interrupt,
         on_event,
         |run, settings, ground, scratch| {
+            run.confirm = options.confirm;
             was_so = apply_in(run, settings, ground, options, interrupt, scratch)?;
             Ok(())
         },
@@ -183,6 +186,7 @@ fn look(
         root: &run.record.root,
         home: &settings.home.value,
         inner_home: inner_home.as_ref(),
+        scratchpad: crate::merge::Scratchpad::Kept,
     };
     let changes = ground_of::left_to_do(plan, &source)?;
     let source = Source { changes: &changes, ..source };

@@ -33,7 +33,7 @@ pub fn undo(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<RunRecord, DanceError> {
     if !options.noop
-        && let Some(run) = dance::refused(settings, options.run.as_ref(), interrupt, on_event)?
+        && let Some(run) = dance::refused(settings, options.run.as_ref(), options.wait, interrupt, on_event)?
     {
         return Ok(Runs::new(&settings.home.value).load(&run)?);
     }
@@ -59,7 +59,8 @@ fn undo_in(
     // Whoever finishes this after a kill knows by it which record to mark.
     run.save()?;
     let recorded = undo::load(home, Some(of))?;
-    let notes = recorded.notes.clone();
+    // Undone twice, services would be brought to where they were before the first: then they stay as they are.
+    let notes = if recorded.head.undoes.is_none() { recorded.notes.clone() } else { Vec::new() };
     let (mut prepared, spared) =
         run.metered("prepare", |_| undo::prepare(recorded, &live, home, &id, policy))?;
     tell(run, &prepared, &spared);
@@ -80,9 +81,12 @@ fn undo_in(
     let merged = run.metered("merge", |_| prepared.commit())?;
     (run.on_event)(DanceEvent::Merged { changes });
     around::bring_back(run, settings, &notes)?;
-    merged.keep()?;
+    // Before the journal goes, which is all that says so after a crash.
     run.record.outcome = RunOutcome::Merged;
-    recover::mark(settings, of, &id)
+    recover::mark(settings, of, &id)?;
+    run.save()?;
+    merged.keep()?;
+    Ok(())
 }
 
 /// Tells what comes back, and what does not.

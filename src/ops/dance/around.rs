@@ -7,6 +7,7 @@ use crate::model::duty::{DutyRecord, Schedule};
 use crate::model::names::ModuleName;
 use crate::model::path::RootedPath;
 use crate::model::run::RunOutcome;
+use crate::model::told::in_full;
 use crate::settings::{OnActionFailure, Settings};
 
 use super::duties::{Duties, End};
@@ -107,9 +108,12 @@ pub(super) fn merge(
         return Ok((RunOutcome::MergeFailed { reason }, run.save()));
     }
     let until = run.confirm.map(|seconds| confirm::now() + seconds);
-    if let Some(until) = until {
-        // Whoever finishes it after a crash knows that, too.
-        prepared.journal().note(&Note::Confirm { until })?;
+    // Whoever finishes it after a crash knows that, too.
+    let noted = until.map_or(Ok(()), |until| prepared.journal().note(&Note::Confirm { until }));
+    if let Err(error) = noted {
+        duties.bring_back(run, settings)?;
+        tell_left(run, &prepared.discard()?);
+        return Err(error.into());
     }
     let merged = match run.metered("merge", |_| prepared.commit()) {
         Ok(merged) => merged,
@@ -144,15 +148,21 @@ pub(super) fn settle(
             return undo(run, settings, merged, duties, reason);
         }
     };
-    if let Some(until) = until {
+    if let (Some(until), RunOutcome::Merged) = (until, &outcome) {
         if until <= confirm::now() {
             return undo(run, settings, merged, duties, "nobody has confirmed it in time".to_owned());
         }
         merged.journal().note(&Note::Confirm { until })?;
-        confirm::start_waiter(settings, &run.record.run)?;
+        if let Err(error) = confirm::start_waiter(settings, &run.record.run) {
+            return undo(run, settings, merged, duties, in_full(&error));
+        }
         (run.on_event)(DanceEvent::Unconfirmed { until });
         return Ok(RunOutcome::Unconfirmed { until });
     }
+    // Before the journal goes, which is all that says so after a crash. That it cannot be saved is told by whoever calls, who
+    // saves it again.
+    run.record.outcome = outcome.clone();
+    let _ = run.save();
     let report = run.metered("merge", |_| merged.keep())?;
     for path in &report.sockets {
         let why = "a socket lives with the process that listens on it";
@@ -171,19 +181,24 @@ pub(super) fn undo(
     reason: String,
 ) -> Result<RunOutcome, DanceError> {
     let back = run.metered("undo", |_| merged.undo(&reason))?;
-    let still = back.still.clone();
+    let still = back.still();
     for path in &still {
         (run.on_event)(DanceEvent::Warned { message: &format!("Not taken back : {path}") });
     }
     // The journal says that it is being taken back until the services are, too.
     duties.bring_back(run, settings)?;
-    tell_left(run, &back.close()?);
-    if !still.is_empty() {
+    let outcome = if still.is_empty() {
+        (run.on_event)(DanceEvent::Undone { reason: &reason });
+        RunOutcome::Undone { reason }
+    } else {
         let reason = format!("{reason}; not all of the merge could be taken back");
-        return Ok(RunOutcome::MergeFailed { reason });
-    }
-    (run.on_event)(DanceEvent::Undone { reason: &reason });
-    Ok(RunOutcome::Undone { reason })
+        RunOutcome::MergeFailed { reason }
+    };
+    run.record.outcome = outcome.clone();
+    // As in `settle`.
+    let _ = run.save();
+    tell_left(run, &back.close()?);
+    Ok(outcome)
 }
 
 /// Brings back what was done on the live system around a merge whose files are back.

@@ -44,8 +44,8 @@ pub(super) fn start_waiter(settings: &Settings, run: &RunId) -> Result<(), Dance
     started.map_err(DanceError::Waiter)
 }
 
-/// The body of that process: waits until the merge is confirmed, or its time is up; then takes it back. A second one for the
-/// same home ends at once.
+/// The body of that process: waits until the merge is confirmed, or its time is up; then takes it back. A second one waits for
+/// the first.
 pub(in crate::ops) fn wait_for(
     settings: &Settings,
     run: &RunId,
@@ -53,8 +53,10 @@ pub(in crate::ops) fn wait_for(
 ) -> Result<(), DanceError> {
     let home = &settings.home.value;
     let holder = format!("pid {}, since {}", std::process::id(), clock::now());
-    let _lock = match Lock::take(&home.join("confirm-lock"), &holder, None, &mut |_| {}) {
-        Err(LockError::Busy { .. }) => return Ok(()),
+    // One of another run ends within a second or two; one of this run waits just as well.
+    let stop = Some(interrupt.flag());
+    let _lock = match Lock::take(&home.join("confirm-lock"), &holder, stop, &mut |_| {}) {
+        Err(LockError::Interrupted { .. }) => return Ok(()),
         other => other.map_err(DanceError::Prepare)?,
     };
     let journal = merge::journals(home).join(run.as_str());
@@ -64,11 +66,12 @@ pub(in crate::ops) fn wait_for(
         }
         let until = merge::replay::read(&journal)?.and_then(|recorded| awaited(&recorded));
         match until {
-            Some(until) if until > now() && interrupt.signal().is_none() => clock::pause_for(1),
-            Some(until) if until > now() => return Ok(()),
-            Some(_) => return recovered(settings, Extent::Whole, true, interrupt, &mut |_| {}),
-            // Somebody is at it.
-            None => clock::pause_for(1),
+            Some(until) if until <= now() => {
+                return recovered(settings, Extent::Whole, true, interrupt, &mut |_| {});
+            }
+            Some(_) | None if interrupt.signal().is_some() => return Ok(()),
+            // Or somebody is at it.
+            Some(_) | None => clock::pause_for(1),
         }
     }
 }
@@ -82,10 +85,11 @@ pub(super) fn confirm(settings: &Settings, run: Option<&RunId>) -> Result<RunId,
     let waits = |recorded: &Recorded| awaited(recorded).is_some() && is_meant(recorded);
     let recorded = all.into_iter().find(waits).ok_or_else(|| DanceError::NothingToConfirm(run.cloned()))?;
     let id = recorded.head.run.clone();
-    if let Rest::Finish(mut merged) = merge::recover::recover(recorded, &live, home)?.rest {
-        merged.journal().note(&Note::Confirmed)?;
-        merged.keep()?;
-    }
+    let Rest::Finish(mut merged) = merge::recover::recover(recorded, &live, home)?.rest else {
+        return Ok(id);
+    };
+    merged.journal().note(&Note::Confirmed)?;
+    // Before the journal goes, which is all that says so after a crash.
     let runs = Runs::new(home);
     match runs.load(&id) {
         Ok(mut record) => {
@@ -96,6 +100,7 @@ pub(super) fn confirm(settings: &Settings, run: Option<&RunId>) -> Result<RunId,
         Err(RunError::NoSuchRun(_)) => {}
         Err(error) => return Err(error.into()),
     }
+    merged.keep()?;
     Ok(id)
 }
 

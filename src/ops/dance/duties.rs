@@ -94,6 +94,10 @@ impl Duties {
                 break;
             }
         }
+        if end == End::Done && !unwritten.is_empty() {
+            // The point of no return must not stand behind a line that may be torn.
+            end = End::Failed { reason: unwritten.join("; ") };
+        }
         warn(run, unwritten);
         end
     }
@@ -109,6 +113,10 @@ impl Duties {
         let mut end = End::Done;
         for duty in self.schedule.after.clone() {
             if self.ended.contains(&duty.number) {
+                // It may be that only this was missing.
+                if let Some(pending) = &mut pending {
+                    kept(&mut unwritten, pending.paid(&self.schedule, &duty));
+                }
                 continue;
             }
             kept(&mut unwritten, journal.note(&Note::Began { number: duty.number }));
@@ -184,7 +192,8 @@ impl Duties {
             let message = format!("Not taken back : {stays} : nobody can");
             (run.on_event)(DanceEvent::Warned { message: &message });
         }
-        Ok(Pending::load(&settings.home.value)?.forget(&run.record.run)?)
+        let of = run.record.undoes.as_ref().unwrap_or(&run.record.run);
+        Ok(Pending::load(&settings.home.value)?.forget(of)?)
     }
 }
 

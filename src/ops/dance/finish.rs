@@ -138,6 +138,7 @@ fn merge_all(
         root: &root,
         home: &settings.home.value,
         inner_home: inner_home.as_ref(),
+        scratchpad: merge::Scratchpad::Used,
     };
     let settled = match meanwhile {
         Meanwhile::Watched(sealed) => {

@@ -29,6 +29,7 @@ mod validators;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::merge;
 use crate::model::module::Module;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::root::LiveRoot;
@@ -192,7 +193,9 @@ pub(super) fn recorded(
     }
     let saved = run.save();
     let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
-    let under_way = |run: &RunId| settings.storage.value.join(run.as_str()).exists();
+    let journals = merge::journals(&settings.home.value);
+    let under_way =
+        |run: &RunId| [&settings.storage.value, &journals].iter().any(|one| one.join(run.as_str()).exists());
     let pruned = run.runs.prune(settings.keep_runs.value, &under_way);
     let forgotten = if mode == Mode::Live { undo::prune(settings, &ground.root) } else { Ok(()) };
     let removed = scratch.remove().map_err(DanceError::Prepare);
@@ -243,12 +246,13 @@ pub(super) fn confirmed(
 pub(super) fn refused(
     settings: &Settings,
     run: Option<&RunId>,
+    wait: bool,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<Option<RunId>, DanceError> {
     let settings = &prepare_home(settings)?;
     let path = settings.home.value.join("lock");
-    let _lock = lock::take(&path, true, &new_run_id(), interrupt, on_event)?;
+    let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
     confirm::refuse(settings, run, on_event)
 }
 

@@ -10,6 +10,7 @@ use crate::model::names::RunId;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::model::run::RunOutcome;
+use crate::model::told::in_full;
 use crate::runs::{RunError, Runs};
 use crate::settings::Settings;
 use crate::sys::clock;
@@ -81,7 +82,11 @@ pub(super) fn recover(
         return Ok(());
     }
     if ground.root.is_own() {
-        merge::undo::sweep(&live, home)?;
+        // Such as on a file system that cannot be written now: that keeps nobody from merging.
+        if let Err(error) = merge::undo::sweep(&live, home) {
+            let message = format!("cannot remove what nobody can undo any more: {}", in_full(&error));
+            on_event(DanceEvent::Warned { message: &message });
+        }
     }
     // A run whose scratch folder never reached the disk is known by nothing else, and an undo marks the record of another run.
     Ok(Runs::new(home).tidy_all(&|run| settings.storage.value.join(run.as_str()).exists())?)
@@ -140,7 +145,8 @@ fn go_on(
             match recovery.rest {
                 Rest::Clear(journal) => journal.cleared()?,
                 Rest::Finish(merged) => drop(merged.keep()?),
-                Rest::Back(back) => drop(back.close()?),
+                Rest::Back(back) | Rest::Gone(back) => drop(back.close()?),
+                Rest::Kept(merged) => merged.close()?,
                 Rest::Nothing => {}
             }
             Ok(())
@@ -153,21 +159,21 @@ fn complete(run: &mut Run<'_>, settings: &Settings, recovery: Recovery<'_>) -> R
     run.record.ended.get_or_insert_with(clock::now);
     let Recovery { how, notes, rest } = recovery;
     let mut duties = Duties::found(&notes, &mut run.record.duties, &mut run.record.actions);
+    // What belongs to a run that is undone was done for another one, and stays where an undo never was.
+    let acted = run.record.undoes.is_none() && !matches!(rest, Rest::Gone(_) | Rest::Kept(_));
     run.record.outcome = match how {
-        Recovered::Before => {
+        Recovered::Before | Recovered::Undone { .. } if acted => {
             duties.bring_back(run, settings)?;
-            RunOutcome::MergeFailed { reason: "it was stopped before anything was merged".to_owned() }
+            stopped(how)
         }
-        Recovered::Undone { why, .. } => {
-            duties.bring_back(run, settings)?;
-            RunOutcome::Undone { reason: why }
-        }
+        Recovered::Before | Recovered::Undone { .. } => stopped(how),
         Recovered::After { .. } if duties.has_failed() => RunOutcome::ActionFailed,
         Recovered::After { .. } => RunOutcome::Merged,
     };
     if let (RunOutcome::Merged, Some(of)) = (&run.record.outcome, &run.record.undoes) {
         mark(settings, of, &run.record.run)?;
     }
+    run.save()?;
     match rest {
         Rest::Clear(journal) => journal.cleared()?,
         // Its services were to come back once its files were.
@@ -176,10 +182,11 @@ fn complete(run: &mut Run<'_>, settings: &Settings, recovery: Recovery<'_>) -> R
             merged.keep()?;
         }
         Rest::Finish(merged) => {
-            let until = notes.iter().rev().find_map(confirmation);
+            let until = notes.iter().rev().find_map(confirmation).flatten();
             run.record.outcome = around::settle(run, settings, merged, &mut duties, until)?;
         }
-        Rest::Back(back) => drop(back.close()?),
+        Rest::Back(back) | Rest::Gone(back) => drop(back.close()?),
+        Rest::Kept(merged) => merged.close()?,
         Rest::Nothing => {}
     }
     run.save()
@@ -199,10 +206,24 @@ pub(in crate::ops) fn mark(settings: &Settings, of: &RunId, by: &RunId) -> Resul
     }
 }
 
-/// Until when a merge was to be confirmed.
-fn confirmation(note: &Note) -> Option<u64> {
+/// How a run ended whose merge was stopped and is not there.
+fn stopped(how: Recovered) -> RunOutcome {
+    match how {
+        Recovered::Undone { why, still } if still.is_empty() => RunOutcome::Undone { reason: why },
+        Recovered::Undone { why, .. } => {
+            RunOutcome::MergeFailed { reason: format!("{why}; not all of the merge could be taken back") }
+        }
+        Recovered::Before | Recovered::After { .. } => {
+            RunOutcome::MergeFailed { reason: "it was stopped before anything was merged".to_owned() }
+        }
+    }
+}
+
+/// Until when a merge was to be confirmed; none once it was.
+fn confirmation(note: &Note) -> Option<Option<u64>> {
     match note {
-        Note::Confirm { until } => Some(*until),
+        Note::Confirm { until } => Some(Some(*until)),
+        Note::Confirmed => Some(None),
         _ => None,
     }
 }

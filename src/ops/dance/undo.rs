@@ -1,5 +1,6 @@
 //! How long a merge can be undone: what the settings say, applied after each live run.
 
+use crate::merge;
 use crate::merge::undo::{self, Most};
 use crate::model::root::LiveRoot;
 use crate::settings::Settings;
@@ -13,6 +14,10 @@ pub(super) fn prune(settings: &Settings, root: &LiveRoot) -> Result<(), DanceErr
         return Ok(());
     }
     let home = &settings.home.value;
+    // What is open may need what is kept.
+    if !merge::replay::all(&merge::journals(home))?.is_empty() {
+        return Ok(());
+    }
     let most = Most {
         runs: settings.undo_runs.value,
         seconds: u64::from(settings.undo_days.value) * 24 * 3600,
