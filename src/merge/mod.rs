@@ -71,8 +71,6 @@ pub struct Source<'a> {
     pub exclude: &'a [RootedPath],
     /// Files that get what the run has added to them, each with where that begins in the run's own.
     pub appends: &'a BTreeMap<RootedPath, u64>,
-    /// What may become of the scratchpad.
-    pub scratchpad: Scratchpad,
     /// The run, which names what is staged.
     pub run: &'a RunId,
     /// Which root it is that is changed.
@@ -81,15 +79,6 @@ pub struct Source<'a> {
     pub home: &'a Path,
     /// The same as a path of the live root, where it lies in it.
     pub inner_home: Option<&'a RootedPath>,
-}
-
-/// What may become of the scratchpad by a merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scratchpad {
-    /// It stays as it is.
-    Kept,
-    /// Nobody reads it afterwards: what lies on the same file system need not be copied.
-    Used,
 }
 
 /// What a merge did.

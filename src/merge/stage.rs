@@ -2,7 +2,6 @@
 //! here, while nothing that shows has changed.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 
 use rustix::io::Errno;
 
@@ -10,13 +9,13 @@ use crate::merge::entry::{Deed, Entry, Held, Stored};
 use crate::merge::plan::{Item, Make, MergePlan, Op, Over, Stage};
 use crate::merge::seen::Seen;
 use crate::merge::store::Finder;
-use crate::merge::{MergeError, Scratchpad, Source};
+use crate::merge::{MergeError, Source};
 use crate::model::attributes::FileKind;
 use crate::model::path::RootedPath;
 use crate::sys::append;
 use crate::sys::metadata::{self, Times};
 use crate::sys::object::Object;
-use crate::sys::tree::{Directory, Rename, TreeError};
+use crate::sys::tree::TreeError;
 
 /// Makes everything new that the plan needs, in stores that are there, and returns what is left to do, in the order of the
 /// plan. What was made stays there after an error.
@@ -160,7 +159,6 @@ impl Work<'_> {
         let upper = self.source.upper.lookup(path)?.ok_or_else(|| Failure::Lost(path.clone()))?;
         let (parent, name) = self.source.live.parent(at)?;
         match upper.kind() {
-            FileKind::Regular if self.taken(path, &upper, &parent, &name) => {}
             FileKind::Regular => metadata::copy_content(&upper, &parent.create_file(&name)?)?,
             FileKind::Symlink => parent.make_symlink(&name, &upper.target()?)?,
             FileKind::Directory => parent.make_directory(&name)?,
@@ -170,21 +168,6 @@ impl Work<'_> {
             }
         }
         self.dressed(&upper, &parent.object(&name)?)
-    }
-
-    /// Takes a file out of the scratchpad, where that may be and can be: then nothing is copied.
-    fn taken(&self, path: &RootedPath, upper: &Object, to: &Directory, name: &OsStr) -> bool {
-        // With more names it is the others' as well.
-        if self.source.scratchpad == Scratchpad::Kept || upper.stat().links > 1 {
-            return false;
-        }
-        let taken = self
-            .source
-            .upper
-            .parent(path)
-            .and_then(|(from, from_name)| from.rename_into(&from_name, to, name, Rename::New));
-        // On another file system, for one.
-        taken.is_ok()
     }
 
     /// Gives a staged object the scratchpad's metadata.

@@ -56,7 +56,6 @@ impl Merge {
             appends: &NONE,
             run,
             root: &self.root,
-            scratchpad: Scratchpad::Kept,
             home: self.home.path(),
             inner_home: None,
         }

@@ -186,7 +186,6 @@ fn look(
         root: &run.record.root,
         home: &settings.home.value,
         inner_home: inner_home.as_ref(),
-        scratchpad: crate::merge::Scratchpad::Kept,
     };
     let changes = ground_of::left_to_do(plan, &source)?;
     let source = Source { changes: &changes, ..source };

@@ -138,7 +138,6 @@ fn merge_all(
         root: &root,
         home: &settings.home.value,
         inner_home: inner_home.as_ref(),
-        scratchpad: merge::Scratchpad::Used,
     };
     let settled = match meanwhile {
         Meanwhile::Watched(sealed) => {
