@@ -2,14 +2,12 @@
 
 use std::fmt;
 
+use crate::merge::listed::list;
 use crate::model::attributes::{Attributes, FileKind};
 use crate::model::look::Look;
 use crate::model::path::RootedPath;
 use crate::sys::clock;
 use crate::sys::object::Stat;
-
-/// So many conflicts are told one by one; the rest is counted.
-const TOLD: usize = 20;
 
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,20 +180,9 @@ impl fmt::Display for Clash {
     }
 }
 
-/// One as a sentence; more of them under a headline, each on a line of its own.
 impl fmt::Display for Clashes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let [one] = &self.0[..] {
-            return write!(f, "{one}");
-        }
-        write!(f, "{} paths are not as the sandbox saw them:", self.0.len())?;
-        for clash in self.0.iter().take(TOLD) {
-            write!(f, "\n  {clash}")?;
-        }
-        match self.0.len().saturating_sub(TOLD) {
-            0 => Ok(()),
-            more => write!(f, "\n  and {more} more"),
-        }
+        list(f, &self.0, "paths are not as the sandbox saw them:")
     }
 }
 

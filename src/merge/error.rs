@@ -1,10 +1,12 @@
 //! What can keep a merge from happening, or from being whole. Not here: exit codes and hints.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
 use crate::merge::conflict::{Clashes, Conflict};
+use crate::merge::listed::list;
 use crate::merge::refusal::Refusals;
 use crate::model::names::RunId;
 use crate::model::path::RootedPath;
@@ -74,12 +76,12 @@ pub enum MergeError {
         still: Vec<RootedPath>,
     },
     /// What a merge has made was changed since; nothing is changed.
-    #[error("run {run} cannot be undone: {}", conflict_words(.conflicts))]
+    #[error("run {run} cannot be undone: {conflicts}")]
     UndoConflicts {
         /// The run.
         run: RunId,
         /// Where, and what happened to it.
-        conflicts: Vec<(RootedPath, Conflict)>,
+        conflicts: Since,
     },
     /// Something that disco has kept could not be removed.
     #[error("could not remove {path}")]
@@ -135,12 +137,16 @@ fn listed(paths: &[RootedPath]) -> String {
     paths.iter().map(RootedPath::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn conflict_words(conflicts: &[(RootedPath, Conflict)]) -> String {
-    const MOST: usize = 20;
-    let told = conflicts.iter().take(MOST).map(|(path, conflict)| format!("{path} {conflict} since"));
-    let more = conflicts.len().saturating_sub(MOST);
-    let rest = (more > 0).then(|| format!("{more} more"));
-    told.chain(rest).collect::<Vec<_>>().join("; ")
+/// Places that an undo would change and that somebody has changed since; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since(pub Vec<(RootedPath, Conflict)>);
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told: Vec<String> =
+            self.0.iter().map(|(path, conflict)| format!("{path} {conflict} since")).collect();
+        list(f, &told, "places are not as it has left them:")
+    }
 }
 
 /// `WORDS: a, b`, or nothing where there is nothing.

@@ -17,6 +17,7 @@ pub mod entry;
 pub mod error;
 mod holds;
 pub mod journal;
+mod listed;
 pub mod moves;
 pub mod plan;
 mod preflight;
@@ -243,8 +244,8 @@ impl<'a> Merged<'a> {
     }
 
     /// Takes every change back, because of what came after the merge: `why`.
-    pub fn undo(self, why: &str) -> Result<TakenBack<'a>, MergeError> {
-        Ok(self.work.take_back(why))
+    pub fn undo(self, why: &str) -> TakenBack<'a> {
+        self.work.take_back(why)
     }
 
     /// Ends it where the journal says already that nothing is left to do.
@@ -361,6 +362,8 @@ impl Merged<'_> {
     }
 }
 
+#[cfg(test)]
+mod journal_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]

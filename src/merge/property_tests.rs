@@ -169,7 +169,7 @@ proptest! {
             perform(&world.after(), work, serial);
         }
         let merge = Merge::new(world, &|_| false);
-        let back = prepare(&merge.source()).unwrap().commit().unwrap().undo("a test").unwrap();
+        let back = prepare(&merge.source()).unwrap().commit().unwrap().undo("a test");
         prop_assert_eq!(back.still(), Vec::new());
         prop_assert_eq!(back.close().unwrap(), Vec::new());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));

@@ -63,7 +63,7 @@ pub enum Rest<'a> {
 
 /// Brings `live` to where the merge would have brought it. The caller keeps everybody else from merging.
 pub fn recover<'a>(recorded: Recorded, live: &'a Root, home: &Path) -> Result<Recovery<'a>, MergeError> {
-    let Recorded { path, head, notes, entries, phase } = recorded;
+    let Recorded { path, head, notes, entries, phase, waits: _ } = recorded;
     // Without a word about the start of the machine nothing is known to be gone.
     let volatile = match clock::boot() {
         now if now != head.boot && !now.is_empty() && !head.boot.is_empty() => Volatile::Lost,

@@ -3,11 +3,9 @@
 
 use std::fmt;
 
+use crate::merge::listed::list;
 use crate::model::path::RootedPath;
 use crate::sys::tree::Obstacle;
-
-/// So many refusals are told one by one; the rest is counted.
-const TOLD: usize = 20;
 
 /// One reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,20 +128,9 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// One as a sentence; more of them under a headline, each on a line of its own.
 impl fmt::Display for Refusals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let [one] = &self.0[..] {
-            return write!(f, "{one}");
-        }
-        write!(f, "{} things are in the way of the merge:", self.0.len())?;
-        for refusal in self.0.iter().take(TOLD) {
-            write!(f, "\n  {refusal}")?;
-        }
-        match self.0.len().saturating_sub(TOLD) {
-            0 => Ok(()),
-            more => write!(f, "\n  and {more} more"),
-        }
+        list(f, &self.0, "things are in the way of the merge:")
     }
 }
 

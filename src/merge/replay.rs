@@ -42,6 +42,9 @@ pub struct Recorded {
     pub entries: Vec<Entry>,
     /// How far it is.
     pub phase: Phase,
+    /// Until when it can be confirmed, in seconds since 1970, where that is all that is left to do: the note stands behind the
+    /// merge and all that came after it. One before the merge only says that it is to be.
+    pub waits: Option<u64>,
 }
 
 /// Reads a journal; none where not even its first line was on the disk.
@@ -69,8 +72,8 @@ pub fn read(path: &Path) -> Result<Option<Recorded>, MergeError> {
         }
         match (&mut recorded, line) {
             (None, Line::Begin(head)) => {
-                let (notes, entries, phase) = (Vec::new(), Vec::new(), Phase::Staging);
-                recorded = Some(Recorded { path: path.to_owned(), head, notes, entries, phase });
+                let (notes, entries, phase, waits) = (Vec::new(), Vec::new(), Phase::Staging, None);
+                recorded = Some(Recorded { path: path.to_owned(), head, notes, entries, phase, waits });
             }
             (None, _) | (Some(_), Line::Begin(_)) => return Err(bad("its lines are out of order")),
             (Some(known), line) => known.add(line).map_err(bad)?,
@@ -91,7 +94,13 @@ impl Recorded {
     fn add(&mut self, line: Line) -> Result<(), &'static str> {
         match line {
             Line::Begin(_) => return Err("it begins twice"),
-            Line::Note(note) => self.notes.push(note),
+            Line::Note(note) => {
+                self.waits = match (&self.phase, &note) {
+                    (Phase::Applied, Note::Confirm { until }) => Some(*until),
+                    (_, _) => None,
+                };
+                self.notes.push(note);
+            }
             Line::Change(entry) => self.entries.push(entry),
             Line::Commit { changes } if changes != self.entries.len() => {
                 return Err("it has lost some of its changes");
@@ -106,16 +115,6 @@ impl Recorded {
             Line::Done { bytes } => self.phase = Phase::Done(bytes),
         }
         Ok(())
-    }
-
-    /// Until when somebody can confirm the merge, in seconds since 1970; none where nobody has to, or has done so.
-    pub fn awaits_confirmation(&self) -> Option<u64> {
-        let last = self.notes.iter().rev().find_map(|note| match note {
-            Note::Confirm { until } => Some(Some(*until)),
-            Note::Confirmed => Some(None),
-            Note::Schedule(_) | Note::Stood(_) | Note::Began { .. } | Note::Ended { .. } => None,
-        });
-        last.flatten()
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn merge(source: &Source<'_>) -> Result<MergeReport, MergeError> {
 pub(super) struct Merge {
     pub(super) world: World,
     scratch: Scratch,
-    live: Root,
+    pub(super) live: Root,
     changes: ChangeSet,
     run: RunId,
     exclude: Vec<RootedPath>,
@@ -126,7 +126,7 @@ fn mark_immutable(path: PathBuf, on: bool) {
 }
 
 /// Changes in every way: a new tree, a replaced file, a type change, a mode, a deletion.
-fn change_everything(after: &Path) {
+pub(super) fn change_everything(after: &Path) {
     fs::create_dir_all(after.join("new/sub")).unwrap();
     fs::write(after.join("new/sub/leaf"), "leaf\n").unwrap();
     fs::write(after.join("top"), "other\n").unwrap();
@@ -321,129 +321,6 @@ fn the_home_stays_whatever_happens_around_it() {
     let merge = Merge::excluding(world, &|_| false, &home);
     let Err(MergeError::Refused(Refusals(refused))) = self::merge(&merge.source()) else { panic!("it went") };
     assert_eq!(refused, [Refusal::Home { path: rooted("var"), home: rooted("var/disco") }]);
-}
-
-#[test]
-fn what_somebody_has_changed_since_a_merge_was_stopped_stays_and_is_named() {
-    let world = World::new(|lower| {
-        for name in ["edited", "deleted", "gone", "attributes", "plain"] {
-            fs::write(lower.join(name), "old").unwrap();
-        }
-    });
-    let after = world.after();
-    for name in ["edited", "plain", "created"] {
-        fs::write(after.join(name), "by the run").unwrap();
-    }
-    for name in ["deleted", "gone"] {
-        fs::remove_file(after.join(name)).unwrap();
-    }
-    fs::set_permissions(after.join("attributes"), fs::Permissions::from_mode(0o600)).unwrap();
-    let merge = Merge::new(world, &|_| false);
-    let source = merge.source();
-    prepare(&source).unwrap().stop_after(Some(0));
-    // An administrator, before the next run.
-    let live = merge.world.live();
-    for name in ["edited", "deleted", "created"] {
-        fs::write(live.join(name), "by somebody else").unwrap();
-    }
-    fs::remove_file(live.join("gone")).unwrap();
-    fs::remove_file(live.join("attributes")).unwrap();
-    let [recorded] = &replay::unfinished(&journals(source.home), source.root).unwrap()[..] else {
-        panic!("one journal")
-    };
-    let recovery = recover::recover(recorded.clone(), source.live, source.home).unwrap();
-    let Recovered::After { kept, .. } = recovery.how else { panic!("it had begun") };
-    let named: Vec<String> = kept.iter().map(RootedPath::to_string).collect();
-    assert_eq!(named, ["/attributes", "/created", "/deleted", "/edited"].map(String::from).to_vec());
-    let recover::Rest::Finish(merged) = recovery.rest else { panic!("it is merged") };
-    merged.keep().unwrap();
-    for name in ["edited", "deleted", "created"] {
-        assert_eq!(fs::read_to_string(live.join(name)).unwrap(), "by somebody else");
-    }
-    assert_eq!(fs::read_to_string(live.join("plain")).unwrap(), "by the run");
-    assert!(!manifest(&live).keys().any(is_litter), "litter: {:?}", manifest(&live).keys());
-}
-
-#[test]
-fn a_journal_that_cannot_be_read_is_named_and_of_another_root_left_alone() {
-    let home = tempfile::tempdir().unwrap();
-    let folder = journals(home.path());
-    assert!(replay::unfinished(&folder, &LiveRoot::Own).unwrap().is_empty());
-    let image = LiveRoot::new(Path::new("/srv/image")).unwrap();
-    let begin = |name: &str| {
-        let head = head(&RunId::new(name).unwrap(), &image, Stores::default(), None);
-        Journal::begin(&folder, head).unwrap()
-    };
-    let mut journal = begin("20120101-1");
-    assert!(replay::unfinished(&folder, &LiveRoot::Own).unwrap().is_empty());
-    assert_eq!(replay::unfinished(&folder, &image).unwrap()[0].phase, replay::Phase::Staging);
-    // Not even the first line is there: nothing was begun.
-    drop(begin("20120101-2"));
-    fs::write(folder.join("20120101-2"), "0000").unwrap();
-    replay::sweep(&folder).unwrap();
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-    // Behind a torn line a note says nothing, and a point of no return is damage.
-    let torn = |journal: &Path| {
-        let mut text = fs::read(journal).unwrap();
-        text.extend_from_slice(b"torn\n");
-        fs::write(journal, text).unwrap();
-    };
-    let path = folder.join("20120101-1");
-    torn(&path);
-    journal.note(&Note::Confirmed).unwrap();
-    let recorded = &replay::unfinished(&folder, &image).unwrap()[0];
-    assert_eq!((&recorded.phase, recorded.notes.len()), (&replay::Phase::Staging, 0));
-    journal.write(&Line::Commit { changes: 0 }).unwrap();
-    let error = replay::unfinished(&folder, &image).unwrap_err();
-    assert!(matches!(error, MergeError::Damaged { .. }), "{error}");
-    assert!(error.to_string().contains("20120101-1"), "{error}");
-}
-
-#[test]
-fn a_merge_can_be_undone_and_that_too() {
-    let world = World::new(fill);
-    change_everything(&world.after());
-    let mut merge = Merge::new(world, &|_| false);
-    merge.root = LiveRoot::Own;
-    let live = merge.world.live();
-    let home = merge.home.path();
-    self::merge(&merge.source()).unwrap();
-    let without_stores = |root: &Path| {
-        let mut all = manifest(root);
-        all.retain(|path, _| !is_litter(path));
-        all
-    };
-    let merged = without_stores(&live);
-    let undo = |of: Option<&str>, id: &str, policy: &str| {
-        let run = of.map(|of| RunId::new(of).unwrap());
-        let recorded = undo::load(home, run.as_ref())?;
-        let id = RunId::new(id).unwrap();
-        let (prepared, spared) = undo::prepare(recorded, &merge.live, home, &id, &policy.parse().unwrap())?;
-        prepared.commit()?.keep()?;
-        Ok::<_, MergeError>(spared)
-    };
-    undo(None, "20120101-2", "abort").unwrap();
-    assert_eq!(without_stores(&live), manifest(&merge.world.lower()));
-    assert!(matches!(undo(Some("20120101-1"), "20120101-9", "abort"), Err(MergeError::NoUndo(_))));
-    undo(None, "20120101-3", "abort").unwrap();
-    assert_eq!(without_stores(&live), merged, "an undo can be undone");
-    // Somebody has changed what was merged.
-    fs::write(live.join("top"), "theirs\n").unwrap();
-    fs::write(live.join("new/mine"), "mine\n").unwrap();
-    let Err(MergeError::UndoConflicts { conflicts, .. }) = undo(None, "20120101-4", "abort") else {
-        panic!("it was undone")
-    };
-    let named: Vec<String> = conflicts.iter().map(|(path, how)| format!("{path} {how}")).collect();
-    assert_eq!(named, ["/top has changed", "/new has changed"]);
-    let spared = undo(None, "20120101-5", "theirs=/top mine=/new").unwrap();
-    assert_eq!(spared.theirs, [rooted("top")]);
-    assert_eq!(fs::read_to_string(live.join("top")).unwrap(), "theirs\n");
-    assert!(!live.join("new").exists() && live.join("a/b").is_dir());
-    let kept: Vec<String> =
-        undo::list(home).unwrap().into_iter().map(|kept| kept.head.run.to_string()).collect();
-    assert_eq!(kept, ["20120101-5"]);
-    undo::prune(&merge.live, home, undo::Most { runs: 0, seconds: 100, bytes: None }).unwrap();
-    assert!(undo::list(home).unwrap().is_empty() && !live.join(".disco-undo").exists());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::merge::apply::Volatile;
 use crate::merge::conflict::Conflict;
 use crate::merge::entry::{Entry, Held};
+use crate::merge::error::Since;
 use crate::merge::journal::{FINISHED, Head, Journal, Line};
 use crate::merge::moves::Sameness;
 use crate::merge::replay::{self, Recorded};
@@ -119,7 +120,7 @@ pub fn prepare<'a>(
         }
     }
     if !conflicts.is_empty() {
-        return Err(MergeError::UndoConflicts { run: head.run, conflicts });
+        return Err(MergeError::UndoConflicts { run: head.run, conflicts: Since(conflicts) });
     }
     let began = super::head(run, &head.root, head.stores, Some(head.run));
     let mut journal = Journal::begin(&journals(home), began)?;

@@ -180,7 +180,7 @@ pub(super) fn undo(
     duties: &mut Duties,
     reason: String,
 ) -> Result<RunOutcome, DanceError> {
-    let back = run.metered("undo", |_| merged.undo(&reason))?;
+    let back = run.metered("undo", |_| merged.undo(&reason));
     let still = back.still();
     for path in &still {
         (run.on_event)(DanceEvent::Warned { message: &format!("Not taken back : {path}") });

@@ -4,7 +4,7 @@
 use crate::merge;
 use crate::merge::journal::Note;
 use crate::merge::recover::Rest;
-use crate::merge::replay::{Phase, Recorded};
+use crate::merge::replay::Recorded;
 use crate::model::names::RunId;
 use crate::model::root::LiveRoot;
 use crate::model::run::RunOutcome;
@@ -17,14 +17,6 @@ use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
 
 use super::{DanceError, DanceEvent, Extent, recover, recovered, services};
-
-/// The merge that waits to be confirmed, all else being done, and until when: seconds since 1970.
-pub(super) fn awaited(recorded: &Recorded) -> Option<u64> {
-    match (&recorded.phase, recorded.notes.last()) {
-        (Phase::Applied, Some(Note::Confirm { until })) => Some(*until),
-        (_, _) => None,
-    }
-}
 
 /// Now, in seconds since 1970.
 pub(super) fn now() -> u64 {
@@ -64,7 +56,7 @@ pub(in crate::ops) fn wait_for(
         if files::look(&journal)?.is_none() {
             return Ok(());
         }
-        let until = merge::replay::read(&journal)?.and_then(|recorded| awaited(&recorded));
+        let until = merge::replay::read(&journal)?.and_then(|recorded| recorded.waits);
         match until {
             Some(until) if until <= now() => {
                 return recovered(settings, Extent::Whole, true, interrupt, &mut |_| {});
@@ -82,7 +74,7 @@ pub(super) fn confirm(settings: &Settings, run: Option<&RunId>) -> Result<RunId,
     let live = recover::open(&LiveRoot::Own)?;
     let all = merge::replay::unfinished(&merge::journals(home), &LiveRoot::Own)?;
     let is_meant = |recorded: &Recorded| run.is_none_or(|run| recorded.head.run == *run);
-    let waits = |recorded: &Recorded| awaited(recorded).is_some() && is_meant(recorded);
+    let waits = |recorded: &Recorded| recorded.waits.is_some() && is_meant(recorded);
     let recorded = all.into_iter().find(waits).ok_or_else(|| DanceError::NothingToConfirm(run.cloned()))?;
     let id = recorded.head.run.clone();
     let Rest::Finish(mut merged) = merge::recover::recover(recorded, &live, home)?.rest else {
@@ -114,7 +106,7 @@ pub(super) fn refuse(
     let live = recover::open(&LiveRoot::Own)?;
     for recorded in merge::replay::unfinished(&merge::journals(home), &LiveRoot::Own)? {
         let id = recorded.head.run.clone();
-        if awaited(&recorded).is_some() && run.is_none_or(|run| *run == id) {
+        if recorded.waits.is_some() && run.is_none_or(|run| *run == id) {
             recover::finish(settings, recorded, &live, on_event, "somebody has asked for that")?;
             return Ok(Some(id));
         }

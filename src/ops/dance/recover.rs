@@ -61,7 +61,7 @@ pub(super) fn recover(
     merge::replay::sweep(&merge::journals(home))?;
     let mut waits = None;
     for recorded in merge::replay::unfinished(&merge::journals(home), &ground.root)? {
-        match confirm::awaited(&recorded) {
+        match recorded.waits {
             Some(_) if extent == Extent::Files => {}
             Some(until) if until > confirm::now() => waits = Some((recorded.head.run.clone(), until)),
             Some(_) => finish(settings, recorded, &live, on_event, "nobody has confirmed it in time")?,
@@ -111,7 +111,7 @@ pub(super) fn finish(
             run.save()
         }
         None => {
-            merged.undo(why)?.close()?;
+            merged.undo(why).close()?;
             Ok(())
         }
     }
