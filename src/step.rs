@@ -193,7 +193,7 @@ fn action(effect: &Effect, seq: &mut u32, module: &ModuleName, step: &StepKind) 
 fn record(context: &Context<'_>, step: &StepKind, run: TaskRun, actions: Vec<Action>) -> StepRecord {
     let TaskRun { outcome, cost, label, attempts } = run;
     let label = label.and(&context.best);
-    StepRecord { step: step.clone(), outcome, cost, label, output: None, actions, attempts }
+    StepRecord { actions, attempts, ..StepRecord::ended(step.clone(), outcome, cost, label) }
 }
 
 /// The task of a step that is no template of tera, with its third descriptor.

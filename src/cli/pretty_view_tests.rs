@@ -10,7 +10,7 @@ use crate::model::names::RunId;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::model::run::{ActionRecord, RunOutcome, RunRecord, SCHEMA, ValidatorRecord};
-use crate::model::step::{ModuleOutcome, ModuleRecord, StepKind, StepRecord};
+use crate::model::step::{ModuleRecord, StepKind, StepRecord};
 use crate::model::truth::Label;
 use crate::model::truth::Truth;
 use std::collections::BTreeSet;
@@ -66,15 +66,8 @@ fn created() -> ChangeSet {
 }
 
 fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
-    let modules = ["motd", "web", "app"].map(|name| ModuleRecord {
-        module: module(name),
-        outcome: ModuleOutcome::Done,
-        label: Label::default(),
-        steps: Vec::new(),
-        changes: ChangeSet::default(),
-        fetch: None,
-        diff: None,
-    });
+    let modules =
+        ["motd", "web", "app"].map(|name| ModuleRecord::done(module(name), Vec::new(), Default::default()));
     RunRecord {
         root: LiveRoot::Own,
         schema: SCHEMA,
@@ -82,6 +75,8 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         node: node(),
         mode,
         version: String::new(),
+        by: None,
+        waits: Vec::new(),
         started: String::new(),
         ended: None,
         outcome,
@@ -277,15 +272,12 @@ fn validators_are_silent_until_one_has_something_to_say() {
     ]
     .map(|(module, script, outcome)| ValidatorRecord {
         module: module.clone(),
-        record: StepRecord {
-            step: StepKind::Validator { script: script.to_owned() },
+        record: StepRecord::ended(
+            StepKind::Validator { script: script.to_owned() },
             outcome,
-            cost: Default::default(),
-            label: Label::default(),
-            output: None,
-            actions: Vec::new(),
-            attempts: Vec::new(),
-        },
+            Default::default(),
+            Label::default(),
+        ),
     })
     .into();
     let shown = |record: &RunRecord, exit| {

@@ -45,7 +45,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
     let text = match form {
         Form::Table => report_table::table(&record, args.sort.unwrap_or_default(), width),
         Form::Classic => report_text::report(&record),
-        Form::Json => report::json(&record)?,
+        Form::Json => report::json(&home, &record)?,
     };
     let bad = match (form, &record.outcome) {
         // The head of the table says it.

@@ -256,7 +256,7 @@ total                                       7.50  0.92  4.74     11M   28M    64
             },
         }];
         for part in ["sandbox", "validators", "verify", "merge"] {
-            record.internal.push(InternalCost { part: part.to_owned(), cost: Cost::default() });
+            record.internal.push(InternalCost { part: part.to_owned(), began: None, cost: Cost::default() });
         }
         let table = table(&record, Sort::Order, None);
         let steps: Vec<_> = table.lines().skip(3).filter_map(|line| line.split_whitespace().nth(1)).collect();

@@ -1,9 +1,9 @@
 //! The report of the first README, to the letter.
 
 use super::*;
-use crate::model::change::ChangeSet;
+use crate::model::change::ChangeCounts;
 use crate::model::run::{InternalCost, Mode, RunOutcome, SCHEMA};
-use crate::model::step::{ModuleOutcome, ModuleRecord, Outcome, StepRecord, TemplateEngine};
+use crate::model::step::{ModuleRecord, Outcome, StepRecord, TemplateEngine};
 use crate::model::truth::Label;
 
 fn cost(times: [f64; 3], mem_max: u64, faults: [u64; 2], io: [u64; 2]) -> Cost {
@@ -22,14 +22,12 @@ fn cost(times: [f64; 3], mem_max: u64, faults: [u64; 2], io: [u64; 2]) -> Cost {
 }
 
 fn step(step: StepKind, outcome: Outcome, cost: Cost) -> StepRecord {
-    let (label, actions, attempts) = (Label::default(), Vec::new(), Vec::new());
-    StepRecord { step, outcome, cost, label, output: None, actions, attempts }
+    StepRecord::ended(step, outcome, cost, Label::default())
 }
 
 fn module(name: &str, steps: Vec<StepRecord>, fetch: Option<Cost>, diff: Option<Cost>) -> ModuleRecord {
-    let (outcome, changes) = (ModuleOutcome::Done, ChangeSet::default());
-    let label = Label::default();
-    ModuleRecord { module: name.parse().unwrap(), outcome, label, steps, changes, fetch, diff }
+    let done = ModuleRecord::done(name.parse().unwrap(), steps, ChangeCounts::default());
+    ModuleRecord { fetch, diff, ..done }
 }
 
 /// The run of the README; `disco runs` has its tests with it too.
@@ -56,6 +54,8 @@ pub(in crate::cli) fn record() -> RunRecord {
         mode: Mode::Noop,
         root: Default::default(),
         version: "0".into(),
+        by: None,
+        waits: Vec::new(),
         started: "2012-01-01T00:00:00Z".into(),
         ended: Some("2012-01-01T00:00:07.5Z".into()),
         outcome: RunOutcome::Shown,
@@ -65,9 +65,14 @@ pub(in crate::cli) fn record() -> RunRecord {
         internal: vec![
             InternalCost {
                 part: "fetch_params".into(),
+                began: None,
                 cost: cost([1.26, 0.02, 0.08], 11136, [0, 1728], [0, 0]),
             },
-            InternalCost { part: "diff".into(), cost: cost([0.82, 0.14, 0.66], 5184, [0, 18218], [0, 8]) },
+            InternalCost {
+                part: "diff".into(),
+                began: None,
+                cost: cost([0.82, 0.14, 0.66], 5184, [0, 18218], [0, 8]),
+            },
         ],
         modules: vec![
             module(

@@ -1,7 +1,5 @@
 //! `disco runs`: one line a run. Arguments in, text out.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use crate::cli::exit::Failure;
@@ -56,8 +54,6 @@ struct Unreadable<'a> {
 }
 
 fn line(record: &RunRecord) -> Line<'_> {
-    let paths: BTreeSet<_> =
-        record.modules.iter().flat_map(|module| &module.changes.0).map(|change| &change.path).collect();
     Line {
         schema: SCHEMA,
         run: &record.run,
@@ -65,7 +61,7 @@ fn line(record: &RunRecord) -> Line<'_> {
         mode: record.mode,
         root: &record.root,
         outcome: outcome(&record.outcome),
-        changes: paths.len(),
+        changes: record.changes,
         seconds: seconds(record),
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::attributes::Attributes;
+use crate::model::names::ModuleName;
 use crate::model::path::RootedPath;
 
 /// One object that differs, with what it was and what it is.
@@ -73,3 +74,68 @@ pub enum ContentChange {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ChangeSet(pub Vec<Change>);
+
+/// A difference as a record keeps it: who made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The module.
+    pub module: ModuleName,
+    /// The step that was the last to write it; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The difference, against the state before the module.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// How many objects differ, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "CountsOrChanges")]
+pub struct ChangeCounts {
+    /// Objects that were not there before.
+    pub created: usize,
+    /// Objects that are something else now.
+    pub modified: usize,
+    /// Objects that are gone.
+    pub deleted: usize,
+}
+
+impl ChangeCounts {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.created + self.modified + self.deleted
+    }
+}
+
+impl From<&ChangeSet> for ChangeCounts {
+    fn from(changes: &ChangeSet) -> Self {
+        let mut counts = ChangeCounts::default();
+        for change in &changes.0 {
+            *match change.kind {
+                ChangeKind::Created { .. } => &mut counts.created,
+                ChangeKind::Modified { .. } => &mut counts.modified,
+                ChangeKind::Deleted { .. } => &mut counts.deleted,
+            } += 1;
+        }
+        counts
+    }
+}
+
+/// Records of form 1 held the differences themselves.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum CountsOrChanges {
+    Counts { created: usize, modified: usize, deleted: usize },
+    Changes(ChangeSet),
+}
+
+impl From<CountsOrChanges> for ChangeCounts {
+    fn from(either: CountsOrChanges) -> Self {
+        match either {
+            CountsOrChanges::Counts { created, modified, deleted } => {
+                ChangeCounts { created, modified, deleted }
+            }
+            CountsOrChanges::Changes(changes) => ChangeCounts::from(&changes),
+        }
+    }
+}

@@ -9,8 +9,8 @@ use crate::model::root::LiveRoot;
 use crate::model::step::{Cost, ModuleRecord, Outcome, StepRecord};
 use crate::model::truth::Label;
 
-/// The version of the record's form on disk.
-pub const SCHEMA: u32 = 1;
+/// The version of the record's form on disk. Form 1 held the differences in the record itself.
+pub const SCHEMA: u32 = 2;
 
 /// Whether a run may merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,33 @@ impl RunOutcome {
     }
 }
 
+/// Who started a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StartedBy {
+    /// The name of the user: whoever became root by sudo, or logged in.
+    pub user: String,
+    /// disco's arguments.
+    pub command: Vec<String>,
+    /// The program that started disco: `bash`, `cron`, `systemd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The terminal, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<String>,
+}
+
+/// What a run waited for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The lock.
+    pub lock: String,
+    /// Who had it, as far as that was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// How long, in seconds.
+    pub seconds: f64,
+}
+
 /// Everything that is kept of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -89,6 +116,12 @@ pub struct RunRecord {
     pub undoes: Option<RunId>,
     /// The version of disco that ran.
     pub version: String,
+    /// Who started it, and how; absent in records of form 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<StartedBy>,
+    /// What it waited for before it could begin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
     /// When it started, RFC 3339.
     pub started: String,
     /// When it ended.
@@ -142,6 +175,9 @@ pub struct ValidatorRecord {
 pub struct InternalCost {
     /// Which part.
     pub part: String,
+    /// When it began, in seconds since the run did; for one that comes in parts, the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<f64>,
     /// Its cost.
     pub cost: Cost,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::action::Action;
 use crate::model::attempt::Attempt;
-use crate::model::change::ChangeSet;
+use crate::model::change::ChangeCounts;
 use crate::model::names::ModuleName;
 use crate::model::path::RootedPath;
 use crate::model::truth::Label;
@@ -158,9 +158,38 @@ pub struct Cost {
     pub switches_involuntary: u64,
 }
 
+/// What the kernel and the sandbox know of a step beside its [`Cost`]. What they cannot tell is absent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Metrics {
+    /// The most memory that all its processes had together, in bytes: its cgroup's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_peak: Option<u64>,
+    /// Bytes that were read from devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub io_read: Option<u64>,
+    /// Bytes that were written to devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub io_written: Option<u64>,
+    /// Seconds in which some of its processes waited for a CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_pressure: Option<f64>,
+    /// The most processes that it had at one time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u64>,
+    /// Requests to the file system that the overlay answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay_requests: Option<u64>,
+    /// Seconds of CPU that the overlay used for them, in disco's own process: none of them is in the step's cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay_cpu: Option<f64>,
+}
+
 /// One line that a step printed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputLine {
+    /// When, in seconds since the step began; absent in records of form 1.
+    pub at: Option<f64>,
     /// Where it printed it.
     pub stream: Stream,
     /// The line without its newline; bytes that are not UTF-8 replaced.
@@ -185,8 +214,17 @@ pub struct StepRecord {
     pub step: StepKind,
     /// How it ended.
     pub outcome: Outcome,
+    /// What was started, with its arguments; absent where it was no program, and in records of form 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
+    /// When it began, in seconds since the run did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<f64>,
     /// What it cost.
     pub cost: Cost,
+    /// What else is known of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
     /// How true its report is.
     #[serde(flatten)]
     pub label: Label,
@@ -197,6 +235,15 @@ pub struct StepRecord {
     /// What else it tried to do to the world outside, in the order of the first time.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+}
+
+impl StepRecord {
+    /// A step that has ended so, of which nothing else is known yet.
+    pub fn ended(step: StepKind, outcome: Outcome, cost: Cost, label: Label) -> StepRecord {
+        let (actions, attempts) = (Vec::new(), Vec::new());
+        let (command, began, metrics, output) = (None, None, None, None);
+        StepRecord { step, outcome, command, began, cost, metrics, label, output, actions, attempts }
+    }
 }
 
 /// What became of one module.
@@ -211,12 +258,28 @@ pub struct ModuleRecord {
     pub label: Label,
     /// Its steps, as far as they were run.
     pub steps: Vec<StepRecord>,
-    /// What it changed, against the state before it.
-    pub changes: ChangeSet,
+    /// When it began, in seconds since the run did; absent where it was skipped, and in records of form 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<f64>,
+    /// The sha256 of all its files, in hex: which version of it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// How much it changed, against the state before it. The differences are in a file of their own.
+    pub changes: ChangeCounts,
     /// What fetching it cost.
     pub fetch: Option<Cost>,
     /// What finding its differences cost.
     pub diff: Option<Cost>,
+}
+
+impl ModuleRecord {
+    /// A module that has succeeded, by what its steps were and what it changed.
+    pub fn done(module: ModuleName, steps: Vec<StepRecord>, changes: ChangeCounts) -> ModuleRecord {
+        let label = Label::of_all(steps.iter().map(|step| &step.label));
+        let (began, digest, fetch, diff) = (None, None, None, None);
+        let outcome = ModuleOutcome::Done;
+        ModuleRecord { module, outcome, label, steps, began, digest, changes, fetch, diff }
+    }
 }
 
 /// How a module ended.

@@ -12,7 +12,7 @@ use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, NodeName};
 use crate::model::run::{ActionRecord, Mode, RunOutcome, RunRecord};
 use crate::model::saved::PlanHead;
-use crate::model::step::{ModuleOutcome, ModuleRecord};
+use crate::model::step::ModuleRecord;
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::finish::Wanted;
 use crate::ops::dance::ground::Ground;
@@ -145,7 +145,7 @@ fn apply_in(
         return Err(DanceError::Interrupted(signal));
     }
     let was_so = changes.0.is_empty() && !plan.changes.0.is_empty();
-    enter(run, &plan, &changes, was_so);
+    enter(run, &plan, &changes, was_so)?;
     if was_so {
         run.record.outcome = RunOutcome::Merged;
         run.save()?;
@@ -194,22 +194,16 @@ fn look(
 }
 
 /// Puts into the record what is going to be done.
-fn enter(run: &mut Run<'_>, plan: &Plan, changes: &ChangeSet, was_so: bool) {
+fn enter(run: &mut Run<'_>, plan: &Plan, changes: &ChangeSet, was_so: bool) -> Result<(), DanceError> {
     let name = ModuleName::new("apply").expect("a plain word is a name");
     run.record.plan.push(name.clone());
     run.record.changes = changes.0.len();
-    run.record.add(ModuleRecord {
-        module: name,
-        outcome: ModuleOutcome::Done,
-        label: plan.head.label.clone(),
-        steps: Vec::new(),
-        changes: changes.clone(),
-        fetch: None,
-        diff: None,
-    });
+    let record = ModuleRecord::done(name, Vec::new(), changes.into());
+    run.add(ModuleRecord { label: plan.head.label.clone(), ..record }, changes)?;
     if !was_so {
         let asked = plan.head.actions.iter();
         run.record.actions =
             asked.map(|action| ActionRecord { action: action.clone(), outcome: None }).collect();
     }
+    Ok(())
 }

@@ -220,7 +220,8 @@ pub fn gather(
     fetch::lay_defaults(view, home, node, &names)?;
     let params = strange(own)?;
     let parts = fetch_params.map(|cost| ("fetch_params", cost)).into_iter().chain([("plan", planning)]);
-    let internal = parts.map(|(part, cost)| InternalCost { part: part.to_owned(), cost }).collect();
+    let internal =
+        parts.map(|(part, cost)| InternalCost { part: part.to_owned(), began: None, cost }).collect();
     Ok(Gathered { selected, plan, params, facts: host::facts(root)?, fetched, internal })
 }
 

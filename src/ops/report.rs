@@ -1,8 +1,10 @@
 //! Finds the records that `disco report` and `disco runs` print. No printing.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::model::names::RunId;
+use crate::model::change::Recorded;
+use crate::model::names::{ModuleName, RunId};
 use crate::model::run::RunRecord;
 use crate::runs::{RunError, Runs};
 
@@ -39,8 +41,21 @@ pub fn all(home: &Path) -> Result<Vec<Listed>, RunError> {
     Ok(listed.collect())
 }
 
-/// The whole record as one line of JSON.
-pub fn json(record: &RunRecord) -> Result<String, RunError> {
+/// The whole record as one line of JSON, with what each module changed.
+pub fn json(home: &Path, record: &RunRecord) -> Result<String, RunError> {
     let damaged = |source| RunError::Damaged { run: record.run.clone(), source };
-    serde_json::to_string(record).map(|json| json + "\n").map_err(damaged)
+    let mut json = serde_json::to_value(record).map_err(damaged)?;
+    let mut by_module: BTreeMap<ModuleName, Vec<serde_json::Value>> = BTreeMap::new();
+    for recorded in Runs::new(home).changes(&record.run)? {
+        let Recorded { module, step, change } = recorded?;
+        let mut change = serde_json::to_value(change).map_err(damaged)?;
+        if let Some(step) = step {
+            change["step"] = step.into();
+        }
+        by_module.entry(module).or_default().push(change);
+    }
+    for (module, shown) in record.modules.iter().zip(json["modules"].as_array_mut().into_iter().flatten()) {
+        shown["changes"] = by_module.remove(&module.module).unwrap_or_default().into();
+    }
+    Ok(format!("{json}\n"))
 }

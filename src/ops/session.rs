@@ -100,15 +100,8 @@ pub fn session(
             Session::Try(_) | Session::Shell => ModuleOutcome::Done,
         };
         run.record.plan.push(name.clone());
-        run.record.add(ModuleRecord {
-            module: name,
-            outcome,
-            label: done.label.clone(),
-            steps: vec![done],
-            changes,
-            fetch: None,
-            diff: None,
-        });
+        let record = ModuleRecord::done(name, vec![done], (&changes).into());
+        run.add(ModuleRecord { outcome, ..record }, &changes)?;
         run.save()?;
         let sealed = sandbox.seal()?;
         let wanted = dance::finish::Wanted { modules: &[], fetched: &view };

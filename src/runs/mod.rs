@@ -1,7 +1,11 @@
-//! The records of runs, below `runs/` of disco's home: one folder a run, with `record.json` and what its steps printed; and
-//! with `modules.jsonl` while it is under way, which holds the modules that `record.json` does not have yet.
+//! The records of runs, below `runs/` of disco's home: one folder a run, with `record.json`, what its steps printed, and
+//! what its modules changed; and with `modules.jsonl` while it is under way, which holds the modules that `record.json` does not
+//! have yet.
 
+mod changes;
 mod progress;
+
+pub use changes::Changes;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -184,11 +188,13 @@ fn parse(run: &RunId, text: &str) -> Result<RunRecord, RunError> {
 mod tests {
     use super::*;
     use crate::model::action::{Action, Effect, EffectKind};
-    use crate::model::change::ChangeSet;
+    use crate::model::change::{ChangeCounts, ChangeSet};
     use crate::model::names::NodeName;
+    use crate::model::path::RootedPath;
     use crate::model::run::{Mode, RunOutcome};
-    use crate::model::step::{Cost, ModuleOutcome, Outcome, StepKind, StepRecord};
+    use crate::model::step::{Cost, Outcome, StepKind, StepRecord};
     use crate::model::truth::Label;
+    use crate::sys::line_log;
 
     fn record(run: &str) -> RunRecord {
         RunRecord {
@@ -198,6 +204,8 @@ mod tests {
             mode: Mode::Noop,
             root: Default::default(),
             version: "0".into(),
+            by: None,
+            waits: Vec::new(),
             started: "2026-01-01T00:00:00Z".into(),
             ended: None,
             outcome: RunOutcome::NotStarted { reason: "x".into() },
@@ -271,24 +279,12 @@ mod tests {
                     processes: Vec::new(),
                 },
             };
+            let script = StepKind::Script { script: "s".into() };
             let step = StepRecord {
-                step: StepKind::Script { script: "s".into() },
-                outcome: Outcome::Done,
-                cost: Cost::default(),
-                label: Label::default(),
-                attempts: Vec::new(),
                 actions: vec![action],
-                output: None,
+                ..StepRecord::ended(script, Outcome::Done, Cost::default(), Label::default())
             };
-            let module = ModuleRecord {
-                module: name.parse().unwrap(),
-                outcome: ModuleOutcome::Done,
-                label: Label::default(),
-                steps: vec![step],
-                changes: ChangeSet::default(),
-                fetch: None,
-                diff: None,
-            };
+            let module = ModuleRecord::done(name.parse().unwrap(), vec![step], ChangeCounts::default());
             runs.add(&whole.run, &module).unwrap();
             whole.add(module);
         }
@@ -304,10 +300,61 @@ mod tests {
     }
 
     #[test]
+    fn what_modules_changed_is_kept_also_when_the_last_of_it_is_torn() {
+        let home = tempfile::tempdir().unwrap();
+        let runs = Runs::new(home.path());
+        let record = record("20260101-1");
+        runs.save(&record).unwrap();
+        assert_eq!(runs.changes(&record.run).unwrap().count(), 0);
+        let fixture = Runs::new(&fixtures("v1"));
+        let known: Vec<_> =
+            fixture.changes(&fixture.list().unwrap()[0]).unwrap().map(Result::unwrap).collect();
+        let changes = ChangeSet(known.iter().map(|recorded| recorded.change.clone()).collect());
+        for name in ["a", "b"] {
+            runs.add_changes(&record.run, &name.parse().unwrap(), &changes).unwrap();
+        }
+        let told = || -> Vec<_> {
+            let all = runs.changes(&record.run).unwrap().map(Result::unwrap);
+            all.map(|recorded| (recorded.module.to_string(), recorded.change)).collect()
+        };
+        let expected: Vec<_> = ["a", "b"]
+            .iter()
+            .flat_map(|name| changes.0.iter().map(|change| ((*name).to_owned(), change.clone())))
+            .collect();
+        assert_eq!(told(), expected);
+        let path = runs.folder(&record.run).join("changes.jsonl.gz");
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 20]).unwrap();
+        let left = told();
+        assert!(left.len() >= 3 && expected.starts_with(&left), "{left:?}");
+    }
+
+    fn fixtures(form: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records").join(form)
+    }
+
+    #[test]
+    fn records_of_form_1_are_read() {
+        let runs = Runs::new(&fixtures("v1"));
+        let record = runs.latest().unwrap();
+        assert_eq!((record.schema, record.changes, record.modules.len()), (1, 3, 1));
+        let module = &record.modules[0];
+        assert_eq!(module.changes, ChangeCounts { created: 3, modified: 0, deleted: 0 });
+        let paths: Vec<_> = runs.changes(&record.run).unwrap().map(|one| one.unwrap().change.path).collect();
+        assert_eq!(
+            paths,
+            ["/etc/web.bin", "/etc/web.conf", "/etc/web.port"].map(|path| RootedPath::new(path).unwrap())
+        );
+        let output = module.steps[2].output.as_deref().unwrap();
+        let printed: Vec<_> = line_log::read(&runs.folder(&record.run).join(output)).unwrap().collect();
+        assert_eq!(printed.len(), 3, "{printed:?}");
+    }
+
+    #[test]
     fn damage_and_the_future_are_told_apart() {
         let run = RunId::new("20260101-1").unwrap();
         assert!(matches!(parse(&run, "{"), Err(RunError::Damaged { .. })));
         assert!(matches!(parse(&run, "{\"schema\":1}"), Err(RunError::Damaged { .. })));
-        assert!(matches!(parse(&run, "{\"schema\":2}"), Err(RunError::Newer { schema: 2, .. })));
+        assert!(matches!(parse(&run, "{\"schema\":3}"), Err(RunError::Newer { schema: 3, .. })));
     }
 }

@@ -1,15 +1,16 @@
-//! What a step prints, line by line, in a file of its run: `out TEXT` or `err TEXT`. Made with the first line.
+//! What a step prints, line by line, in a compressed file of its run: `SECONDS out TEXT` or `SECONDS err TEXT`, counted from its
+//! begin. Made with the first line. In records of form 1 it is not compressed, and there are no times.
 //!
 //! A step that never stops printing must not fill the host's disk: beyond a limit only the number of bytes is kept, in a
 //! last line `cut BYTES`.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use crate::model::step::Stream;
-use crate::sys::files::FileError;
+use crate::model::step::{OutputLine, Stream};
+use crate::sys::files::{self, FileError};
+use crate::sys::gzip::{self, Gzip};
 
 /// The most that is kept of what one step prints, in bytes.
 const MOST: u64 = 64 << 20;
@@ -19,7 +20,8 @@ const MOST: u64 = 64 << 20;
 pub struct LineLog {
     folder: PathBuf,
     name: String,
-    file: Option<BufWriter<File>>,
+    file: Option<Gzip>,
+    began: Instant,
     most: u64,
     kept: u64,
     cut: u64,
@@ -28,7 +30,15 @@ pub struct LineLog {
 impl LineLog {
     /// A log that will be `folder/name`; `folder` is the run's.
     pub fn new(folder: &Path, name: String) -> LineLog {
-        LineLog { folder: folder.to_owned(), name, file: None, most: MOST, kept: 0, cut: 0 }
+        LineLog {
+            folder: folder.to_owned(),
+            name,
+            file: None,
+            began: Instant::now(),
+            most: MOST,
+            kept: 0,
+            cut: 0,
+        }
     }
 
     /// Adds one line.
@@ -44,22 +54,17 @@ impl LineLog {
             Some(file) => file,
             None => {
                 if let Some(parent) = path.parent() {
-                    super::files::create_dirs(parent, 0o700)?;
+                    files::create_dirs(parent, 0o700)?;
                 }
-                let open = OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .mode(0o600)
-                    .open(&path)
-                    .map_err(FileError::at("write", &path))?;
-                self.file.insert(BufWriter::new(open))
+                self.file.insert(Gzip::append(&path, 0o600)?)
             }
         };
         let stream = match stream {
             Stream::Stdout => "out",
             Stream::Stderr => "err",
         };
-        writeln!(file, "{stream} {text}").map_err(FileError::at("write", &path))
+        let seconds = self.began.elapsed().as_secs_f64();
+        file.write(format!("{seconds:.3} {stream} {text}\n").as_bytes())
     }
 
     /// The name of its file below the run's folder, if there was anything to write.
@@ -69,11 +74,73 @@ impl LineLog {
 
     /// Writes what is buffered.
     pub fn finish(self) -> Result<(), FileError> {
-        let LineLog { folder, name, file, cut, .. } = self;
-        let Some(mut file) = file else { return Ok(()) };
-        let last = if cut > 0 { writeln!(file, "cut {cut}") } else { Ok(()) };
-        last.and_then(|()| file.flush()).map_err(FileError::at("write", folder.join(name)))
+        let Some(mut file) = self.file else { return Ok(()) };
+        if self.cut > 0 {
+            file.write(format!("cut {}\n", self.cut).as_bytes())?;
+        }
+        file.finish()
     }
+}
+
+/// What a step has printed, as it is read back.
+pub struct Printed {
+    path: PathBuf,
+    lines: std::io::Lines<BufReader<Box<dyn Read>>>,
+}
+
+/// One line of what a step has printed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PrintedLine {
+    /// A line.
+    Line(OutputLine),
+    /// So many bytes more were not kept.
+    Cut(u64),
+}
+
+/// Reads a log of any form.
+pub fn read(path: &Path) -> Result<Printed, FileError> {
+    let inner: Box<dyn Read> = if path.extension().is_some_and(|end| end == "gz") {
+        Box::new(gzip::open(path)?)
+    } else {
+        Box::new(files::open(path)?)
+    };
+    Ok(Printed { path: path.to_owned(), lines: BufReader::new(inner).lines() })
+}
+
+impl Iterator for Printed {
+    type Item = Result<PrintedLine, FileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = match self.lines.next()? {
+            Ok(line) => line,
+            // Whoever wrote it was killed.
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return None,
+            Err(error) => return Some(Err(FileError::at("read", &self.path)(error))),
+        };
+        Some(parse(&line).ok_or_else(|| {
+            FileError::at("read", &self.path)(std::io::Error::other("a line of it is none of a log"))
+        }))
+    }
+}
+
+fn parse(line: &str) -> Option<PrintedLine> {
+    let (first, rest) = line.split_once(' ')?;
+    if first == "cut" {
+        return Some(PrintedLine::Cut(rest.parse().ok()?));
+    }
+    let (at, stream, text) = match first.parse() {
+        Ok(at) => {
+            let (stream, text) = rest.split_once(' ')?;
+            (Some(at), stream, text)
+        }
+        Err(_) => (None, first, rest),
+    };
+    let stream = match stream {
+        "out" => Stream::Stdout,
+        "err" => Stream::Stderr,
+        _ => return None,
+    };
+    Some(PrintedLine::Line(OutputLine { at, stream, text: text.to_owned() }))
 }
 
 #[cfg(test)]
@@ -83,7 +150,8 @@ mod tests {
     #[test]
     fn lines_are_kept_up_to_the_limit_and_the_rest_is_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let mut log = LineLog { most: 10, ..LineLog::new(folder.path(), "output/x.log".into()) };
+        let name = "output/x.log.gz";
+        let mut log = LineLog { most: 10, ..LineLog::new(folder.path(), name.into()) };
         assert_eq!(log.written(), None);
         for (stream, text) in [
             (Stream::Stdout, "one"),
@@ -93,11 +161,17 @@ mod tests {
         ] {
             log.line(stream, text).unwrap();
         }
-        assert_eq!(log.written(), Some("output/x.log"));
+        assert_eq!(log.written(), Some(name));
         log.finish().unwrap();
-        assert_eq!(
-            std::fs::read_to_string(folder.path().join("output/x.log")).unwrap(),
-            "out one\nerr two\ncut 8\n"
-        );
+        std::fs::write(folder.path().join("old.log"), "out one\nerr two\ncut 8\n").unwrap();
+        for (name, timed) in [(name, true), ("old.log", false)] {
+            let lines: Vec<_> = read(&folder.path().join(name)).unwrap().map(Result::unwrap).collect();
+            let [PrintedLine::Line(one), PrintedLine::Line(two), PrintedLine::Cut(8)] = &lines[..] else {
+                panic!("{lines:?}")
+            };
+            assert_eq!([&one.text, &two.text], ["one", "two"]);
+            assert_eq!([one.stream, two.stream], [Stream::Stdout, Stream::Stderr]);
+            assert_eq!([one.at.is_some(), two.at.is_some()], [timed; 2]);
+        }
     }
 }

@@ -18,6 +18,7 @@ pub mod file_system;
 pub mod files;
 pub mod folders;
 pub mod follow;
+pub mod gzip;
 pub mod helper;
 pub mod host;
 pub mod inspect;

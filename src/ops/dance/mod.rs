@@ -28,8 +28,10 @@ mod validators;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::merge;
+use crate::model::change::ChangeSet;
 use crate::model::module::Module;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::root::LiveRoot;
@@ -78,6 +80,7 @@ pub struct Options {
 pub(super) struct Run<'a> {
     pub(super) record: RunRecord,
     folder: PathBuf,
+    began: Instant,
     runs: Runs,
     fetched: BTreeMap<ModuleName, Cost>,
     /// Where what it has shown is kept as a plan.
@@ -91,16 +94,27 @@ impl Run<'_> {
         Ok(self.runs.save(&self.record)?)
     }
 
-    /// Adds a module that has had its turn to the record, also on disk.
-    fn add(&mut self, module: ModuleRecord) -> Result<(), DanceError> {
+    /// Adds a module that has had its turn, and what it changed, to the record, also on disk.
+    pub(super) fn add(&mut self, module: ModuleRecord, changes: &ChangeSet) -> Result<(), DanceError> {
+        self.keep(&module.module, changes)?;
         self.runs.add(&self.record.run, &module)?;
         self.record.add(module);
         Ok(())
     }
 
+    /// Keeps what a module changed beside the record.
+    pub(super) fn keep(&self, module: &ModuleName, changes: &ChangeSet) -> Result<(), DanceError> {
+        Ok(self.runs.add_changes(&self.record.run, module, changes)?)
+    }
+
+    /// Seconds since the run began.
+    pub(super) fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
     /// Does a part of disco's own work, and keeps what it cost, with what that part has cost before.
     pub(super) fn metered<T>(&mut self, part: &str, work: impl FnOnce(&mut Self) -> T) -> T {
-        let meter = Meter::start();
+        let (meter, began) = (Meter::start(), Some(self.seconds()));
         let result = work(self);
         let cost = meter.stop();
         match self.record.internal.iter_mut().find(|known| known.part == part) {
@@ -108,7 +122,7 @@ impl Run<'_> {
                 let time_real = known.cost.time_real + cost.time_real;
                 known.cost = Cost { time_real, ..known.cost.with(cost) };
             }
-            None => self.record.internal.push(InternalCost { part: part.to_owned(), cost }),
+            None => self.record.internal.push(InternalCost { part: part.to_owned(), began, cost }),
         }
         result
     }
@@ -172,6 +186,7 @@ pub(super) fn recorded(
     let runs = Runs::new(&settings.home.value);
     let mut run = Run {
         folder: runs.folder(&id),
+        began: Instant::now(),
         record: new_record(settings, &ground.root, id, mode),
         runs,
         fetched: BTreeMap::new(),
@@ -344,6 +359,8 @@ fn new_record(settings: &Settings, root: &LiveRoot, run: RunId, mode: Mode) -> R
         mode,
         root: root.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        by: None,
+        waits: Vec::new(),
         started: clock::now(),
         ended: None,
         outcome: RunOutcome::Unfinished,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::change::{ChangeCounts, ChangeSet};
 use crate::model::plan::{Plan, PlannedModule};
 use crate::model::run::RunRecord;
 use crate::model::step::{ModuleOutcome, ModuleRecord, StepRecord};
-use crate::model::truth::Label;
 use crate::sandbox::Sandbox;
 use crate::step::{self, StepEvent};
 use crate::sys::clock::Meter;
@@ -27,34 +27,28 @@ pub(super) fn run_all(
     for (at, planned) in plan.modules.iter().enumerate() {
         let name = &planned.module.name;
         let mut record = ModuleRecord {
-            module: name.clone(),
-            outcome: ModuleOutcome::Done,
-            label: Label::default(),
-            steps: Vec::new(),
-            changes: Default::default(),
             fetch: run.fetched.get(name).copied(),
-            diff: None,
+            ..ModuleRecord::done(name.clone(), Vec::new(), ChangeCounts::default())
         };
+        let mut changes = ChangeSet::default();
         if let Some(because) = planned.needs.iter().find(|needed| without_success.contains(*needed)) {
             (run.on_event)(DanceEvent::Skipped { module: name, because });
             record.outcome = ModuleOutcome::Skipped { because: because.clone() };
         } else {
             (run.on_event)(DanceEvent::Processing { module: name, at: at + 1 });
+            record.began = Some(run.seconds());
             run_steps(run, planned, &mut record, &mut seq, sandbox, context)?;
             (run.on_event)(DanceEvent::Doing(Doing::Comparing));
             let meter = Meter::start();
-            record.changes = differences.since_last(sandbox.layers())?;
+            changes = differences.since_last(sandbox.layers())?;
+            record.changes = (&changes).into();
             record.diff = Some(meter.stop());
-            (run.on_event)(DanceEvent::Changed {
-                module: name,
-                changes: &record.changes,
-                label: &record.label,
-            });
+            (run.on_event)(DanceEvent::Changed { module: name, changes: &changes, label: &record.label });
         }
         if record.outcome != ModuleOutcome::Done {
             without_success.insert(name.clone());
         }
-        run.add(record)?;
+        run.add(record, &changes)?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ impl<'a> Output<'a> {
     pub(super) fn line(&mut self, at: usize, stream: Stream, text: &str) {
         let log = self.logs.entry(at).or_insert_with(|| {
             let (step, module, prefix) = (self.batch[at].label().replace('/', "_"), self.module, self.prefix);
-            LineLog::new(self.run, format!("output/{module}/{prefix}{:03}-{step}.log", self.first + at))
+            LineLog::new(self.run, format!("output/{module}/{prefix}{:03}-{step}.log.gz", self.first + at))
         });
         let written = log.line(stream, text);
         self.error = self.error.take().or(written.err());

@@ -2,6 +2,7 @@
 //! the actions that belong to it are run; one that had only been prepared is taken back.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::merge::recover::{Recovery, Rest};
 use crate::merge::replay::Recorded;
@@ -129,7 +130,16 @@ fn load<'a>(
         other => other?,
     };
     let (folder, fetched) = (runs.folder(id), BTreeMap::new());
-    Ok(Some(Run { record, folder, runs, fetched, plan_file: None, confirm: None, on_event }))
+    Ok(Some(Run {
+        record,
+        folder,
+        began: Instant::now(),
+        runs,
+        fetched,
+        plan_file: None,
+        confirm: None,
+        on_event,
+    }))
 }
 
 /// Goes on after a merge that was stopped.

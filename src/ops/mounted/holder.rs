@@ -94,8 +94,11 @@ fn held(
         last.unmounting = book.unmounting;
         let asked = book.actions.into_iter().map(|action| ActionRecord { action, outcome: None });
         run.record.actions = asked.collect();
-        run.record.label = Label::of_all(book.shells.iter().map(|shell| &shell.label));
-        run.record.modules = book.shells;
+        run.record.label = Label::of_all(book.shells.iter().map(|(shell, _)| &shell.label));
+        for (shell, changes) in book.shells {
+            run.keep(&shell.module, &changes)?;
+            run.record.modules.push(shell);
+        }
         let Place { sandbox, mut differences } = place;
         let wanted = finish::Wanted { modules: &[], fetched: &view };
         finish::finish(run, settings, &interrupt, &sandbox.seal()?, &mut differences, wanted)

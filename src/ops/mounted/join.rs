@@ -6,7 +6,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
-use crate::model::step::{ModuleOutcome, ModuleRecord};
+use crate::model::step::ModuleRecord;
 use crate::ops::dance::{self, DanceError, DanceEvent};
 use crate::ops::session::{self, Session};
 use crate::settings::{Network, Settings};
@@ -48,15 +48,7 @@ pub fn join(
         dance::truth::tell(run.on_event, &name, &step);
         run.record.changes = changes.0.len();
         run.record.plan.push(name.clone());
-        run.record.add(ModuleRecord {
-            module: name,
-            outcome: ModuleOutcome::Done,
-            label: step.label.clone(),
-            steps: vec![step],
-            changes,
-            fetch: None,
-            diff: None,
-        });
+        run.add(ModuleRecord::done(name, vec![step], (&changes).into()), &changes)?;
         run.record.outcome = RunOutcome::Shown;
         Ok(())
     })

@@ -9,9 +9,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use crate::model::action::Action;
+use crate::model::change::ChangeSet;
 use crate::model::run::RunRecord;
-use crate::model::step::{ModuleOutcome, ModuleRecord, StepRecord};
-use crate::model::truth::Label;
+use crate::model::step::ModuleRecord;
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError};
@@ -58,7 +58,7 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pub(super) actions: Vec<Action>,
-    pub(super) shells: Vec<ModuleRecord>,
+    pub(super) shells: Vec<(ModuleRecord, ChangeSet)>,
     pub(super) unmounting: Vec<Channel>,
     joined: Option<(Guest, Arc<Stopper>)>,
 }
@@ -245,15 +245,8 @@ impl<'a> Keeper<'a> {
         // Also of a shell that was sent away: what it changed stays.
         let changes = place.differences.since_last(&self.layers)?;
         let steps: Vec<_> = done.as_ref().ok().cloned().into_iter().collect();
-        locked(&self.book).shells.push(ModuleRecord {
-            module: name,
-            outcome: ModuleOutcome::Done,
-            label: Label::of_all(steps.iter().map(|step: &StepRecord| &step.label)),
-            steps,
-            changes: changes.clone(),
-            fetch: None,
-            diff: None,
-        });
+        let record = ModuleRecord::done(name, steps, (&changes).into());
+        locked(&self.book).shells.push((record, changes.clone()));
         Ok(Attended { step: done?, changes })
     }
 }
