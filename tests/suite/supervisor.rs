@@ -152,7 +152,7 @@ fn a_run_under_way_keeps_its_record() {
     slow.signal("TERM");
     slow.wait().signal_or_status();
     let logs = world
-        .sh("cat /var/disco/runs/*/record.json; cat /var/disco/runs/*/output/m/*")
+        .sh("cat /var/disco/runs/*/record.json; zcat /var/disco/runs/*/output/m/*")
         .succeeds()
         .stdout
         .clone();

@@ -90,7 +90,7 @@ fn the_one_that_fails_is_named_and_ends_its_module() {
         let expected = [("etc/a.tera", "done"), ("etc/b.tera", "done"), ("etc/c.tera", "failed")];
         assert_eq!(ended, expected.map(|(name, outcome)| (name.to_owned(), outcome.to_owned())));
         let output = steps(&record)[2].2.clone().expect("what it said is kept");
-        assert!(output.ends_with("/002-etc_c.tera.log"), "{output}");
+        assert!(output.ends_with("/002-etc_c.tera.log.gz"), "{output}");
     }
 }
 
