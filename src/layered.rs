@@ -16,6 +16,7 @@ use crate::model::change::ChangeSet;
 use crate::model::layer::{LayerEntry, LayerKind};
 use crate::model::path::RootedPath;
 use crate::sys::metadata;
+use crate::sys::texts::Texts;
 use crate::sys::tree::Root;
 
 /// The trees, as folders of a temporary one.
@@ -28,12 +29,13 @@ pub struct Scratch {
     pub entries: Vec<LayerEntry>,
     pub upper: Root,
     pub lower: Root,
+    pub texts: Texts,
 }
 
 impl Scratch {
     pub fn layers<'a>(&'a self, exclude: &'a [RootedPath]) -> Layers<'a> {
         let (upper, lower) = (&self.upper, &self.lower);
-        Layers { upper, lower, private: &|_| false, exclude }
+        Layers { upper, lower, private: &|_| false, exclude, texts: &self.texts }
     }
 
     /// All differences that it makes.
@@ -154,6 +156,7 @@ impl World {
             }
         }
         Scratch {
+            texts: Texts::default(),
             entries: marks.into_iter().map(|(path, kind)| LayerEntry { path, kind, stamp: None }).collect(),
             upper: Root::open(&upper, "upper:").unwrap(),
             lower: Root::open(&self.lower(), "lower:").unwrap(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::changes::snapshot::{Present, Snapshot, State};
 use crate::model::change::{Change, ChangeKind, ChangeSet, ContentChange};
 use crate::model::path::RootedPath;
+use crate::model::text::Text;
 use crate::sys::metadata::Body;
 
 /// What changed from `previous` to `current`, two snapshots of the same sandbox. Against the lower layer itself:
@@ -77,7 +78,7 @@ fn content(before: Option<&Arc<Present>>, after: Option<&Arc<Present>>) -> Conte
     if old.as_ref().map(|(_, md5, _)| md5) == new.as_ref().map(|(_, md5, _)| md5) {
         return ContentChange::Same;
     }
-    let nothing = || (Body::Text(String::new()), None, 0);
+    let nothing = || (Body::Text(Text::default()), None, 0);
     let ((old, _, before), (new, _, after)) = (old.unwrap_or_else(nothing), new.unwrap_or_else(nothing));
     match (old, new) {
         (Body::Text(before), Body::Text(after)) if before == after => ContentChange::Same,

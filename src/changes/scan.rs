@@ -9,12 +9,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::changes::snapshot::{Present, Snapshot, State};
-use crate::model::attributes::FileKind;
+use crate::model::attributes::{Attributes, FileKind};
 use crate::model::layer::{LayerEntry, LayerKind, Stamp};
 use crate::model::path::{PathError, RootedPath};
 use crate::sys::accounts::{self, Accounts};
 use crate::sys::clock;
-use crate::sys::metadata::{self, IsPrivate};
+use crate::sys::metadata::{self, Body, IsPrivate};
+use crate::sys::texts::Texts;
 use crate::sys::tree::{Object, Root, TreeError};
 
 /// A scan that could not be finished.
@@ -26,6 +27,9 @@ pub enum ScanError {
     /// The lower layer holds a name that is no plain name.
     #[error(transparent)]
     Name(#[from] PathError),
+    /// A text could not be put away.
+    #[error("cannot keep the text of a file for its differences")]
+    Texts(#[source] std::io::Error),
     /// The list says that the scratchpad holds an object, and it does not.
     #[error("the scratchpad has lost {path}")]
     Lost {
@@ -45,6 +49,8 @@ pub struct Layers<'a> {
     pub private: IsPrivate<'a>,
     /// What disco never looks at and never merges: its own home.
     pub exclude: &'a [RootedPath],
+    /// Where texts are put away.
+    pub texts: &'a Texts,
 }
 
 impl Layers<'_> {
@@ -179,7 +185,7 @@ impl<'a> Scan<'a> {
         let device = object.stat().device;
         let (attributes, body) =
             metadata::attributes(object, device, &self.lower_names, self.layers.private)?;
-        Ok(State::Present(Arc::new(Present { attributes, body, mark: None })))
+        self.present(attributes, body, None)
     }
 
     /// Everything that the lower directory holds is gone from the view. What the scratchpad has instead follows: its
@@ -234,7 +240,22 @@ impl<'a> Scan<'a> {
         let device = self.landing_device(path)?;
         let (attributes, body) =
             metadata::attributes(&object, device, &self.view_names, self.layers.private)?;
-        Ok(State::Present(Arc::new(Present { attributes, body, mark })))
+        self.present(attributes, body, mark)
+    }
+
+    fn present(
+        &self,
+        attributes: Attributes,
+        body: Option<Body>,
+        mark: Option<Stamp>,
+    ) -> Result<State, ScanError> {
+        let body = match body {
+            Some(Body::Text(text)) => {
+                Some(Body::Text(self.layers.texts.put(text).map_err(ScanError::Texts)?))
+            }
+            other => other,
+        };
+        Ok(State::Present(Arc::new(Present { attributes: attributes.into(), body, mark })))
     }
 
     /// The object as the scan before saw it, if it is still the one of that mark.

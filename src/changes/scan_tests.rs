@@ -115,7 +115,7 @@ fn each_module_has_its_own_differences() {
     let ContentChange::Text { before, after } = &compare(&first, &second).0[0].content else {
         panic!("text")
     };
-    assert_eq!((before.as_str(), after.as_str()), ("one\n", "two\n"));
+    assert_eq!((before, after), (&"one\n".into(), &"two\n".into()));
     // back to the lower state: the scratchpad holds nothing any more
     let empty = Scratch { entries: Vec::new(), ..world.scratch(&|_| false) };
     let third = scanned(&empty, &second);

@@ -22,7 +22,7 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Present {
     /// All that is compared and shown.
-    pub attributes: Attributes,
+    pub attributes: Arc<Attributes>,
     /// The content of a regular file.
     pub body: Option<Body>,
     /// What tells that it hasn't changed since; `None` where that can't be told.
@@ -37,7 +37,7 @@ impl Present {
             return self.clone();
         }
         let mut named = Present::clone(self);
-        (named.attributes.owner, named.attributes.group) = (owner, group);
+        named.attributes = Arc::new(Attributes { owner, group, ..Attributes::clone(&self.attributes) });
         Arc::new(named)
     }
 }
@@ -101,7 +101,7 @@ impl Snapshot {
     pub fn first_difference(&self, other: &Snapshot) -> Option<RootedPath> {
         let same = |one: Option<&State>, other: Option<&State>| match (one, other) {
             (Some(State::Present(one)), Some(State::Present(other))) => {
-                let (mut a, b) = (one.attributes.clone(), &other.attributes);
+                let (mut a, b) = (Attributes::clone(&one.attributes), &*other.attributes);
                 if a.kind == FileKind::Directory {
                     a.size = b.size;
                 }

@@ -42,24 +42,22 @@ fn implies(inner: &Change, outer: &Change) -> bool {
 
 /// The content difference in the given style, each line ended; empty where there is none to show.
 pub fn content(change: &Change, style: DiffStyle) -> String {
-    let sides = match &change.kind {
-        ChangeKind::Created { after } => (None, Some(after)),
-        ChangeKind::Modified { before, after } => (Some(before), Some(after)),
-        ChangeKind::Deleted { before } => (Some(before), None),
-    };
+    let sides = change.kind.sides();
     match (&change.content, style) {
         (ContentChange::Same, _) | (_, DiffStyle::None) => String::new(),
-        (ContentChange::Text { before, after }, DiffStyle::Normal) => diff::normal(before, after),
+        (ContentChange::Text { before, after }, DiffStyle::Normal) => {
+            diff::normal(&before.shown(), &after.shown())
+        }
         (ContentChange::Text { before, after }, DiffStyle::Unified) => {
             let name =
                 |side: Option<&Attributes>| side.map_or("/dev/null".to_owned(), |_| change.path.to_string());
-            diff::unified(before, after, &name(sides.0), &name(sides.1))
+            diff::unified(&before.shown(), &after.shown(), &name(sides.0), &name(sides.1))
         }
         (ContentChange::Text { before, after }, DiffStyle::Stat) => {
             if before == after {
                 String::new()
             } else {
-                format!("{}\n", diff::stat(before, after))
+                format!("{}\n", diff::stat(&before.shown(), &after.shown()))
             }
         }
         (ContentChange::Binary { before, after }, _) => by_hash("binary content", sides, *before, *after),

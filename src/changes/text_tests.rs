@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::model::path::RootedPath;
+use crate::model::text::Text;
 
 fn attributes(kind: FileKind, mode: u32, content: &str) -> Attributes {
     let md5 = (kind == FileKind::Regular).then(|| format!("{:x}", md5::compute(content)));
@@ -27,9 +28,13 @@ fn attributes(kind: FileKind, mode: u32, content: &str) -> Attributes {
 fn created(path: &str, after: Attributes, text: &str) -> Change {
     let content = match text {
         "" => ContentChange::Same,
-        text => ContentChange::Text { before: String::new(), after: text.into() },
+        text => ContentChange::Text { before: Text::default(), after: text.into() },
     };
-    Change { path: RootedPath::new(path).unwrap(), kind: ChangeKind::Created { after }, content }
+    Change {
+        path: RootedPath::new(path).unwrap(),
+        kind: ChangeKind::Created { after: after.into() },
+        content,
+    }
 }
 
 #[test]
@@ -59,10 +64,10 @@ fn only_what_differs_is_printed_and_in_the_seeds_order() {
         (attributes(FileKind::Regular, 0o100000, "a"), attributes(FileKind::Regular, 0o100644, "b"));
     let modified = |before: &Attributes, after: &Attributes, content| Change {
         path: RootedPath::new("/etc/shadow").unwrap(),
-        kind: ChangeKind::Modified { before: before.clone(), after: after.clone() },
+        kind: ChangeKind::Modified { before: before.clone().into(), after: after.clone().into() },
         content,
     };
-    let text = ContentChange::Text { before: "a\n".into(), after: String::new() };
+    let text = ContentChange::Text { before: "a\n".into(), after: Text::default() };
     assert_eq!(
         change(&modified(&old, &new, text.clone()), DiffStyle::Normal),
         "info: File: file: /etc/shadow : Modified : md5=[0cc175b9c0f1b6a831c399e269772661 => \
@@ -92,8 +97,8 @@ fn only_what_differs_is_printed_and_in_the_seeds_order() {
 fn deletions_and_what_is_no_text_are_short() {
     let gone = Change {
         path: RootedPath::new("/etc/passwd").unwrap(),
-        kind: ChangeKind::Deleted { before: attributes(FileKind::Regular, 0o100644, "root\n") },
-        content: ContentChange::Text { before: "root\n".into(), after: String::new() },
+        kind: ChangeKind::Deleted { before: attributes(FileKind::Regular, 0o100644, "root\n").into() },
+        content: ContentChange::Text { before: "root\n".into(), after: Text::default() },
     };
     assert_eq!(change(&gone, DiffStyle::Normal), "info: File: file: /etc/passwd : Deleted\n1d0\n< root\n");
     let binary = Change { content: ContentChange::Binary { before: 5, after: 0 }, ..gone };

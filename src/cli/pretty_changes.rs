@@ -214,7 +214,7 @@ fn extent(of: &Attributes, content: &ContentChange, side: Side) -> Option<String
         ContentChange::Text { .. } if of.kind == FileKind::Symlink => return None,
         ContentChange::Text { before, after } => {
             let text = if let Side::Before = side { before } else { after };
-            return Some(match text.lines().count() {
+            return Some(match text.shown().lines().count() {
                 0 => "empty".to_owned(),
                 1 => "1 line".to_owned(),
                 lines => format!("{lines} lines"),

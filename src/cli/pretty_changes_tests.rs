@@ -52,46 +52,58 @@ fn each_kind_of_change_is_one_line() {
     let labelled = Attributes { selinux: Some("a:b".into()), ..file(0o644) };
     let acl = Attributes { xattrs: [("user.x".into(), "00".into())].into(), ..file(0o644) };
     for (kind, content, expected) in [
-        (Created { after: file(0o644) }, same.clone(), "+ /x  created, root:root 644, empty"),
+        (Created { after: file(0o644).into() }, same.clone(), "+ /x  created, root:root 644, empty"),
         (
-            Created { after: acl.clone() },
+            Created { after: acl.clone().into() },
             text("", "a\nb\n"),
             "+ /x  created, root:root 644, 2 lines, with user.x",
         ),
         (
-            Created { after: file(0o4755) },
+            Created { after: file(0o4755).into() },
             ContentChange::Binary { before: 0, after: 4096 },
             "+ /x  created, root:root 4755, 4.0K",
         ),
         (
-            Created { after: attributes(FileKind::Directory, 0o755) },
+            Created { after: attributes(FileKind::Directory, 0o755).into() },
             same.clone(),
             "+ /x/  created, root:root 755",
         ),
-        (Created { after: link("/y") }, text("", "/y"), "+ /x  created, link to /y"),
+        (Created { after: link("/y").into() }, text("", "/y"), "+ /x  created, link to /y"),
         (
-            Created { after: device },
+            Created { after: device.into() },
             same.clone(),
             "+ /x  created, character device, root:root 666, device 1,3",
         ),
-        (Deleted { before: file(0o644) }, text("a\n", ""), "- /x  deleted, 1 line"),
-        (Deleted { before: attributes(FileKind::Directory, 0o755) }, same.clone(), "- /x/  deleted"),
-        (Deleted { before: link("/y") }, text("/y", ""), "- /x  deleted, link"),
+        (Deleted { before: file(0o644).into() }, text("a\n", ""), "- /x  deleted, 1 line"),
+        (Deleted { before: attributes(FileKind::Directory, 0o755).into() }, same.clone(), "- /x/  deleted"),
+        (Deleted { before: link("/y").into() }, text("/y", ""), "- /x  deleted, link"),
         (
-            Modified { before: file(0o644), after: www },
+            Modified { before: file(0o644).into(), after: www.into() },
             text("a\nb\n", "a\nc\nd\n"),
             "~ /x  content +2 -1, owner root → www, group root → web, mode 644 → 600",
         ),
-        (Modified { before: link("/y"), after: link("/z") }, text("/y", "/z"), "~ /x  target /y → /z"),
-        (Modified { before: file(0o644), after: labelled }, same.clone(), "~ /x  label none → a:b"),
-        (Modified { before: file(0o644), after: acl }, same.clone(), "~ /x  extended attributes"),
         (
-            Modified { before: file(0o644), after: file(0o644) },
+            Modified { before: link("/y").into(), after: link("/z").into() },
+            text("/y", "/z"),
+            "~ /x  target /y → /z",
+        ),
+        (
+            Modified { before: file(0o644).into(), after: labelled.into() },
+            same.clone(),
+            "~ /x  label none → a:b",
+        ),
+        (
+            Modified { before: file(0o644).into(), after: acl.into() },
+            same.clone(),
+            "~ /x  extended attributes",
+        ),
+        (
+            Modified { before: file(0o644).into(), after: file(0o644).into() },
             ContentChange::Binary { before: 2048, after: 1 },
             "~ /x  binary content 2.0K → 1B",
         ),
         (
-            Modified { before: file(0o777), after: link("/z") },
+            Modified { before: file(0o777).into(), after: link("/z").into() },
             same,
             "~ /x  type file → link, target none → /z",
         ),
@@ -104,8 +116,8 @@ fn each_kind_of_change_is_one_line() {
 #[test]
 fn a_difference_stands_below_its_path_in_the_form_that_was_asked_for() {
     let all = || {
-        let kind = ChangeKind::Modified { before: file(0o644), after: file(0o644) };
-        let created = change("/b", ChangeKind::Created { after: file(0o644) }, text("", "new\n"));
+        let kind = ChangeKind::Modified { before: file(0o644).into(), after: file(0o644).into() };
+        let created = change("/b", ChangeKind::Created { after: file(0o644).into() }, text("", "new\n"));
         vec![change("/a", kind, text("a\nb\n", "a\nc")), created]
     };
     let unified = [
@@ -132,8 +144,9 @@ fn a_difference_stands_below_its_path_in_the_form_that_was_asked_for() {
 #[test]
 fn what_is_cut_is_counted_and_all_of_it_is_there_for_the_asking() {
     let lines = |count: usize| "line\n".repeat(count);
-    let created =
-        |path: &str, count| change(path, ChangeKind::Created { after: file(0o644) }, text("", &lines(count)));
+    let created = |path: &str, count| {
+        change(path, ChangeKind::Created { after: file(0o644).into() }, text("", &lines(count)))
+    };
     let count = |all, detail| shown(all, detail, &Signs::UTF8).len();
     let cut = shown(vec![created("/a", 100)], Detail::Enough, &Signs::UTF8);
     assert_eq!((cut.len(), cut[41].as_str()), (42, "    … 60 more lines; --diff unified shows all"));
@@ -144,7 +157,7 @@ fn what_is_cut_is_counted_and_all_of_it_is_there_for_the_asking() {
     assert_eq!(cut.len(), 30 + MOST_OF_MODULE + 1);
     assert_eq!(cut[cut.len() - 1], "    ... and the content of 20 more files; --diff unified shows all");
     assert!(cut.iter().all(|line| line.is_ascii()));
-    let wide = change("/w", ChangeKind::Created { after: file(0o644) }, text("", &"é".repeat(2000)));
+    let wide = change("/w", ChangeKind::Created { after: file(0o644).into() }, text("", &"é".repeat(2000)));
     let cut = shown(vec![wide.clone()], Detail::Enough, &Signs::UTF8);
     assert_eq!((cut[1].chars().count(), cut[1].ends_with('…')), (4 + LONGEST + 1, true));
     assert_eq!(shown(vec![wide], Detail::All(DiffStyle::Unified), &Signs::UTF8)[1].chars().count(), 4 + 2001);

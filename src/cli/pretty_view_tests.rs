@@ -60,9 +60,9 @@ fn created() -> ChangeSet {
         selinux: None,
         xattrs: Default::default(),
     };
-    let content = ContentChange::Text { before: String::new(), after: "listen\n".into() };
+    let content = ContentChange::Text { before: "".into(), after: "listen\n".into() };
     let path = RootedPath::new("/etc/web").unwrap();
-    ChangeSet(vec![Change { path, kind: ChangeKind::Created { after }, content }])
+    ChangeSet(vec![Change { path, kind: ChangeKind::Created { after: after.into() }, content }])
 }
 
 fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {

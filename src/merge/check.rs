@@ -39,12 +39,14 @@ impl MergePlan {
     pub fn check(self, source: &Source<'_>) -> Result<Checked, MergeError> {
         let before = source.changes.0.iter().filter_map(|change| match &change.kind {
             ChangeKind::Modified { before, .. } | ChangeKind::Deleted { before } => {
-                Some((&change.path, before))
+                Some((&change.path, &**before))
             }
             ChangeKind::Created { .. } => None,
         });
         let after = source.changes.0.iter().filter_map(|change| match &change.kind {
-            ChangeKind::Modified { after, .. } | ChangeKind::Created { after } => Some((&change.path, after)),
+            ChangeKind::Modified { after, .. } | ChangeKind::Created { after } => {
+                Some((&change.path, &**after))
+            }
             ChangeKind::Deleted { .. } => None,
         });
         let mut check = Check {

@@ -197,7 +197,7 @@ impl Settle<'_> {
     fn make_again(&mut self, way: &RootedPath) -> Result<(), MergeError> {
         let upper = self.source.upper.object(way)?;
         let after = self.attributes(&upper)?;
-        self.put(way, ChangeKind::Created { after });
+        self.put(way, ChangeKind::Created { after: after.into() });
         self.remade.push(way.clone());
         Ok(())
     }
@@ -224,9 +224,7 @@ impl Settle<'_> {
             {
                 return Ok(());
             }
-            ChangeKind::Created { after } => (None, Some(after)),
-            ChangeKind::Modified { before, after } => (Some(before), Some(after)),
-            ChangeKind::Deleted { before } => (Some(before), None),
+            kind => kind.sides(),
         };
         let clash = self.clash(path, live.as_ref(), seen, before)?;
         if let (Some(live), Some(before), Some(after)) = (&live, before, after)

@@ -1,10 +1,13 @@
 //! Differences between two states of the node's tree.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::attributes::Attributes;
 use crate::model::names::ModuleName;
 use crate::model::path::RootedPath;
+use crate::model::text::Text;
 
 /// One object that differs, with what it was and what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,20 +28,31 @@ pub enum ChangeKind {
     /// It was not there before.
     Created {
         /// What it is now.
-        after: Attributes,
+        after: Arc<Attributes>,
     },
     /// It was there before, and is something else now.
     Modified {
         /// What it was.
-        before: Attributes,
+        before: Arc<Attributes>,
         /// What it is now.
-        after: Attributes,
+        after: Arc<Attributes>,
     },
     /// It is no longer there.
     Deleted {
         /// What it was.
-        before: Attributes,
+        before: Arc<Attributes>,
     },
+}
+
+impl ChangeKind {
+    /// What the object was, and what it is; none where it is not there.
+    pub fn sides(&self) -> (Option<&Attributes>, Option<&Attributes>) {
+        match self {
+            ChangeKind::Created { after } => (None, Some(after)),
+            ChangeKind::Modified { before, after } => (Some(before), Some(after)),
+            ChangeKind::Deleted { before } => (Some(before), None),
+        }
+    }
 }
 
 /// How the content of a regular file, or the target of a symlink, differs.
@@ -50,9 +64,9 @@ pub enum ContentChange {
     /// Both sides are text (absent counts as empty); the sides themselves, for a diff in any form.
     Text {
         /// Before.
-        before: String,
+        before: Text,
         /// After.
-        after: String,
+        after: Text,
     },
     /// At least one side is not text.
     Binary {

@@ -22,5 +22,6 @@ pub mod root;
 pub mod run;
 pub mod saved;
 pub mod step;
+pub mod text;
 pub mod told;
 pub mod truth;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
@@ -20,9 +21,10 @@ pub struct PathError(PathBuf);
 /// It is only ever followed from a directory handle, beneath a root. Shown with a leading slash, and with control
 /// characters and bytes that are not UTF-8 escaped (`\n`, `\xff`), so that a name cannot forge a line of a report.
 ///
-/// Sorted part by part, as paths are: what lies below a directory comes right after it.
-#[derive(Debug, Clone, Default)]
-pub struct RootedPath(PathBuf);
+/// Sorted part by part, as paths are: what lies below a directory comes right after it. A clone is the same path, and costs
+/// nothing.
+#[derive(Debug, Clone)]
+pub struct RootedPath(Arc<Path>);
 
 impl RootedPath {
     /// The path below the root, given with or without its leading slash.
@@ -39,7 +41,7 @@ impl RootedPath {
         if plain.as_os_str().as_bytes().contains(&0) {
             return Err(PathError(path.to_owned()));
         }
-        Ok(Self(plain))
+        Ok(Self(plain.into()))
     }
 
     /// The path relative to the root.
@@ -54,7 +56,7 @@ impl RootedPath {
 
     /// The folder that holds it; none for the root.
     pub fn parent(&self) -> Option<RootedPath> {
-        self.0.parent().map(|parent| Self(parent.to_owned()))
+        self.0.parent().map(|parent| Self(parent.into()))
     }
 
     /// Its last part; none for the root.
@@ -76,6 +78,12 @@ impl RootedPath {
     /// One spelling a path, so that bytes can be compared in place of parts, which takes several times as long.
     fn bytes(&self) -> &[u8] {
         self.0.as_os_str().as_bytes()
+    }
+}
+
+impl Default for RootedPath {
+    fn default() -> RootedPath {
+        RootedPath(Path::new("").into())
     }
 }
 

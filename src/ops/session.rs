@@ -72,7 +72,7 @@ pub fn session(
         let values = spool::in_memory().map_err(StepError::Spool)?;
         let mut sandbox = dance::open_sandbox(run, settings, ground, scratch, &view)?;
         let context = dance::step_context(settings, ground, &view, &values, interrupt);
-        let mut differences = Differences::new(sandbox.layers(), ground)?;
+        let mut differences = Differences::new(sandbox.layers(), ground, scratch.path())?;
 
         let (name, command) = described(session, &ground.root);
         let mut tell = |event: StepEvent<'_>| {

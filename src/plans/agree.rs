@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::attributes::{Attributes, FileKind};
-use crate::model::change::{Change, ChangeKind, ChangeSet, ContentChange};
+use crate::model::change::{Change, ChangeSet, ContentChange};
 use crate::model::path::RootedPath;
 use crate::model::saved::{Expected, Role, Standing};
+use crate::model::text::Text;
 use crate::plans::objects::has_object;
 use crate::plans::{Stored, What, digest};
 use crate::sys::metadata::{self, Metadata};
@@ -168,11 +169,7 @@ impl Held<'_> {
     /// Whether a difference is that between what is expected and the object.
     fn bears_out(&self, change: &Change, expected: Option<&Standing>) -> bool {
         let path = &change.path;
-        let (before, after) = match &change.kind {
-            ChangeKind::Created { after } => (None, Some(after)),
-            ChangeKind::Modified { before, after } => (Some(before), Some(after)),
-            ChangeKind::Deleted { before } => (Some(before), None),
-        };
+        let (before, after) = change.kind.sides();
         let own = if has_object(&change.kind) { self.standing(path) } else { None };
         let attributes = |standing: &Standing| plain(standing).attributes;
         let of = |one: &Attributes| attributes(&Standing { attributes: one.clone(), sha256: None });
@@ -183,9 +180,9 @@ impl Held<'_> {
             Some(_) => !self.objects.contains_key(path),
             None => self.objects.get(path).is_none_or(|what| matches!(what, What::Whiteout)),
         };
-        let shown = |text: &str, side: Option<&Standing>| {
+        let shown = |text: &Text, side: Option<&Standing>| {
             let sum = side.and_then(|side| side.sha256.clone());
-            sum.map_or(text.is_empty(), |sum| sum == digest::sha256(text.as_bytes()))
+            sum.map_or(text.is_empty(), |sum| sum == digest::sha256(text.shown().as_bytes()))
         };
         let size = |side: Option<&Standing>| {
             side.filter(|side| side.sha256.is_some()).map_or(0, |side| side.attributes.size)

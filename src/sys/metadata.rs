@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::model::attributes::{Attributes, FileKind};
+use crate::model::text::Text;
 use crate::sys::accounts::Accounts;
 use crate::sys::file_system;
 use crate::sys::tree::{Object, TreeError};
@@ -37,7 +38,7 @@ pub type Xattrs = BTreeMap<OsString, Vec<u8>>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// Text of at most [`LARGEST_TEXT`] bytes.
-    Text(String),
+    Text(Text),
     /// Not text: it has a NUL or isn't UTF-8.
     Binary,
     /// More than [`LARGEST_TEXT`] bytes.
@@ -308,7 +309,7 @@ pub fn content(object: &Object) -> Result<(String, Body), TreeError> {
     } else if held.contains(&0) {
         Body::Binary
     } else {
-        String::from_utf8(held).map_or(Body::Binary, Body::Text)
+        String::from_utf8(held).map_or(Body::Binary, |text| Body::Text(text.into()))
     };
     Ok((format!("{:x}", hash.finalize()), body))
 }

@@ -86,7 +86,7 @@ fn attributes_are_as_stat_and_md5sum_show_them() {
     let (shown, body) = attributes(&object(&root, "l"), 7, &accounts, &|_| false).unwrap();
     assert_eq!((shown.target.as_deref(), body), (Some("tar\\nget"), None));
     for (bytes, expected) in
-        [(&b"a\0b"[..], Body::Binary), (b"\xff", Body::Binary), (b"", Body::Text(String::new()))]
+        [(&b"a\0b"[..], Body::Binary), (b"\xff", Body::Binary), (b"", Body::Text("".into()))]
     {
         std::fs::write(&file, bytes).unwrap();
         assert_eq!(content(&object(&root, "f")).unwrap().1, expected);

@@ -49,6 +49,7 @@ pub mod spawn;
 pub mod spool;
 pub mod streams;
 pub mod tail;
+pub mod texts;
 pub mod tree;
 pub mod user_namespace;
 pub mod wait;

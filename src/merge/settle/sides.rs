@@ -1,5 +1,7 @@
 //! What keeping one side does to the differences: theirs leaves changes out, mine makes them changes of what is there now.
 
+use std::sync::Arc;
+
 use crate::merge::MergeError;
 use crate::merge::conflict::Clash;
 use crate::model::attributes::{Attributes, FileKind};
@@ -44,7 +46,7 @@ impl Settle<'_> {
     ) -> Result<(), MergeError> {
         let holds = now.as_ref().is_some_and(|now| now.kind == FileKind::Directory);
         let stays = after.is_some_and(|after| after.kind == FileKind::Directory);
-        let kind = match (now, after.cloned()) {
+        let kind = match (now.map(Arc::new), after.cloned().map(Arc::new)) {
             (Some(before), Some(after)) => ChangeKind::Modified { before, after },
             (None, Some(after)) => ChangeKind::Created { after },
             (Some(before), None) => ChangeKind::Deleted { before },
@@ -71,7 +73,7 @@ impl Settle<'_> {
     pub(super) fn goes(&mut self, path: &RootedPath, object: &Object) -> Result<(), MergeError> {
         let before = self.attributes(object)?;
         let holds = before.kind == FileKind::Directory;
-        self.put(path, ChangeKind::Deleted { before });
+        self.put(path, ChangeKind::Deleted { before: before.into() });
         if holds {
             for (inner, object) in self.held(path)? {
                 self.goes(&inner, &object)?;

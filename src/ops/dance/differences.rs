@@ -1,6 +1,8 @@
 //! What each module changed, and what the run changed in all: scans of what was touched between modules, compared, and one
 //! of everything at the end.
 
+use std::path::Path;
+
 use crate::changes::compare::compare;
 use crate::changes::rescan;
 use crate::changes::scan::{self, ScanError};
@@ -10,6 +12,7 @@ use crate::model::change::{Change, ChangeKind, ChangeSet};
 use crate::model::layer::{LayerEntry, Touched};
 use crate::model::path::RootedPath;
 use crate::sandbox::{self, Layers, SandboxError, Scratch};
+use crate::sys::texts::Texts;
 use crate::sys::tree::{Root, TreeError};
 
 use super::DanceError;
@@ -21,6 +24,7 @@ pub struct Differences {
     upper: Root,
     lower: Root,
     exclude: Vec<RootedPath>,
+    texts: Texts,
     made: Vec<RootedPath>,
     last: Snapshot,
     /// What was touched since then: all that a look that failed was told of, too.
@@ -29,8 +33,9 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// Starts with nothing changed. What the ground excludes is never looked at and never merges.
-    pub fn new(layers: &Layers, ground: &Ground) -> Result<Differences, DanceError> {
+    /// Starts with nothing changed. What the ground excludes is never looked at and never merges. Texts are put away in that
+    /// folder.
+    pub fn new(layers: &Layers, ground: &Ground, folder: &Path) -> Result<Differences, DanceError> {
         let duplicate = |fd: std::os::fd::BorrowedFd<'_>, label: &str| -> Result<Root, DanceError> {
             let fd = fd
                 .try_clone_to_owned()
@@ -41,21 +46,23 @@ impl Differences {
             (duplicate(layers.upper(), "scratchpad")?, duplicate(layers.lower(), "live root")?);
         let (exclude, made) = (ground.excluded(), ground.made.clone());
         let (last, touched, entries) = (Snapshot::default(), Touched::default(), Vec::new());
-        Ok(Differences { upper, lower, exclude, made, last, touched, entries })
+        let texts = Texts::on_disk(folder).map_err(ScanError::Texts)?;
+        Ok(Differences { upper, lower, exclude, texts, made, last, touched, entries })
     }
 
     /// The differences of a sandbox that is long gone: its scratchpad as it was kept, above the live root as it is.
     pub fn kept(upper: Root, entries: Vec<LayerEntry>, live: Root, ground: &Ground) -> Differences {
         let (last, touched) = (Snapshot::default(), Touched::default());
         let (exclude, made) = (ground.excluded(), Vec::new());
-        Differences { upper, lower: live, exclude, made, last, touched, entries }
+        let texts = Texts::default();
+        Differences { upper, lower: live, exclude, texts, made, last, touched, entries }
     }
 
     /// What has changed since the last call (since the start, for the first): read is what was touched. One only may ask so
     /// of a sandbox, for it is told once what was touched; and nothing may be running in it.
     pub fn since_last(&mut self, layers: &Layers) -> Result<ChangeSet, DanceError> {
         self.touched.add(layers.take_touched()?);
-        let sources = sources(&self.upper, &self.lower, &self.exclude);
+        let sources = sources(&self.upper, &self.lower, &self.exclude, &self.texts);
         let read = |path: &RootedPath, extent| Ok::<_, DanceError>(layers.entries_at(path, extent)?);
         let changed = rescan::rescan(&sources, &self.touched, &mut self.last, &read)?;
         self.touched = Touched::default();
@@ -79,7 +86,7 @@ impl Differences {
     /// follow what is touched.
     pub fn so_far(&mut self, layers: &Layers) -> Result<ChangeSet, DanceError> {
         self.entries = layers.entries()?;
-        let sources = sources(&self.upper, &self.lower, &self.exclude);
+        let sources = sources(&self.upper, &self.lower, &self.exclude, &self.texts);
         self.last = scan::scan(&sources, &self.entries, &mut self.last)?;
         Ok(without_made(compare(&Snapshot::default(), &self.last), &self.made))
     }
@@ -100,8 +107,13 @@ impl Differences {
     }
 }
 
-fn sources<'a>(upper: &'a Root, lower: &'a Root, exclude: &'a [RootedPath]) -> scan::Layers<'a> {
-    scan::Layers { upper, lower, private: &sandbox::is_private_xattr, exclude }
+fn sources<'a>(
+    upper: &'a Root,
+    lower: &'a Root,
+    exclude: &'a [RootedPath],
+    texts: &'a Texts,
+) -> scan::Layers<'a> {
+    scan::Layers { upper, lower, private: &sandbox::is_private_xattr, exclude, texts }
 }
 
 /// The changes without the folders that only the sandbox made, and in which nothing is.

@@ -318,7 +318,7 @@ fn run_in(
     let spec = open::spec(run, settings, ground, scratch, &view)?;
     let mut sandbox = open::opened(run, &spec)?;
     let context = step_context(settings, ground, &view, &values, interrupt);
-    let mut differences = Differences::new(sandbox.layers(), ground)?;
+    let mut differences = Differences::new(sandbox.layers(), ground, scratch.path())?;
     modules::run_all(run, &gathered.plan, &mut sandbox, &context, &mut differences)?;
     let sealed = sandbox.seal()?;
     validators::run_all(run, &gathered.plan, &spec, &sealed, &context)?;

@@ -74,7 +74,7 @@ impl<'a> Keeper<'a> {
         describe: Describe,
     ) -> Result<Keeper<'a>, DanceError> {
         let layers = sandbox.layers().clone();
-        let differences = Differences::new(&layers, ground)?;
+        let differences = Differences::new(&layers, ground, scratch.path())?;
         let place = Mutex::new(Place { sandbox, differences });
         let (record, book) = (record.clone(), Mutex::default());
         let over = cannot("watch for its end", Interrupt::by_hand())?;
@@ -145,7 +145,7 @@ impl<'a> Keeper<'a> {
 
     /// What differs now. A shell that is at work removes what was just listed: then it is looked for again.
     fn so_far(&self) -> Result<SoFar, DanceError> {
-        let mut differences = Differences::new(&self.layers, self.ground)?;
+        let mut differences = Differences::new(&self.layers, self.ground, self.scratch.path())?;
         let mut tries = 1;
         let changes = loop {
             let joined = locked(&self.book).joined.is_some();
