@@ -1,14 +1,17 @@
 //! `disco merge-log`: what the journal of a merge says, as text or line by line as JSON.
 
-use crate::cli::exit::Failure;
-use crate::cli::{Format, Global, Said};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::Terminal;
+use crate::cli::{Format, Global};
 use crate::merge::journal::{Line, Note};
 use crate::merge::replay::{Phase, Recorded};
-use crate::merge::{Way, entry::Entry};
+use crate::merge::{MergeError, Way, entry::Entry};
 use crate::model::duty::DutyOrigin;
 use crate::model::names::RunId;
+use crate::ops::dance::DanceError;
 use crate::ops::merge_log;
 use crate::ops::settings::settings;
+use crate::sys::files::FileError;
 
 /// What `disco merge-log` takes.
 #[derive(Debug, clap::Args)]
@@ -21,22 +24,54 @@ pub struct Args {
     format: Format,
 }
 
-/// The log.
-pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
+/// The log, as it is read: it may have very many changes.
+pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let (settings, _) = settings(&global.flags())?;
     let recorded = merge_log::read(&settings, args.run.as_ref())?;
-    Ok(match args.format {
-        Format::Text => text(&recorded),
-        Format::Json => json_lines(recorded),
+    let mut printed = Printed { terminal, waiting: String::new() };
+    match args.format {
+        Format::Text => text(&recorded, &mut printed)?,
+        Format::Json => json_lines(recorded, &mut printed)?,
     }
-    .into())
+    printed.all();
+    Ok(Exit::Done)
 }
 
-fn json_lines(recorded: Recorded) -> String {
+/// Lines on their way, some of them at a time.
+struct Printed<'a> {
+    terminal: &'a mut Terminal,
+    waiting: String,
+}
+
+impl Printed<'_> {
+    fn line(&mut self, line: &str) {
+        const MANY: usize = 64 * 1024;
+        self.waiting.push_str(line);
+        self.waiting.push('\n');
+        if self.waiting.len() >= MANY {
+            self.all();
+        }
+    }
+
+    fn all(&mut self) {
+        self.terminal.results(&self.waiting);
+        self.waiting.clear();
+    }
+}
+
+fn json_lines(recorded: Recorded, printed: &mut Printed<'_>) -> Result<(), Failure> {
     let Recorded { head, notes, entries, phase, .. } = recorded;
     let changes = entries.len();
-    let begin = std::iter::once(Line::Begin(head));
-    let lines = begin.chain(notes.into_iter().map(Line::Note)).chain(entries.into_iter().map(Line::Change));
+    let mut put = |line: &Line| printed.line(&serde_json::json!(line).to_string());
+    put(&Line::Begin(head));
+    notes.into_iter().map(Line::Note).for_each(|note| put(&note));
+    for change in entries.whole() {
+        let (entry, held) = change.map_err(unread)?;
+        put(&Line::Change(entry));
+        for held in held.behind() {
+            put(&Line::Held(held.map_err(unread)?));
+        }
+    }
     let end = match phase {
         Phase::Staging => None,
         Phase::Applying => Some(Line::Commit { changes }),
@@ -44,24 +79,32 @@ fn json_lines(recorded: Recorded) -> String {
         Phase::Undoing(why) | Phase::Back(why) => Some(Line::Undoing { why }),
         Phase::Done(bytes) => Some(Line::Done { bytes }),
     };
-    lines.chain(end).map(|line| format!("{}\n", serde_json::json!(line))).collect()
+    end.iter().for_each(put);
+    Ok(())
 }
 
-fn text(recorded: &Recorded) -> String {
+fn text(recorded: &Recorded, printed: &mut Printed<'_>) -> Result<(), Failure> {
     let head = &recorded.head;
-    let mut lines = vec![format!("run {}, into {}, begun {}", head.run, head.root, head.began)];
-    lines.extend(head.undoes.as_ref().map(|run| format!("undoes run {run}")));
-    lines.extend(head.stores.0.iter().map(|store| format!("keeps what it replaces in {}", store.path)));
-    lines.extend(recorded.entries.iter().map(change));
-    lines.extend(recorded.notes.iter().flat_map(note));
-    lines.push(match &recorded.phase {
+    printed.line(&format!("run {}, into {}, begun {}", head.run, head.root, head.began));
+    head.undoes.iter().for_each(|run| printed.line(&format!("undoes run {run}")));
+    head.stores.0.iter().for_each(|store| printed.line(&format!("keeps what it replaces in {}", store.path)));
+    for entry in recorded.entries.iter() {
+        printed.line(&change(&entry.map_err(unread)?));
+    }
+    recorded.notes.iter().flat_map(note).for_each(|line| printed.line(&line));
+    let end = match &recorded.phase {
         Phase::Staging => "not merged: it stopped, or is, before the point of no return".to_owned(),
         Phase::Applying => "past the point of no return: `disco recover` finishes it".to_owned(),
         Phase::Applied => "merged; what comes after it is not done yet".to_owned(),
         Phase::Undoing(why) | Phase::Back(why) => format!("being taken back: {why}"),
         Phase::Done(_) => "done".to_owned(),
-    });
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    };
+    printed.line(&end);
+    Ok(())
+}
+
+fn unread(error: FileError) -> Failure {
+    DanceError::from(MergeError::Journal(error)).into()
 }
 
 fn change(entry: &Entry) -> String {

@@ -323,7 +323,7 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::WaitForConfirmation { run } => return confirm::wait(&run, global),
         Command::Undo(args) => return undo::run(&args, global, terminal),
         Command::Recover(args) => return recover::run(&args, global, terminal),
-        Command::MergeLog(args) => merge_log::run(&args, global)?,
+        Command::MergeLog(args) => return merge_log::run(&args, global, terminal),
         Command::Plan(command) => plan::run(&command)?,
         Command::Try(args) => return session::try_command(args, global, terminal),
         Command::Shell(args) => return session::shell(&args, global, terminal),

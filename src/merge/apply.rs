@@ -4,12 +4,16 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::merge::entry::Entry;
+use thiserror::Error;
+
+use crate::merge::entries::Entries;
+use crate::merge::entry::{Entry, Holds};
 use crate::merge::moves::{self, Made, Sameness};
 use crate::merge::seen::Seen;
 use crate::merge::store::Stores;
 use crate::model::attributes::FileKind;
 use crate::model::path::RootedPath;
+use crate::sys::files::FileError;
 use crate::sys::tree::{Root, TreeError};
 
 /// What going through all changes has come to.
@@ -24,10 +28,21 @@ pub struct Gone {
 /// A change that could not be made.
 #[derive(Debug)]
 pub struct Stuck {
-    /// Where.
+    /// Where; the root, where that is not known.
     pub path: RootedPath,
-    /// What the system said.
-    pub cause: TreeError,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a change could not be made.
+#[derive(Debug, Error)]
+pub enum Cause {
+    /// The system would not have it.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The journal does not say what it was.
+    #[error(transparent)]
+    Journal(#[from] FileError),
 }
 
 /// Which stores are of no use any more: those on volatile file systems, once the machine has started anew.
@@ -43,20 +58,26 @@ pub enum Volatile {
 pub fn forward(
     live: &Root,
     stores: &Stores,
-    entries: &[Entry],
+    entries: &Entries,
     same: Sameness,
     volatile: Volatile,
 ) -> Result<Gone, Stuck> {
-    let mut gone = Gone::default();
-    for entry in entries.iter().filter(|entry| !is_lost(stores, entry, volatile)) {
-        let made = moves::make(live, stores, entry, same);
-        match made.map_err(|cause| Stuck { path: entry.path().clone(), cause })? {
+    let (mut gone, mut used) = (Gone::default(), BTreeSet::new());
+    let somewhere = |cause| Stuck { path: RootedPath::default(), cause };
+    for entry in entries.iter() {
+        let entry = entry.map_err(|cause| somewhere(cause.into()))?;
+        if is_lost(stores, &entry, volatile) {
+            continue;
+        }
+        used.insert(entry.store());
+        let made = moves::make(live, stores, &entry, same);
+        match made.map_err(|cause| Stuck { path: entry.path().clone(), cause: cause.into() })? {
             Made::Yes => gone.made += 1,
             Made::Kept => gone.kept.push(entry.path().clone()),
         }
     }
     gone.kept.sort();
-    sync(live, stores, entries, volatile).map_err(|cause| Stuck { path: RootedPath::default(), cause })?;
+    sync(live, stores, &used).map_err(|cause| somewhere(cause.into()))?;
     Ok(gone)
 }
 
@@ -69,22 +90,39 @@ pub struct NotBack {
     pub failed: Vec<RootedPath>,
 }
 
-/// Takes all changes back, the last one first.
-pub fn backward(live: &Root, stores: &Stores, entries: &[Entry], volatile: Volatile) -> NotBack {
-    let mut not = NotBack::default();
-    for entry in entries.iter().rev().filter(|entry| !is_lost(stores, entry, volatile)) {
-        match moves::make(live, stores, &entry.clone().inverse(Vec::new()), Sameness::Object) {
+/// Takes all changes back, the last one first, but for those of places that are to stay as they are.
+pub fn backward(
+    live: &Root,
+    stores: &Stores,
+    entries: &Entries,
+    but: &BTreeSet<RootedPath>,
+    volatile: Volatile,
+) -> NotBack {
+    let (mut not, mut used) = (NotBack::default(), BTreeSet::new());
+    for entry in entries.iter().rev() {
+        // What it was is not known then.
+        let Ok(entry) = entry else {
+            not.failed.push(RootedPath::default());
+            continue;
+        };
+        if but.contains(entry.path()) || is_lost(stores, &entry, volatile) {
+            continue;
+        }
+        used.insert(entry.store());
+        let entry = entry.inverse(Holds::default());
+        match moves::make(live, stores, &entry, Sameness::Object) {
             Ok(Made::Yes) => {}
             Ok(Made::Kept) => not.kept.push(entry.path().clone()),
             Err(_) => not.failed.push(entry.path().clone()),
         }
     }
-    not.kept.sort();
-    not.failed.sort();
-    if sync(live, stores, entries, volatile).is_err() {
+    if sync(live, stores, &used).is_err() {
         // What cannot be brought to the disk may come undone: all of it counts.
         not.failed.push(RootedPath::default());
     }
+    not.kept.sort();
+    not.failed.sort();
+    not.failed.dedup();
     not
 }
 
@@ -97,22 +135,15 @@ fn is_lost(stores: &Stores, entry: &Entry, volatile: Volatile) -> bool {
 }
 
 /// Brings every file system to the disk that was changed.
-fn sync(live: &Root, stores: &Stores, entries: &[Entry], volatile: Volatile) -> Result<(), TreeError> {
-    let changed = entries.iter().filter(|entry| !is_lost(stores, entry, volatile));
-    let used: BTreeSet<usize> = changed.map(Entry::store).collect();
-    used.into_iter().try_for_each(|number| stores.sync(live, number))
+fn sync(live: &Root, stores: &Stores, used: &BTreeSet<usize>) -> Result<(), TreeError> {
+    used.iter().try_for_each(|number| stores.sync(live, *number))
 }
 
-/// Sorts changes into the order in which they are made: what is new, libraries, files, links and special files, `/etc`, the
-/// lists of the package managers, metadata, deletions; volatile file systems after all others.
-pub fn in_order(mut entries: Vec<Entry>, stores: &Stores) -> Vec<Entry> {
-    // The sort is stable: paths stay in order within a rank.
-    entries.sort_by_key(|entry| (is_volatile(stores, entry), rank(entry)));
-    entries
-}
-
-fn rank(entry: &Entry) -> u8 {
-    match entry {
+/// The place of a change in the order in which they are made: what is new, libraries, files, links and special files, `/etc`, the
+/// lists of the package managers, metadata, deletions; volatile file systems after all others. Within a rank they stay in order.
+pub(super) fn rank(entry: &Entry, stores: &Stores) -> u8 {
+    const VOLATILE: u8 = 10;
+    let rank = match entry {
         Entry::Place { path, .. } if !is_of_packages(path) => 0,
         Entry::Place { .. } => 5,
         Entry::Replace { path, .. } if is_of_packages(path) => 5,
@@ -122,7 +153,8 @@ fn rank(entry: &Entry) -> u8 {
         Entry::Replace { .. } => 2,
         Entry::Attributes { .. } | Entry::Append { .. } => 6,
         Entry::Delete { .. } => 7,
-    }
+    };
+    if is_volatile(stores, entry) { VOLATILE + rank } else { rank }
 }
 
 fn is_file(seen: &Seen) -> bool {

@@ -4,7 +4,7 @@
 //! Whoever has a choice about conflicts has made it before ([`settle`](super::settle)): the differences are then those
 //! against the live root as it is. What is found here has changed since.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::merge::append;
@@ -12,9 +12,9 @@ use crate::merge::conflict::{Clash, Clashes};
 use crate::merge::plan::{Make, MergePlan, Op, Over};
 use crate::merge::preflight::Preflight;
 use crate::merge::refusal::{Refusal, Refusals};
-use crate::merge::{MergeError, Source};
+use crate::merge::{MergeError, Source, change_of};
 use crate::model::attributes::{Attributes, FileKind};
-use crate::model::change::ChangeKind;
+use crate::model::change::{ChangeKind, ChangeSet};
 use crate::model::path::RootedPath;
 use crate::sys::accounts::Accounts;
 use crate::sys::file_system::FileSystem;
@@ -23,37 +23,25 @@ use crate::sys::tree::{Directory, Object, Obstacle};
 
 /// A plan that fits the live root as it is now.
 #[derive(Debug)]
-pub struct Checked {
-    pub(super) plan: MergePlan,
+pub struct Checked<'a> {
+    pub(super) plan: MergePlan<'a>,
 }
 
-impl Checked {
+impl<'a> Checked<'a> {
     /// What will be done.
-    pub fn plan(&self) -> &MergePlan {
+    pub fn plan(&self) -> &MergePlan<'a> {
         &self.plan
     }
 }
 
-impl MergePlan {
+impl<'a> MergePlan<'a> {
     /// The plan as one that may be staged, or all that is in its way. Changes nothing.
-    pub fn check(self, source: &Source<'_>) -> Result<Checked, MergeError> {
-        let before = source.changes.0.iter().filter_map(|change| match &change.kind {
-            ChangeKind::Modified { before, .. } | ChangeKind::Deleted { before } => {
-                Some((&change.path, &**before))
-            }
-            ChangeKind::Created { .. } => None,
-        });
-        let after = source.changes.0.iter().filter_map(|change| match &change.kind {
-            ChangeKind::Modified { after, .. } | ChangeKind::Created { after } => {
-                Some((&change.path, &**after))
-            }
-            ChangeKind::Deleted { .. } => None,
-        });
+    pub fn check(self, source: &Source<'a>) -> Result<Checked<'a>, MergeError> {
         let mut check = Check {
             source,
-            before: before.collect(),
+            plan: &self,
             names: Accounts::default(),
-            preflight: Preflight::new(source, after.collect())?,
+            preflight: Preflight::new(source)?,
             last: None,
             lost: BTreeSet::new(),
             clashes: Vec::new(),
@@ -74,12 +62,12 @@ impl MergePlan {
     }
 }
 
-struct Check<'a> {
-    source: &'a Source<'a>,
-    before: BTreeMap<&'a RootedPath, &'a Attributes>,
+struct Check<'p, 'a> {
+    source: &'p Source<'a>,
+    plan: &'p MergePlan<'a>,
     /// Names don't count here, numbers do.
     names: Accounts,
-    preflight: Preflight<'a>,
+    preflight: Preflight<'p, 'a>,
     /// The last directory that something was in: the next is mostly in the same.
     last: Option<(RootedPath, Rc<Parent>)>,
     /// Directories that are none any more.
@@ -95,8 +83,16 @@ struct Parent {
     marked: bool,
 }
 
-impl Check<'_> {
-    fn op(&mut self, op: &Op) -> Result<(), MergeError> {
+/// What an object was before the run, as the sandbox saw it.
+fn before<'a>(changes: &'a ChangeSet, path: &RootedPath) -> Option<&'a Attributes> {
+    match &change_of(changes, path)?.kind {
+        ChangeKind::Modified { before, .. } | ChangeKind::Deleted { before } => Some(before),
+        ChangeKind::Created { .. } => None,
+    }
+}
+
+impl<'a> Check<'_, 'a> {
+    fn op(&mut self, op: &Op<'a>) -> Result<(), MergeError> {
         let path = op.path();
         let Some(parent) = self.parent(path)? else { return Ok(()) };
         if !self.preflight.writable(path, &parent.file_system) {
@@ -108,6 +104,7 @@ impl Check<'_> {
         };
         match op {
             Op::Place { over, items, .. } => {
+                let items = self.plan.items(items);
                 self.preflight.staged(items, &parent.file_system);
                 self.unmarked_parent(&parent);
                 match (over, live) {
@@ -117,7 +114,7 @@ impl Check<'_> {
                     (Over::Something, Some(live)) => {
                         let relinked =
                             items.first().is_some_and(|item| matches!(item.make, Make::Link { .. }));
-                        if !relinked || self.before.contains_key(path) {
+                        if !relinked || before(self.source.changes, path).is_some() {
                             return self.removable(path, &live);
                         }
                         // Only its link changes: it must still be what the scratchpad holds too.
@@ -191,7 +188,7 @@ impl Check<'_> {
     }
 
     fn vanished(&mut self, path: &RootedPath) {
-        let expected = self.before.get(path).map(|before| before.kind);
+        let expected = before(self.source.changes, path).map(|before| before.kind);
         self.clashes.push(Clash::vanished(path, expected));
     }
 
@@ -242,7 +239,7 @@ impl Check<'_> {
     }
 
     fn unchanged(&mut self, path: &RootedPath, live: &Object) -> Result<(), MergeError> {
-        match self.before.get(path).copied() {
+        match before(self.source.changes, path) {
             Some(before) => self.same(path, live, before),
             None => {
                 self.clashes.push(Clash::appeared(path, live.stat()));

@@ -56,8 +56,8 @@ pub enum Entry {
         /// The object.
         new: Seen,
         /// What it holds, where it is a directory.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        holds: Vec<Held>,
+        #[serde(default, skip_serializing_if = "Holds::is_nothing")]
+        holds: Holds,
     },
     /// A stored object takes the place of another, which is stored instead.
     Replace {
@@ -68,8 +68,8 @@ pub enum Entry {
         /// The object.
         new: Seen,
         /// What the new one holds, where it is a directory.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        holds: Vec<Held>,
+        #[serde(default, skip_serializing_if = "Holds::is_nothing")]
+        holds: Holds,
         /// The other one.
         old: Seen,
     },
@@ -134,9 +134,38 @@ pub enum Way {
     Appended,
 }
 
+/// Where it is said what a placed directory holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Holds {
+    /// In so many lines of the journal behind the change, a [`Held`] each, sorted by path.
+    Behind(u64),
+    /// Here: so the first form of the journal had it, as one line however long.
+    Within(Vec<(RootedPath, Seen)>),
+}
+
+impl Default for Holds {
+    fn default() -> Holds {
+        Holds::Behind(0)
+    }
+}
+
+impl Holds {
+    /// How many lines of the journal say it.
+    pub fn lines(&self) -> u64 {
+        match self {
+            Holds::Behind(lines) => *lines,
+            Holds::Within(_) => 0,
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        *self == Holds::default()
+    }
+}
+
 /// What a placed directory holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(RootedPath, Seen)", into = "(RootedPath, Seen)")]
 pub struct Held {
     /// Where it is in the end.
     pub path: RootedPath,
@@ -147,12 +176,6 @@ pub struct Held {
 impl From<(RootedPath, Seen)> for Held {
     fn from((path, seen): (RootedPath, Seen)) -> Held {
         Held { path, seen }
-    }
-}
-
-impl From<Held> for (RootedPath, Seen) {
-    fn from(held: Held) -> (RootedPath, Seen) {
-        (held.path, held.seen)
     }
 }
 
@@ -191,7 +214,7 @@ impl Entry {
     }
 
     /// The change that takes it back, once it is made. `holds` is what a directory holds that comes back.
-    pub fn inverse(self, holds: Vec<Held>) -> Entry {
+    pub fn inverse(self, holds: Holds) -> Entry {
         match self {
             Entry::Place { path, at, new, holds: _ } => Entry::Delete { path, at, old: new },
             Entry::Replace { path, at, new, holds: _, old } => {

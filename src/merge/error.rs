@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::merge::apply::Cause;
 use crate::merge::conflict::{Clashes, Conflict};
 use crate::merge::listed::list;
 use crate::merge::refusal::Refusals;
@@ -103,18 +104,18 @@ pub enum MergeError {
     Recover {
         /// The target.
         path: RootedPath,
-        /// What the system said.
+        /// Why not.
         #[source]
-        cause: TreeError,
+        cause: Box<Cause>,
     },
     /// A change could not be made; the ones before it were taken back.
     #[error("could not merge {path}; everything else was taken back{}", remains(.still, ", except"))]
     Apply {
         /// The target.
         path: RootedPath,
-        /// What the system said.
+        /// Why not.
         #[source]
-        cause: TreeError,
+        cause: Box<Cause>,
         /// What could not be taken back and is merged still.
         still: Vec<RootedPath>,
         /// What was staged or set aside and could not be removed.

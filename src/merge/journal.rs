@@ -1,7 +1,7 @@
 //! What a merge is about to do, on the disk before it does it: one log while it is under way, `journal/RUN` in disco's home.
 //! Its lines are, in this order: where it merges to and keeps things ([`Head`]); what is done before it ([`Note`]); each
-//! change; that all of them will be made, which is the point of no return; that they are made; what is done after it; that
-//! nothing is left to do. [`super::replay`] reads it, whatever its last line is.
+//! change, with what a directory holds behind it; that all of them will be made, which is the point of no return; that they are
+//! made; what is done after it; that nothing is left to do. [`super::replay`] reads it, whatever its last line is.
 //!
 //! A finished one lies beside what the merge has replaced, in `undo/RUN`: that is what an undo goes by.
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::merge::MergeError;
-use crate::merge::entry::Entry;
+use crate::merge::entry::{Entry, Held};
 use crate::merge::store::Stores;
 use crate::model::duty::{Schedule, Stood};
 use crate::model::names::RunId;
@@ -19,8 +19,8 @@ use crate::model::step::Outcome;
 use crate::sys::durable_log::DurableLog;
 use crate::sys::files::{self, FileError};
 
-/// The version of the log's form.
-pub const SCHEMA: u32 = 2;
+/// The version of the log's form. One of form 2 has what a directory holds in the line of its change, and is read as well.
+pub const SCHEMA: u32 = 3;
 
 /// The name of a finished journal among what an undo needs.
 pub const FINISHED: &str = "journal";
@@ -84,6 +84,8 @@ pub enum Line {
     Note(Note),
     /// A change, in the order in which they are made.
     Change(Entry),
+    /// What the directory of the last change holds.
+    Held(Held),
     /// The point of no return: all changes are written above, and what they need is on the disk.
     Commit {
         /// How many changes.
@@ -142,30 +144,29 @@ impl Journal {
     /// Adds a line that is on the disk when this returns.
     pub(super) fn write(&mut self, line: &Line) -> Result<(), MergeError> {
         self.add(line)?;
-        self.log.sync().map_err(MergeError::Journal)
+        self.sync()
     }
 
-    /// Adds all changes, and brings them to the disk.
-    pub(super) fn write_changes(&mut self, entries: &[Entry]) -> Result<(), MergeError> {
-        entries.iter().try_for_each(|entry| self.add_change(entry))?;
-        self.log.sync().map_err(MergeError::Journal)
-    }
-
-    fn add_change(&mut self, entry: &Entry) -> Result<(), MergeError> {
-        #[derive(Serialize)]
-        #[serde(tag = "line", rename_all = "kebab-case")]
-        enum Borrowed<'a> {
-            Change(&'a Entry),
-        }
-        self.add(&Borrowed::Change(entry))
-    }
-
-    fn add(&mut self, line: &impl Serialize) -> Result<(), MergeError> {
-        let path = self.log.path().to_owned();
+    fn add(&mut self, line: &Line) -> Result<(), MergeError> {
         let json = serde_json::to_string(line).map_err(|error| {
-            MergeError::Journal(FileError::at("write", path)(std::io::Error::other(error)))
+            MergeError::Journal(FileError::at("write", self.log.path())(std::io::Error::other(error)))
         })?;
-        self.log.add(&json).map_err(MergeError::Journal)
+        self.add_raw(&json).map(drop)
+    }
+
+    /// Adds a line that is written already; returns where it begins.
+    pub(super) fn add_raw(&mut self, json: &str) -> Result<u64, MergeError> {
+        self.log.add(json).map_err(MergeError::Journal)
+    }
+
+    /// Brings what was added to the disk.
+    pub(super) fn sync(&mut self) -> Result<(), MergeError> {
+        self.log.sync().map_err(MergeError::Journal)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        self.log.path()
     }
 
     /// The merge never was: nothing is left of it.

@@ -152,3 +152,90 @@ fn a_merge_waits_to_be_confirmed_once_all_else_is_done() {
         assert_eq!(recorded.waits, waits, "{line:?}");
     }
 }
+
+/// The same journal as an earlier disco wrote it: what a directory holds is in the line of its change.
+fn in_form_2(journal: &Path) {
+    let mut lines: Vec<serde_json::Value> = Vec::new();
+    crate::sys::durable_log::read(journal, &mut |line| {
+        let mut value: serde_json::Value = serde_json::from_str(line.text)?;
+        match value["line"].as_str() {
+            Some("begin") => value["schema"] = 2.into(),
+            Some("change") if value.get("holds").is_some() => value["holds"] = serde_json::json!([]),
+            Some("held") => {
+                let held = serde_json::json!([value["path"], value["seen"]]);
+                lines.last_mut().unwrap()["holds"].as_array_mut().unwrap().push(held);
+                return Ok(());
+            }
+            _ => {}
+        }
+        lines.push(value);
+        Ok(())
+    })
+    .unwrap();
+    fs::remove_file(journal).unwrap();
+    let mut log = crate::sys::durable_log::DurableLog::create(journal).unwrap();
+    lines.iter().for_each(|line| assert!(log.add(&line.to_string()).is_ok()));
+    log.sync().unwrap();
+}
+
+#[test]
+fn a_journal_of_an_earlier_disco_is_gone_on_with_and_can_be_undone() {
+    for meanwhile in [None, Some("new/sub/mine")] {
+        let world = World::new(fill);
+        change_everything(&world.after());
+        fs::write(world.after().join("new/another"), "").unwrap();
+        let mut merge = Merge::new(world, &|_| false);
+        merge.root = LiveRoot::Own;
+        let (source, live) = (merge.source(), merge.world.live());
+        prepare(&source).unwrap().stop_after(Some(1));
+        let journal = journals(source.home).join("20120101-1");
+        in_form_2(&journal);
+        let recorded = replay::unfinished(&journals(source.home), source.root).unwrap().remove(0);
+        let held = |(_, held): (entry::Entry, entries::HeldLines)| held.map(|held| held.unwrap().path);
+        let held: Vec<_> = recorded.entries.whole().flat_map(|whole| held(whole.unwrap())).collect();
+        assert_eq!(held, ["new/another", "new/sub", "new/sub/leaf"].map(rooted));
+        let recovery = recover::recover(recorded, source.live, source.home).unwrap();
+        let recover::Rest::Finish(merged) = recovery.rest else { panic!("it had begun") };
+        merged.keep().unwrap();
+        meanwhile.iter().for_each(|name| fs::write(live.join(name), "").unwrap());
+        let recorded = undo::load(source.home, None).unwrap();
+        let id = RunId::new("20120101-2").unwrap();
+        let undone = undo::prepare(recorded, source.live, source.home, &id, &"abort".parse().unwrap());
+        match (meanwhile, undone) {
+            (None, Ok((prepared, _))) => {
+                prepared.commit().unwrap().keep().unwrap();
+                let mut now = manifest(&live);
+                now.retain(|path, _| !is_litter(path));
+                assert_eq!(now, manifest(&merge.world.lower()));
+            }
+            (Some(_), Err(MergeError::UndoConflicts { conflicts, .. })) => {
+                assert_eq!(conflicts.0, [(rooted("new"), conflict::Conflict::Changed)]);
+            }
+            (meanwhile, other) => panic!("{meanwhile:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_has_lost_what_a_directory_holds_is_refused() {
+    let world = World::new(fill);
+    change_everything(&world.after());
+    let merge = Merge::new(world, &|_| false);
+    let source = merge.source();
+    prepare(&source).unwrap().stop_after(Some(0));
+    let journal = journals(source.home).join("20120101-1");
+    let whole = fs::read_to_string(&journal).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let held: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].contains(r#""line":"held""#)).collect();
+    assert_eq!(held.len(), 2, "{whole}");
+    let without = |gone: usize| -> String {
+        lines.iter().enumerate().filter(|(at, _)| *at != gone).map(|(_, line)| *line).collect()
+    };
+    let change = lines.iter().position(|line| line.contains(r#""holds":2"#)).unwrap();
+    for (gone, says) in [(held[0], "lost"), (held[1], "lost"), (change, "out of order")] {
+        fs::write(&journal, without(gone)).unwrap();
+        let error = replay::unfinished(&journals(source.home), source.root).unwrap_err();
+        let MergeError::Journal(error) = error else { panic!("{error}") };
+        assert!(error.source.to_string().contains(says), "{gone}: {error:?}");
+    }
+}

@@ -13,8 +13,10 @@ mod append;
 pub mod apply;
 pub mod check;
 pub mod conflict;
+pub mod entries;
 pub mod entry;
 pub mod error;
+mod held;
 mod holds;
 pub mod journal;
 mod listed;
@@ -38,15 +40,15 @@ pub use journal::{Journal, Note};
 pub use plan::MergePlan;
 pub use recover::Recovered;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::merge::apply::{NotBack, Stuck, Volatile};
-use crate::merge::entry::Entry;
+use crate::merge::entries::Entries;
 use crate::merge::journal::{Head, Line};
 use crate::merge::moves::Sameness;
 use crate::merge::store::{Finder, Stores};
-use crate::model::change::ChangeSet;
+use crate::model::change::{Change, ChangeSet};
 use crate::model::layer::LayerEntry;
 use crate::model::names::RunId;
 use crate::model::path::RootedPath;
@@ -114,16 +116,18 @@ struct Work<'a> {
     live: &'a Root,
     home: PathBuf,
     journal: Journal,
-    entries: Vec<Entry>,
+    entries: Entries,
     /// What must be the same of what is replaced.
     same: Sameness,
     volatile: Volatile,
+    /// Places that somebody else has changed, and that stay as they are.
+    theirs: BTreeSet<RootedPath>,
 }
 
 /// Makes everything new in the stores. After an error nothing is left of it.
 pub fn prepare<'a>(source: &Source<'a>) -> Result<Prepared<'a>, MergeError> {
     let facts = survey::survey(source)?;
-    let checked = plan::plan(source.changes, &facts, source.exclude, source.run).check(source)?;
+    let checked = plan::plan(source.changes, &facts, source.exclude).check(source)?;
     let plan = checked.plan();
     let grounds = plan.ops.iter().map(|op| stage::ground(source.live, op));
     let finder = Finder::find(source.live, source.inner_home, source.run, grounds)?;
@@ -131,22 +135,15 @@ pub fn prepare<'a>(source: &Source<'a>) -> Result<Prepared<'a>, MergeError> {
     let mut journal = Journal::begin(&journals(source.home), head)?;
     let stores = finder.stores();
     let staged = stores.create(source.live).map_err(MergeError::from).and_then(|()| {
-        let entries = apply::in_order(stage::stage(source, plan, &finder)?, &stores);
-        journal.write_changes(&entries)?;
+        let entries = stage::stage(source, plan, &finder)?.write(&mut journal)?;
         let synced = (0..stores.0.len()).try_for_each(|number| stores.sync(source.live, number));
         synced.map_err(|cause| MergeError::Sync { cause, left: Vec::new() })?;
         Ok(entries)
     });
     match staged {
         Ok(entries) => {
-            let work = Work {
-                live: source.live,
-                home: source.home.to_owned(),
-                journal,
-                entries,
-                same: Sameness::First,
-                volatile: Volatile::There,
-            };
+            let (same, volatile) = (Sameness::First, Volatile::There);
+            let work = Work::new(source.live, source.home, journal, entries, same, volatile);
             Ok(Prepared { work, sockets: plan.sockets.clone() })
         }
         Err(error) => {
@@ -158,6 +155,17 @@ pub fn prepare<'a>(source: &Source<'a>) -> Result<Prepared<'a>, MergeError> {
             Err(error.leaving(left))
         }
     }
+}
+
+/// The difference at that path; differences are sorted by it.
+fn change_of<'a>(changes: &'a ChangeSet, path: &RootedPath) -> Option<&'a Change> {
+    let at = changes.0.binary_search_by(|change| change.path.cmp(path)).ok()?;
+    changes.0.get(at)
+}
+
+/// Whether a path is one of these or below one.
+fn within_any(path: &RootedPath, folders: &[RootedPath]) -> bool {
+    folders.iter().any(|folder| path.is_within(folder))
 }
 
 /// The folder of the journals of merges under way, in disco's home.
@@ -177,8 +185,10 @@ impl<'a> Prepared<'a> {
     }
 
     /// The places that it will change, in its order, and how.
-    pub fn places(&self) -> impl Iterator<Item = (&RootedPath, Way)> {
-        self.work.entries.iter().map(|entry| (entry.path(), entry.way()))
+    pub fn places(&self) -> impl Iterator<Item = Result<(RootedPath, Way), MergeError>> {
+        let entries = self.work.entries.iter();
+        entries
+            .map(|entry| entry.map(|entry| (entry.path().clone(), entry.way())).map_err(MergeError::Journal))
     }
 
     /// How many places it will change.
@@ -222,7 +232,7 @@ impl<'a> Prepared<'a> {
             }
             // Between the look and the rename.
             Ok(gone) => {
-                work.entries.retain(|entry| !gone.kept.contains(entry.path()));
+                work.theirs = gone.kept.iter().cloned().collect();
                 let back = work.take_back("somebody has changed a place of it meanwhile");
                 let still = back.still();
                 back.close()?;
@@ -231,7 +241,7 @@ impl<'a> Prepared<'a> {
             Err(Stuck { path, cause }) => {
                 let back = work.take_back("a change of it could not be made");
                 let still = back.still();
-                Err(MergeError::Apply { path, cause, still, left: back.close()? })
+                Err(MergeError::Apply { path, cause: cause.into(), still, left: back.close()? })
             }
         }
     }
@@ -300,6 +310,17 @@ impl TakenBack<'_> {
 }
 
 impl<'a> Work<'a> {
+    fn new(
+        live: &'a Root,
+        home: &Path,
+        journal: Journal,
+        entries: Entries,
+        same: Sameness,
+        volatile: Volatile,
+    ) -> Work<'a> {
+        Work { live, home: home.to_owned(), journal, entries, same, volatile, theirs: BTreeSet::new() }
+    }
+
     /// Takes all changes back. What cannot be taken back is named, and the journal stays for another try.
     fn take_back(mut self, why: &str) -> TakenBack<'a> {
         // Where it cannot be written, a kill from here on has all of it made again: whole, too.
@@ -310,13 +331,13 @@ impl<'a> Work<'a> {
     /// The same, where the journal says so already.
     fn go_on_taking_back(self, written: bool) -> TakenBack<'a> {
         let stores = &self.journal.head().stores;
-        let not = apply::backward(self.live, stores, &self.entries, self.volatile);
+        let not = apply::backward(self.live, stores, &self.entries, &self.theirs, self.volatile);
         TakenBack { work: self, not, written }
     }
 
     fn keep(mut self) -> Result<Vec<RootedPath>, MergeError> {
         let head = self.journal.head().clone();
-        let bytes = undo::bytes(self.live, &head.stores, &self.entries)?;
+        let bytes = held::bytes(self.live, &head.stores, &self.entries)?;
         self.journal.write(&Line::Done { bytes })?;
         self.finish_keeping()
     }
@@ -346,8 +367,8 @@ impl Prepared<'_> {
     fn stop_after(mut self, changes: Option<usize>) {
         if let Some(changes) = changes {
             self.work.journal.write(&Line::Commit { changes: self.work.entries.len() }).unwrap();
-            let (stores, entries) = (&self.work.journal.head().stores, &self.work.entries[..changes]);
-            apply::forward(self.work.live, stores, entries, self.work.same, self.work.volatile).unwrap();
+            let (stores, entries) = (&self.work.journal.head().stores, self.work.entries.only(0..changes));
+            apply::forward(self.work.live, stores, &entries, self.work.same, self.work.volatile).unwrap();
         }
     }
 }
@@ -357,8 +378,9 @@ impl Merged<'_> {
     /// Leaves everything as a kill does after so many changes were taken back.
     fn stop_undoing_after(mut self, changes: usize) {
         self.work.journal.write(&Line::Undoing { why: "a test".to_owned() }).unwrap();
-        let entries = &self.work.entries[self.work.entries.len() - changes..];
-        apply::backward(self.work.live, &self.work.journal.head().stores, entries, self.work.volatile);
+        let (stores, all) = (&self.work.journal.head().stores, self.work.entries.len());
+        let entries = self.work.entries.only(all - changes..all);
+        apply::backward(self.work.live, stores, &entries, &BTreeSet::new(), self.work.volatile);
     }
 }
 

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::merge::holds::{self, Given};
 use crate::merge::plan::{Item, Make};
 use crate::merge::refusal::{Refusal, Room};
-use crate::merge::{MergeError, Source};
+use crate::merge::{MergeError, Source, change_of};
 use crate::model::attributes::{Attributes, FileKind};
+use crate::model::change::{ChangeKind, ChangeSet};
 use crate::model::path::RootedPath;
 use crate::sys::file_system::{self, FileSystem, MountPoint};
 use crate::sys::tree::TreeError;
@@ -21,15 +22,13 @@ const SHARING: [u64; 3] = [0x9123_683e, 0x5846_5342, 0xca45_1a4e];
 const OVERHEAD: u64 = 2;
 
 /// Gathers what a merge needs, and where.
-pub(super) struct Preflight<'a> {
-    source: &'a Source<'a>,
-    /// What is expected of each path once merged.
-    after: BTreeMap<&'a RootedPath, &'a Attributes>,
+pub(super) struct Preflight<'p, 'a> {
+    source: &'p Source<'a>,
     /// Where the scratchpad is.
     scratch: u64,
     mounts: BTreeMap<u64, MountPoint>,
     /// By device: bind mounts of one file system share its room.
-    demands: BTreeMap<u64, Demand>,
+    demands: BTreeMap<u64, Demand<'a>>,
     /// By mount: the first path, and how many.
     read_only: BTreeMap<u64, (RootedPath, usize)>,
     /// Names that are one and the same to their file system.
@@ -38,23 +37,27 @@ pub(super) struct Preflight<'a> {
 }
 
 /// What is to be made on one file system.
-struct Demand {
+struct Demand<'a> {
     on: FileSystem,
     space: u64,
     inodes: u64,
-    largest: (u64, RootedPath),
+    largest: (u64, Option<&'a RootedPath>),
     /// The regular files, for a closer look where there is little room.
-    files: Vec<RootedPath>,
+    files: Vec<&'a RootedPath>,
 }
 
-impl<'a> Preflight<'a> {
-    pub(super) fn new(
-        source: &'a Source<'a>,
-        after: BTreeMap<&'a RootedPath, &'a Attributes>,
-    ) -> Result<Preflight<'a>, MergeError> {
+/// What is expected of a path once merged.
+fn after<'a>(changes: &'a ChangeSet, path: &RootedPath) -> Option<&'a Attributes> {
+    match &change_of(changes, path)?.kind {
+        ChangeKind::Modified { after, .. } | ChangeKind::Created { after } => Some(after),
+        ChangeKind::Deleted { .. } => None,
+    }
+}
+
+impl<'p, 'a> Preflight<'p, 'a> {
+    pub(super) fn new(source: &'p Source<'a>) -> Result<Preflight<'p, 'a>, MergeError> {
         Ok(Preflight {
             source,
-            after,
             scratch: source.upper.object(&RootedPath::default())?.stat().device,
             mounts: file_system::mounts().map_err(MergeError::Mounts)?,
             demands: BTreeMap::new(),
@@ -73,38 +76,38 @@ impl<'a> Preflight<'a> {
     }
 
     /// Objects are to be staged there.
-    pub(super) fn staged(&mut self, items: &[Item], on: &FileSystem) {
+    pub(super) fn staged(&mut self, items: &[Item<'a>], on: &FileSystem) {
         for item in items {
-            let Some(after) = self.after.get(&item.path).copied() else { continue };
-            self.held(&item.path, after, on);
+            let Some(after) = after(self.source.changes, item.path) else { continue };
+            self.held(item.path, after, on);
             if !matches!(item.make, Make::Link { .. }) {
                 let file = after.kind == FileKind::Regular;
-                self.demand(on).add(&item.path, if file { after.size } else { 1 }, file);
+                self.demand(on).add(item.path, if file { after.size } else { 1 }, file);
             }
         }
     }
 
     /// So many bytes are to be staged there, to be appended to a file, which then grows by as many.
-    pub(super) fn appended(&mut self, path: &RootedPath, bytes: u64, on: &FileSystem) {
+    pub(super) fn appended(&mut self, path: &'a RootedPath, bytes: u64, on: &FileSystem) {
         let demand = self.demand(on);
         demand.add(path, bytes, false);
         demand.space = demand.space.saturating_add(bytes);
     }
 
     /// What is needed there; the folders of the store are.
-    fn demand(&mut self, on: &FileSystem) -> &mut Demand {
+    fn demand(&mut self, on: &FileSystem) -> &mut Demand<'a> {
         self.demands.entry(on.device).or_insert_with(|| Demand {
             on: on.clone(),
             space: 2 * on.block,
             inodes: 2,
-            largest: (0, RootedPath::default()),
+            largest: (0, None),
             files: Vec::new(),
         })
     }
 
     /// An object is to get the attributes that the sandbox showed.
     pub(super) fn changed(&mut self, path: &RootedPath, on: &FileSystem) {
-        if let Some(after) = self.after.get(path).copied() {
+        if let Some(after) = after(self.source.changes, path) {
             self.held(path, after, on);
         }
     }
@@ -132,7 +135,7 @@ impl<'a> Preflight<'a> {
         }));
         for demand in demands.values() {
             let mount = || at(demand.on.mount);
-            let path = &demand.largest.1;
+            let path = demand.largest.1.cloned().unwrap_or_default();
             if let Some(free) = demand.on.free_inodes.filter(|free| *free < demand.inodes) {
                 let (of, needed) = (Room::Inodes, demand.inodes);
                 refusals.push(Refusal::Room { path: path.clone(), mount: mount(), of, needed, free });
@@ -162,15 +165,15 @@ fn with_overhead(space: u64) -> u64 {
     space.saturating_add(space / 100 * OVERHEAD)
 }
 
-impl Demand {
-    fn add(&mut self, path: &RootedPath, bytes: u64, file: bool) {
+impl<'a> Demand<'a> {
+    fn add(&mut self, path: &'a RootedPath, bytes: u64, file: bool) {
         self.space = self.space.saturating_add(self.blocks(bytes));
         self.inodes += 1;
         if bytes >= self.largest.0 {
-            self.largest = (bytes, path.clone());
+            self.largest = (bytes, Some(path));
         }
         if file {
-            self.files.push(path.clone());
+            self.files.push(path);
         }
     }
 

@@ -71,7 +71,7 @@ pub fn recover<'a>(recorded: Recorded, live: &'a Root, home: &Path) -> Result<Re
     };
     let journal = Journal::resume(&path, head)?;
     let same = Sameness::Content;
-    let mut work = Work { live, home: home.to_owned(), journal, entries, same, volatile };
+    let mut work = Work::new(live, home, journal, entries, same, volatile);
     let (how, rest) = match phase {
         Phase::Staging => {
             let head = work.journal.head();
@@ -86,7 +86,8 @@ pub fn recover<'a>(recorded: Recorded, live: &'a Root, home: &Path) -> Result<Re
             } else {
                 let stores = &work.journal.head().stores;
                 let gone = apply::forward(live, stores, &work.entries, same, volatile);
-                let gone = gone.map_err(|Stuck { path, cause }| MergeError::Recover { path, cause })?;
+                let gone =
+                    gone.map_err(|Stuck { path, cause }| MergeError::Recover { path, cause: cause.into() })?;
                 work.journal.write(&Line::Applied)?;
                 gone
             };

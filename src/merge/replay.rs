@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::merge::MergeError;
+use crate::merge::entries::Entries;
 use crate::merge::entry::Entry;
 use crate::merge::journal::{self, Head, Line, Note, SCHEMA};
 use crate::model::root::LiveRoot;
-use crate::sys::durable_log::{self, Standing};
+use crate::sys::durable_log::{self, Standing, Whole};
 use crate::sys::files;
 
 /// How far a merge is.
@@ -30,7 +31,7 @@ pub enum Phase {
 }
 
 /// All that a journal says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Recorded {
     /// The journal.
     pub path: PathBuf,
@@ -39,7 +40,7 @@ pub struct Recorded {
     /// What was done around the merge.
     pub notes: Vec<Note>,
     /// The changes, in the order in which they are made.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     /// How far it is.
     pub phase: Phase,
     /// Until when it can be confirmed, in seconds since 1970, where that is all that is left to do: the note stands behind the
@@ -53,30 +54,27 @@ pub fn read(path: &Path) -> Result<Option<Recorded>, MergeError> {
     struct Form {
         schema: u32,
     }
-    let mut recorded: Option<Recorded> = None;
+    let mut known: Option<Known> = None;
     let (mut newer, mut torn) = (false, false);
     let bad = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text.to_owned());
-    let mut each = |line: &str, standing: Standing| {
+    let mut each = |Whole { text, at, standing }: Whole<'_>| {
         if newer {
             return Ok(());
         }
-        if recorded.is_none() && serde_json::from_str::<Form>(line).is_ok_and(|form| form.schema > SCHEMA) {
+        if known.is_none() && serde_json::from_str::<Form>(text).is_ok_and(|form| form.schema > SCHEMA) {
             newer = true;
             return Ok(());
         }
-        let line: Line = serde_json::from_str(line).map_err(io::Error::from)?;
+        let line: Line = serde_json::from_str(text).map_err(io::Error::from)?;
         if standing == Standing::BehindTorn {
             // Lines are on the disk in any order until they are synced; what is before a commit was synced before it.
             torn |= matches!(line, Line::Commit { .. });
             return Ok(());
         }
-        match (&mut recorded, line) {
-            (None, Line::Begin(head)) => {
-                let (notes, entries, phase, waits) = (Vec::new(), Vec::new(), Phase::Staging, None);
-                recorded = Some(Recorded { path: path.to_owned(), head, notes, entries, phase, waits });
-            }
+        match (&mut known, line) {
+            (None, Line::Begin(head)) => known = Some(Known::of(head)),
             (None, _) | (Some(_), Line::Begin(_)) => return Err(bad("its lines are out of order")),
-            (Some(known), line) => known.add(line).map_err(bad)?,
+            (Some(known), line) => known.add(line, at).map_err(bad)?,
         }
         Ok(())
     };
@@ -87,11 +85,30 @@ pub fn read(path: &Path) -> Result<Option<Recorded>, MergeError> {
     if torn {
         return Err(MergeError::Damaged { path: path.to_owned() });
     }
-    Ok(recorded)
+    let Some(Known { head, notes, begins, held: _, phase, waits }) = known else { return Ok(None) };
+    let entries = Entries::of(path, begins)?;
+    Ok(Some(Recorded { path: path.to_owned(), head, notes, entries, phase, waits }))
 }
 
-impl Recorded {
-    fn add(&mut self, line: Line) -> Result<(), &'static str> {
+/// What is known of a journal while it is read.
+struct Known {
+    head: Head,
+    notes: Vec<Note>,
+    /// Where the changes begin.
+    begins: Vec<u64>,
+    /// How many lines are still to say what the last one holds.
+    held: u64,
+    phase: Phase,
+    waits: Option<u64>,
+}
+
+impl Known {
+    fn of(head: Head) -> Known {
+        Known { head, notes: Vec::new(), begins: Vec::new(), held: 0, phase: Phase::Staging, waits: None }
+    }
+
+    fn add(&mut self, line: Line, at: u64) -> Result<(), &'static str> {
+        const LOST: &str = "it has lost some of its changes";
         match line {
             Line::Begin(_) => return Err("it begins twice"),
             Line::Note(note) => {
@@ -101,10 +118,14 @@ impl Recorded {
                 };
                 self.notes.push(note);
             }
-            Line::Change(entry) => self.entries.push(entry),
-            Line::Commit { changes } if changes != self.entries.len() => {
-                return Err("it has lost some of its changes");
+            Line::Change(_) | Line::Commit { .. } if self.held > 0 => return Err(LOST),
+            Line::Change(entry) => {
+                self.begins.push(at);
+                self.held = held_behind(&entry);
             }
+            Line::Held(_) if self.held == 0 => return Err("its lines are out of order"),
+            Line::Held(_) => self.held -= 1,
+            Line::Commit { changes } if changes != self.begins.len() => return Err(LOST),
             Line::Commit { .. } => self.phase = Phase::Applying,
             Line::Applied => self.phase = Phase::Applied,
             Line::Undoing { why } => self.phase = Phase::Undoing(why),
@@ -115,6 +136,14 @@ impl Recorded {
             Line::Done { bytes } => self.phase = Phase::Done(bytes),
         }
         Ok(())
+    }
+}
+
+/// How many lines say what a change holds.
+fn held_behind(entry: &Entry) -> u64 {
+    match entry {
+        Entry::Place { holds, .. } | Entry::Replace { holds, .. } => holds.lines(),
+        Entry::Delete { .. } | Entry::Attributes { .. } | Entry::Append { .. } => 0,
     }
 }
 

@@ -24,12 +24,14 @@
 //!
 //! `abort`, for any of them, merges nothing at all.
 
+mod overlay;
 mod sides;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::merge::append;
 use crate::merge::conflict::{Clash, Clashes};
+use crate::merge::settle::overlay::Overlay;
 use crate::merge::{MergeError, Source};
 use crate::model::attributes::{Attributes, FileKind};
 use crate::model::change::{Change, ChangeKind, ChangeSet};
@@ -51,8 +53,8 @@ pub enum Closeness {
 /// A run's differences, fit for the live root as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// What is merged.
-    pub changes: ChangeSet,
+    /// What is merged, where that is not what was given.
+    changes: Option<ChangeSet>,
     /// Files that get what the run has added to them, each with where that begins in the run's own.
     pub appends: BTreeMap<RootedPath, u64>,
     /// What never merges: what never did, and files that stay theirs.
@@ -61,6 +63,13 @@ pub struct Settled {
     pub left: Vec<Left>,
     /// What is replaced although somebody has changed it.
     pub mine: Vec<Clash>,
+}
+
+impl Settled {
+    /// What is merged of the differences that were settled.
+    pub fn changes<'a>(&'a self, given: &'a ChangeSet) -> &'a ChangeSet {
+        self.changes.as_ref().unwrap_or(given)
+    }
 }
 
 /// A change that is left out.
@@ -74,21 +83,20 @@ pub struct Left {
 
 /// What is known already of what has become of the live root.
 #[derive(Debug, Clone, Default)]
-pub struct Watched {
+pub struct Watched<'a> {
     /// What is not as the sandbox saw it, also of directories on the way to a change.
     pub clashes: Vec<Clash>,
     /// How long files were when the run's own became a copy of them; those that are still there, and no mixture.
-    pub lengths: BTreeMap<RootedPath, u64>,
+    pub lengths: BTreeMap<&'a RootedPath, u64>,
 }
 
 /// Finds all conflicts and settles them, or comes back with all that nobody has settled. Changes nothing.
 pub fn settle(
     source: &Source<'_>,
-    watched: Watched,
+    watched: Watched<'_>,
     on: &OnConflict,
     closeness: Closeness,
 ) -> Result<Settled, MergeError> {
-    let changes = source.changes.0.iter().filter(|change| !is_excluded(source, &change.path));
     let mut settle = Settle {
         source,
         on,
@@ -96,7 +104,7 @@ pub fn settle(
         lengths: watched.lengths,
         appends: BTreeMap::new(),
         seen: watched.clashes.into_iter().map(|clash| (clash.path.clone(), clash)).collect(),
-        changes: changes.map(|change| (change.path.clone(), change.clone())).collect(),
+        changes: Overlay::of(source.changes),
         names: Accounts::default(),
         open: Vec::new(),
         kept: BTreeSet::new(),
@@ -105,12 +113,7 @@ pub fn settle(
         left: Vec::new(),
         mine: Vec::new(),
     };
-    for path in settle.paths() {
-        match settle.changes.get(&path).cloned() {
-            Some(change) => settle.change(&change)?,
-            None => settle.way(&path)?,
-        }
-    }
+    settle.all()?;
     settle.keep_above();
     let Settle { changes, appends, exclude, mut left, mine, mut open, .. } = settle;
     if !open.is_empty() {
@@ -118,7 +121,7 @@ pub fn settle(
         return Err(MergeError::Conflicts(Clashes(open)));
     }
     left.sort();
-    Ok(Settled { changes: ChangeSet(changes.into_values().collect()), appends, exclude, left, mine })
+    Ok(Settled { changes: changes.into_changes(), appends, exclude, left, mine })
 }
 
 fn is_excluded(source: &Source<'_>, path: &RootedPath) -> bool {
@@ -129,10 +132,10 @@ struct Settle<'a> {
     source: &'a Source<'a>,
     on: &'a OnConflict,
     closeness: Closeness,
-    lengths: BTreeMap<RootedPath, u64>,
+    lengths: BTreeMap<&'a RootedPath, u64>,
     appends: BTreeMap<RootedPath, u64>,
     seen: BTreeMap<RootedPath, Clash>,
-    changes: BTreeMap<RootedPath, Change>,
+    changes: Overlay<'a>,
     names: Accounts,
     /// What nobody has settled.
     open: Vec<Clash>,
@@ -146,22 +149,34 @@ struct Settle<'a> {
 }
 
 impl Settle<'_> {
-    /// The changes and the directories on the way to them, from the top.
-    fn paths(&self) -> BTreeSet<RootedPath> {
-        let mut paths = BTreeSet::new();
-        for path in self.changes.keys() {
-            let mut above = Some(path.clone());
-            while let Some(path) = above.filter(|path| paths.insert(path.clone())) {
-                above = path.parent();
-            }
+    /// Settles the changes and the directories on the way to them, from the top.
+    fn all(&mut self) -> Result<(), MergeError> {
+        let source = self.source;
+        let paths = || source.changes.0.iter().map(|change| &change.path);
+        paths().filter(|path| is_excluded(source, path)).for_each(|path| self.changes.remove(path));
+        let mut last: Option<&RootedPath> = None;
+        for path in paths().filter(|path| !is_excluded(source, path)) {
+            let above = std::iter::successors(path.parent(), RootedPath::parent);
+            let ways: Vec<_> =
+                above.take_while(|way| !last.is_some_and(|last| last.is_within(way))).collect();
+            ways.iter().rev().try_for_each(|way| self.one(way))?;
+            self.one(path)?;
+            last = Some(path);
         }
-        paths
+        Ok(())
+    }
+
+    fn one(&mut self, path: &RootedPath) -> Result<(), MergeError> {
+        match self.changes.get(path) {
+            Some(change) => self.change(&change),
+            None => self.way(path),
+        }
     }
 
     /// Settles a directory of which the run has changed what it holds.
     fn way(&mut self, way: &RootedPath) -> Result<(), MergeError> {
         // A change or the directory above it may have been settled so that nothing is left to do in it.
-        if !self.changes.range(way.clone()..).next().is_some_and(|(path, _)| path.is_within(way)) {
+        if self.changes.within(way).next().is_none() {
             return Ok(());
         }
         let there = self.source.live.lookup(way)?.map(|there| there.kind());
@@ -333,7 +348,7 @@ impl Settle<'_> {
             return Ok(());
         }
         for (inner, object) in self.held(path)? {
-            if self.changes.contains_key(&inner) || is_excluded(self.source, &inner) {
+            if self.changes.has(&inner) || is_excluded(self.source, &inner) {
                 continue;
             }
             let clash = Clash::appeared(&inner, object.stat());

@@ -216,8 +216,9 @@ fn every_row_of_the_table_abort_theirs_and_mine() {
             let told = if word == "mine" { settled.mine.len() } else { settled.left.len() };
             assert!(told > 0, "{name}: {word} was told nothing");
             assert!(manifest(&of.world.live()) == before, "{name}: settling changes nothing");
-            let source = Source { changes: &settled.changes, exclude: &settled.exclude, ..source };
-            merge(&source).unwrap_or_else(|error| panic!("{name}: {word}: {error}: {:?}", settled.changes));
+            let source =
+                Source { changes: settled.changes(source.changes), exclude: &settled.exclude, ..source };
+            merge(&source).unwrap_or_else(|error| panic!("{name}: {word}: {error}: {:?}", settled));
             let live = shown(&of.world.live());
             for line in expected {
                 match line.strip_prefix('!') {
@@ -246,7 +247,8 @@ fn what_is_there_already_is_not_modified() {
         let merge = Merge::new(world, &|_| false);
         work(&merge.world.live());
         let settled = settled(&merge.source(), "abort").unwrap();
-        assert_eq!((settled.changes.0.len(), settled.left, settled.mine), (0, vec![], vec![]), "{name}");
+        let changes = settled.changes(merge.source().changes).0.len();
+        assert_eq!((changes, settled.left, settled.mine), (0, vec![], vec![]), "{name}");
     }
 }
 
@@ -265,7 +267,8 @@ fn a_link_in_the_place_of_a_directory_is_never_followed() {
                 assert_eq!((found.len(), &found[0].path), (1, &rooted("d/e")));
             }
             ("theirs", Ok(settled)) => {
-                let paths: Vec<_> = settled.changes.0.iter().map(|change| change.path.to_string()).collect();
+                let changes = settled.changes(merge.source().changes);
+                let paths: Vec<_> = changes.0.iter().map(|change| change.path.to_string()).collect();
                 assert_eq!((paths, settled.left.len()), (vec!["/top".to_owned()], 1));
             }
             (on, other) => panic!("{on}: {other:?}"),
@@ -282,7 +285,7 @@ fn names_of_one_file_of_which_one_stays_theirs_are_not_linked_to_it() {
     write(&merge.world.live(), "n1", "else");
     let source = merge.source();
     let settled = settled(&source, "theirs=/n1").unwrap();
-    let source = Source { changes: &settled.changes, exclude: &settled.exclude, ..source };
+    let source = Source { changes: settled.changes(source.changes), exclude: &settled.exclude, ..source };
     self::merge(&source).unwrap();
     let live = shown(&merge.world.live());
     assert!(live.contains("/n1 else") && live.contains("/n2 run"), "{live:?}");
@@ -299,11 +302,12 @@ fn what_both_have_added_is_merged_in_place_stopped_or_not_and_can_be_undone() {
         write(&merge.world.live(), "top", &format!("{CONTENT}else\n"));
         let before = fs::metadata(&top).unwrap().ino();
         let source = merge.source();
-        let lengths = [(rooted("top"), CONTENT.len() as u64)].into();
+        let path = rooted("top");
+        let lengths = [(&path, CONTENT.len() as u64)].into();
         let watched = Watched { clashes: Vec::new(), lengths };
         let settled =
             settle::settle(&source, watched, &"abort".parse().unwrap(), Closeness::Content).unwrap();
-        let source = Source { changes: &settled.changes, appends: &settled.appends, ..source };
+        let source = Source { changes: settled.changes(source.changes), appends: &settled.appends, ..source };
         let prepared = prepare(&source).unwrap();
         let merged = match stopped {
             None => prepared.commit().unwrap(),

@@ -1,41 +1,54 @@
 //! Makes everything new in the stores. All that can fail for want of space or because a file system doesn't support it fails
-//! here, while nothing that shows has changed.
+//! here, while nothing that shows has changed. What is left to do then waits on the disk: it may be much.
 
 use std::collections::BTreeMap;
 
 use rustix::io::Errno;
 
-use crate::merge::entry::{Deed, Entry, Held, Stored};
-use crate::merge::plan::{Item, Make, MergePlan, Op, Over, Stage};
+use crate::merge::apply;
+use crate::merge::entries::Gathered;
+use crate::merge::entry::{Deed, Entry, Held, Holds, Stored};
+use crate::merge::plan::{Item, Make, MergePlan, Op, Over};
 use crate::merge::seen::Seen;
-use crate::merge::store::Finder;
+use crate::merge::store::{Finder, Stores};
 use crate::merge::{MergeError, Source};
 use crate::model::attributes::FileKind;
 use crate::model::path::RootedPath;
 use crate::sys::append;
+use crate::sys::files::FileError;
 use crate::sys::metadata::{self, Times};
 use crate::sys::object::Object;
 use crate::sys::tree::TreeError;
 
-/// Makes everything new that the plan needs, in stores that are there, and returns what is left to do, in the order of the
-/// plan. What was made stays there after an error.
-pub fn stage(source: &Source<'_>, plan: &MergePlan, finder: &Finder) -> Result<Vec<Entry>, MergeError> {
-    let mut work = Work { source, finder, stores: finder.stores().0, staged_at: BTreeMap::new() };
-    let mut entries = Vec::with_capacity(plan.ops.len());
-    for op in &plan.ops {
-        entries.push(work.op(op).map_err(|failure| match failure {
+/// Makes everything new that the plan needs, in stores that are there, and returns what is left to do. What was made stays
+/// there after an error.
+pub(super) fn stage<'a>(
+    source: &Source<'a>,
+    plan: &MergePlan<'a>,
+    finder: &Finder,
+) -> Result<Gathered, MergeError> {
+    let gathered = Gathered::new(source.home).map_err(MergeError::Journal)?;
+    let (stores, staged_at) = (finder.stores(), BTreeMap::new());
+    let mut work = Work { source, plan, finder, stores, staged_at, gathered };
+    for (number, op) in plan.ops.iter().enumerate() {
+        let staged = work.op(number, op).and_then(|entry| {
+            let rank = apply::rank(&entry, &work.stores);
+            Ok(work.gathered.change(rank, &entry)?)
+        });
+        staged.map_err(|failure| match failure {
             Failure::Lost(path) => MergeError::Lost { path },
             Failure::Tree(cause) => MergeError::Stage { path: op.path().clone(), cause, left: Vec::new() },
-        })?);
+            Failure::Kept(cause) => MergeError::Journal(cause),
+        })?;
     }
-    Ok(entries)
+    Ok(work.gathered)
 }
 
 /// The directory whose file system a step of the plan changes.
-pub fn ground(live: &crate::sys::tree::Root, op: &Op) -> RootedPath {
+pub fn ground(live: &crate::sys::tree::Root, op: &Op<'_>) -> RootedPath {
     match op {
         // It may be the root of a file system of its own.
-        Op::Attributes { path } if live.directory(path).is_ok() => path.clone(),
+        Op::Attributes { path } if live.directory(path).is_ok() => (*path).clone(),
         Op::Place { path, .. }
         | Op::Attributes { path }
         | Op::Append { path, .. }
@@ -46,6 +59,7 @@ pub fn ground(live: &crate::sys::tree::Root, op: &Op) -> RootedPath {
 enum Failure {
     Lost(RootedPath),
     Tree(TreeError),
+    Kept(FileError),
 }
 
 impl From<TreeError> for Failure {
@@ -54,22 +68,30 @@ impl From<TreeError> for Failure {
     }
 }
 
-struct Work<'a> {
-    source: &'a Source<'a>,
-    finder: &'a Finder,
-    stores: Vec<crate::merge::store::Store>,
-    /// Place once merged -> where it is now.
-    staged_at: BTreeMap<RootedPath, RootedPath>,
+impl From<FileError> for Failure {
+    fn from(cause: FileError) -> Self {
+        Failure::Kept(cause)
+    }
 }
 
-impl Work<'_> {
-    fn op(&mut self, op: &Op) -> Result<Entry, Failure> {
+struct Work<'p, 'a> {
+    source: &'p Source<'a>,
+    plan: &'p MergePlan<'a>,
+    finder: &'p Finder,
+    stores: Stores,
+    /// Of what others are linked to: place once merged -> where it is now.
+    staged_at: BTreeMap<&'a RootedPath, RootedPath>,
+    gathered: Gathered,
+}
+
+impl<'a> Work<'_, 'a> {
+    fn op(&mut self, step: usize, op: &Op<'a>) -> Result<Entry, Failure> {
         let live = self.source.live;
+        let at = Stored { store: self.finder.number(step), number: step };
         match op {
-            Op::Place { path, over, stage, items } => {
-                let at = self.stored(op, *stage);
-                let (new, holds) = self.place(path, at, items)?;
-                let path = path.clone();
+            Op::Place { path, over, items } => {
+                let (new, holds) = self.place(path, at, self.plan.items(items))?;
+                let path = (*path).clone();
                 Ok(match over {
                     Over::Nothing => Entry::Place { path, at, new, holds },
                     Over::Something => {
@@ -78,23 +100,22 @@ impl Work<'_> {
                     }
                 })
             }
-            Op::Delete { path, stage } => {
+            Op::Delete { path } => {
                 let old = Seen::from(live.object(path)?.stat());
-                Ok(Entry::Delete { path: path.clone(), at: self.stored(op, *stage), old })
+                Ok(Entry::Delete { path: (*path).clone(), at, old })
             }
-            Op::Append { path, stage, from } => {
+            Op::Append { path, from } => {
                 let (object, upper) = (live.object(path)?, self.source.upper.object(path)?);
-                let at = self.stored(op, *stage);
-                let store = self.finder.stores().folder(live, at)?;
+                let store = self.stores.folder(live, at)?;
                 append::copy_end(&upper, *from, &mut store.create_file(&at.name())?)?;
                 let object = Seen::from(object.stat());
-                Ok(Entry::Append { path: path.clone(), at, object, deed: Deed::Add })
+                Ok(Entry::Append { path: (*path).clone(), at, object, deed: Deed::Add })
             }
             Op::Attributes { path } => {
                 let (object, upper) = (live.object(path)?, self.source.upper.object(path)?);
                 Ok(Entry::Attributes {
-                    path: path.clone(),
-                    store: self.finder.number(&ground(live, op)),
+                    path: (*path).clone(),
+                    store: at.store,
                     object: Seen::from(object.stat()),
                     old: metadata::metadata(&object, &|_| false)?,
                     new: metadata::merged(&object, &upper, self.source.private)?,
@@ -103,49 +124,63 @@ impl Work<'_> {
         }
     }
 
-    fn stored(&self, op: &Op, stage: Stage) -> Stored {
-        Stored { store: self.finder.number(&ground(self.source.live, op)), number: stage.0 }
-    }
-
-    /// Makes an object with all that it holds; returns what it is, and what it holds.
-    fn place(&mut self, path: &RootedPath, at: Stored, items: &[Item]) -> Result<(Seen, Vec<Held>), Failure> {
+    /// Makes an object with all that it holds; returns what it is, and where it is said what it holds.
+    fn place(&mut self, path: &RootedPath, at: Stored, items: &[Item<'a>]) -> Result<(Seen, Holds), Failure> {
         let lost = |path: &RootedPath| Failure::Lost(path.clone());
-        let store = self.stores.get(at.store).ok_or_else(|| lost(path))?;
-        let top = store.path.join(at.name()).map_err(|_| lost(path))?;
-        let mut seen = vec![None; items.len()];
-        for (number, item) in items.iter().enumerate() {
+        let top = self.stores.path(at).join(at.name()).map_err(|_| lost(path))?;
+        let staged = |item: &Item<'_>| {
             let inside = item.path.relative().strip_prefix(path.relative()).ok();
             let inside = inside.filter(|inside| !inside.as_os_str().is_empty());
             let place = inside.map_or_else(|| Ok(top.clone()), |inside| top.join(inside));
-            let place = place.map_err(|_| lost(&item.path))?;
-            seen[number] = self.make(item, &place)?;
-            self.staged_at.insert(item.path.clone(), place);
+            place.map_err(|_| lost(item.path))
+        };
+        let mut new = None;
+        for (number, item) in items.iter().enumerate() {
+            let place = staged(item)?;
+            if let Some(seen) = self.make(item, &place)? {
+                self.made(number, item, seen, &mut new)?;
+            }
+            if self.plan.targets.contains(item.path) {
+                self.staged_at.insert(item.path, place);
+            }
         }
         // Bottom up, because filling a directory changes its times.
         for (number, item) in items.iter().enumerate().rev().filter(|(_, item)| item.make == Make::Directory)
         {
-            if let Some(place) = self.staged_at.get(&item.path) {
-                seen[number] = Some(self.dress(&item.path, place)?);
-            }
+            let seen = self.dress(item.path, &staged(item)?)?;
+            self.made(number, item, seen, &mut new)?;
         }
-        let mut seen = seen.into_iter().flatten();
-        let new = seen.next().ok_or_else(|| lost(path))?;
-        let inner = items.iter().skip(1).map(|item| item.path.clone());
-        Ok((new, inner.zip(seen).map(Held::from).collect()))
+        let held = u64::try_from(items.len().saturating_sub(1)).unwrap_or_default();
+        Ok((new.ok_or_else(|| lost(path))?, Holds::Behind(held)))
+    }
+
+    /// An object is as it will be: the first is the one that is placed, the others are what it holds.
+    fn made(
+        &mut self,
+        number: usize,
+        item: &Item<'_>,
+        seen: Seen,
+        new: &mut Option<Seen>,
+    ) -> Result<(), Failure> {
+        match number.checked_sub(1) {
+            None => *new = Some(seen),
+            Some(number) => self.gathered.hold(number, &Held { path: item.path.clone(), seen })?,
+        }
+        Ok(())
     }
 
     /// Makes one object; what it is in the end, unless it is a directory that is to be filled.
-    fn make(&self, item: &Item, at: &RootedPath) -> Result<Option<Seen>, Failure> {
+    fn make(&self, item: &Item<'_>, at: &RootedPath) -> Result<Option<Seen>, Failure> {
         let (parent, name) = self.source.live.parent(at)?;
-        match &item.make {
+        match item.make {
             Make::Directory => Ok(parent.make_directory(&name).map(|()| None)?),
-            Make::Copy => self.copy(&item.path, at).map(Some),
+            Make::Copy => self.copy(item.path, at).map(Some),
             Make::Link { to } => {
                 let now = self.staged_at.get(to).unwrap_or(to);
                 let (from, from_name) = self.source.live.parent(now)?;
                 match parent.link(&name, &from, &from_name) {
                     // Two names of one file cannot be on two file systems: here it becomes a file of its own.
-                    Err(cause) if cause.errno() == Some(Errno::XDEV) => self.copy(&item.path, at).map(Some),
+                    Err(cause) if cause.errno() == Some(Errno::XDEV) => self.copy(item.path, at).map(Some),
                     done => {
                         done?;
                         Ok(Some(Seen::from(parent.object(&name)?.stat())))

@@ -31,16 +31,18 @@ pub struct Store {
 #[serde(transparent)]
 pub struct Stores(pub Vec<Store>);
 
-/// Which store each directory has that a merge touches.
+/// Which store each step of a merge has.
 #[derive(Debug, Default)]
 pub struct Finder {
     found: Vec<Store>,
     by_volume: BTreeMap<Volume, usize>,
-    by_directory: BTreeMap<RootedPath, usize>,
+    /// By the step's number.
+    numbers: Vec<u32>,
 }
 
 impl Finder {
-    /// Looks for the store of each of these directories, which must be there. `home` is disco's home, where it is in that root.
+    /// Looks for the stores of steps by the directories that they change, which must be there. `home` is disco's home, where it is in
+    /// that root.
     pub fn find(
         live: &Root,
         home: Option<&RootedPath>,
@@ -52,8 +54,11 @@ impl Finder {
             Some(home) => Some((home, live.directory(home)?.volume()?)),
             None => None,
         };
+        // The next step is mostly in the same.
+        let mut last: Option<RootedPath> = None;
         for directory in directories {
-            if finder.by_directory.contains_key(&directory) {
+            if let (true, Some(number)) = (last.as_ref() == Some(&directory), finder.numbers.last()) {
+                finder.numbers.push(*number);
                 continue;
             }
             let open = live.directory(&directory)?;
@@ -71,14 +76,16 @@ impl Finder {
                     finder.found.len() - 1
                 }
             };
-            finder.by_directory.insert(directory, number);
+            // Mounts are fewer by far.
+            finder.numbers.push(u32::try_from(number).unwrap_or(u32::MAX));
+            last = Some(directory);
         }
         Ok(finder)
     }
 
-    /// The number of the store for what `directory` holds; the first for a directory that nobody has named.
-    pub fn number(&self, directory: &RootedPath) -> usize {
-        self.by_directory.get(directory).copied().unwrap_or_default()
+    /// The number of the store of that step; the first for one that was not looked for.
+    pub fn number(&self, step: usize) -> usize {
+        self.numbers.get(step).map_or(0, |number| usize::try_from(*number).unwrap_or_default())
     }
 
     /// The stores.

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::merge::apply::Volatile;
 use crate::merge::conflict::Conflict;
-use crate::merge::entry::{Entry, Held};
+use crate::merge::entries::{Gathered, HeldLines};
+use crate::merge::entry::{Entry, Holds};
 use crate::merge::error::Since;
+use crate::merge::held::{self, Go};
 use crate::merge::journal::{FINISHED, Head, Journal, Line};
 use crate::merge::moves::Sameness;
 use crate::merge::replay::{self, Recorded};
@@ -24,8 +26,7 @@ use crate::sys::durable_log;
 use crate::sys::files::{self, FileError};
 use crate::sys::folders;
 use crate::sys::metadata;
-use crate::sys::object::Object;
-use crate::sys::tree::{Root, TreeError};
+use crate::sys::tree::Root;
 
 /// The folder of what is kept for undos, in disco's home.
 pub fn folder(home: &Path) -> PathBuf {
@@ -104,17 +105,20 @@ pub fn prepare<'a>(
 ) -> Result<(Prepared<'a>, Spared), MergeError> {
     let Recorded { head, entries, .. } = recorded;
     let volatile = if clock::boot() == head.boot { Volatile::There } else { Volatile::Lost };
-    let (mut spared, mut conflicts, mut inverse) = (Spared::default(), Vec::new(), Vec::new());
-    for entry in entries.into_iter().rev() {
+    let (mut spared, mut conflicts) = (Spared::default(), Vec::new());
+    let inverse = Gathered::new(home).map_err(MergeError::Journal)?;
+    let mut back = Back { live, stores: &head.stores, inverse };
+    for read in entries.whole().rev() {
+        let (entry, holds) = read.map_err(MergeError::Journal)?;
         if volatile == Volatile::Lost && head.stores.0.get(entry.store()).is_some_and(|one| one.volatile) {
             spared.volatile.push(entry.path().clone());
             continue;
         }
-        match conflict(live, &entry)? {
-            None => inverse.push(back(live, &head.stores, entry, None)?),
+        match conflict(live, &entry, holds)? {
+            None => back.add(entry, None)?,
             Some((conflict, now)) => match (on_conflict.at(entry.path()), now) {
                 (Whose::Theirs, _) => spared.theirs.push(entry.path().clone()),
-                (Whose::Mine, Some(now)) => inverse.extend(over(live, &head.stores, entry, now)?),
+                (Whose::Mine, Some(now)) => back.add(entry, Some(now))?,
                 (Whose::Mine, None) | (Whose::Abort, _) => conflicts.push((entry.path().clone(), conflict)),
             },
         }
@@ -122,53 +126,62 @@ pub fn prepare<'a>(
     if !conflicts.is_empty() {
         return Err(MergeError::UndoConflicts { run: head.run, conflicts: Since(conflicts) });
     }
+    let inverse = back.inverse;
     let began = super::head(run, &head.root, head.stores, Some(head.run));
     let mut journal = Journal::begin(&journals(home), began)?;
-    journal.write_changes(&inverse)?;
-    let same = Sameness::Object;
-    let work = Work { live, home: home.to_owned(), journal, entries: inverse, same, volatile };
+    let entries = inverse.write(&mut journal)?;
+    let work = Work::new(live, home, journal, entries, Sameness::Object, volatile);
     Ok((Prepared { work, sockets: Vec::new() }, spared))
 }
 
-/// The change that brings a place back, which somebody has changed since where `now` is what is there.
-fn back(live: &Root, stores: &Stores, entry: Entry, now: Option<Seen>) -> Result<Entry, TreeError> {
-    let holds = match &entry {
-        Entry::Replace { path, at, old, .. } | Entry::Delete { path, at, old }
-            if old.kind() == Some(FileKind::Directory) =>
-        {
-            held(live, &stores.path(*at).join(at.name()).unwrap_or_default(), path)?
-        }
-        Entry::Place { .. }
-        | Entry::Replace { .. }
-        | Entry::Delete { .. }
-        | Entry::Attributes { .. }
-        | Entry::Append { .. } => Vec::new(),
-    };
-    Ok(match (entry.inverse(holds), now) {
-        (Entry::Replace { path, at, new, holds, old: _ }, Some(now)) => {
-            Entry::Replace { path, at, new, holds, old: now }
-        }
-        (Entry::Delete { path, at, old: _ }, Some(now)) => Entry::Delete { path, at, old: now },
-        (Entry::Place { path, at, new, holds }, Some(now)) => {
-            Entry::Replace { path, at, new, holds, old: now }
-        }
-        (entry, _) => entry,
-    })
+/// The changes that bring places back.
+struct Back<'a> {
+    live: &'a Root,
+    stores: &'a Stores,
+    inverse: Gathered,
 }
 
-/// The same over what somebody has made of the place since; nothing where that cannot be.
-fn over(live: &Root, stores: &Stores, entry: Entry, now: Now) -> Result<Option<Entry>, TreeError> {
-    Ok(match (now, &entry) {
-        (Now::There(seen), _) => Some(back(live, stores, entry, Some(seen))?),
-        (Now::Free, Entry::Replace { .. }) => match back(live, stores, entry, None)? {
-            Entry::Replace { path, at, new, holds, old: _ } => Some(Entry::Place { path, at, new, holds }),
-            other => Some(other),
-        },
-        (
-            Now::Free,
-            Entry::Place { .. } | Entry::Attributes { .. } | Entry::Delete { .. } | Entry::Append { .. },
-        ) => None,
-    })
+impl Back<'_> {
+    /// Adds the one that takes that change back, over what somebody has made of the place since; none where that cannot be.
+    fn add(&mut self, entry: Entry, now: Option<Now>) -> Result<(), MergeError> {
+        let is_free = matches!(now, Some(Now::Free));
+        if is_free && !matches!(entry, Entry::Replace { .. }) {
+            return Ok(());
+        }
+        let holds = self.holds(&entry)?;
+        let entry = match (entry.inverse(holds), now) {
+            (Entry::Replace { path, at, new, holds, old: _ }, Some(Now::Free)) => {
+                Entry::Place { path, at, new, holds }
+            }
+            (Entry::Replace { path, at, new, holds, old: _ }, Some(Now::There(old))) => {
+                Entry::Replace { path, at, new, holds, old }
+            }
+            (Entry::Delete { path, at, old: _ }, Some(Now::There(old))) => Entry::Delete { path, at, old },
+            (Entry::Place { path, at, new, holds }, Some(Now::There(old))) => {
+                Entry::Replace { path, at, new, holds, old }
+            }
+            (entry, _) => entry,
+        };
+        self.inverse.change(0, &entry).map_err(MergeError::Journal)
+    }
+
+    /// Adds what a directory holds that comes back.
+    fn holds(&mut self, entry: &Entry) -> Result<Holds, MergeError> {
+        let (Entry::Replace { path, at, old, .. } | Entry::Delete { path, at, old }) = entry else {
+            return Ok(Holds::default());
+        };
+        if old.kind() != Some(FileKind::Directory) {
+            return Ok(Holds::default());
+        }
+        let (mut lines, inverse) = (0, &mut self.inverse);
+        let kept = self.stores.path(*at).join(at.name()).unwrap_or_default();
+        held::each::<MergeError>(self.live, &kept, path, &mut |held| {
+            inverse.hold(lines, &held).map_err(MergeError::Journal)?;
+            lines += 1;
+            Ok(Go::On)
+        })?;
+        Ok(Holds::Behind(u64::try_from(lines).unwrap_or(u64::MAX)))
+    }
 }
 
 /// What a place holds that somebody has changed.
@@ -179,19 +192,24 @@ enum Now {
 }
 
 /// How a place differs from what the merge has left there; without what is there where nobody can go there any more.
-fn conflict(live: &Root, entry: &Entry) -> Result<Option<(Conflict, Option<Now>)>, TreeError> {
+fn conflict(
+    live: &Root,
+    entry: &Entry,
+    holds: HeldLines,
+) -> Result<Option<(Conflict, Option<Now>)>, MergeError> {
     let there = match live.directory(&entry.path().parent().unwrap_or_default()) {
         Ok(_) => live.lookup(entry.path())?,
         Err(error) if error.is_lost() => return Ok(Some((Conflict::Vanished, None))),
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     let now = there.as_ref().map_or(Now::Free, |there| Now::There(Seen::from(there.stat())));
     let conflict = match (entry, &there) {
         (Entry::Delete { .. }, None) => None,
         (Entry::Delete { .. }, Some(_)) => Some(Conflict::Appeared),
         (_, None) => Some(Conflict::Vanished),
-        (Entry::Place { new, holds, .. } | Entry::Replace { new, holds, .. }, Some(there)) => {
-            let whole = new.is_unchanged(there.stat()) && holds_the_same(live, there, entry.path(), holds)?;
+        (Entry::Place { new, .. } | Entry::Replace { new, .. }, Some(there)) => {
+            let whole = new.is_unchanged(there.stat())
+                && (there.kind() != FileKind::Directory || held::is_the_same(live, entry.path(), holds)?);
             (!whole).then_some(Conflict::Changed)
         }
         // One that has grown since keeps what was added to it.
@@ -204,66 +222,6 @@ fn conflict(live: &Root, entry: &Entry) -> Result<Option<(Conflict, Option<Now>)
         }
     };
     Ok(conflict.map(|conflict| (conflict, Some(now))))
-}
-
-/// Whether a directory holds just what it held when it was placed.
-fn holds_the_same(live: &Root, there: &Object, path: &RootedPath, holds: &[Held]) -> Result<bool, TreeError> {
-    if there.kind() != FileKind::Directory {
-        return Ok(true);
-    }
-    let mut now = held(live, path, path)?;
-    now.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut then: Vec<&Held> = holds.iter().collect();
-    then.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(now.len() == then.len()
-        && now.iter().zip(then).all(|(now, then)| now.path == then.path && same(&then.seen, &now.seen)))
-}
-
-/// Whether two looks are at one object with the same content, permissions and owner.
-fn same(then: &Seen, now: &Seen) -> bool {
-    let directory = then.kind() == Some(FileKind::Directory);
-    (then.inode, then.mode, then.owner) == (now.inode, now.mode, now.owner)
-        && (directory || (then.size, then.mtime) == (now.size, now.mtime))
-}
-
-/// All that the directory at `at` holds, as if it were at `place`.
-fn held(live: &Root, at: &RootedPath, place: &RootedPath) -> Result<Vec<Held>, TreeError> {
-    let mut all = Vec::new();
-    let directory = live.directory(at)?;
-    for name in directory.names()? {
-        let (Ok(inner), Ok(path)) = (at.join(&name), place.join(&name)) else { continue };
-        let Some(object) = directory.lookup(&name)? else { continue };
-        all.push(Held { path: path.clone(), seen: Seen::from(object.stat()) });
-        if object.kind() == FileKind::Directory {
-            all.extend(held(live, &inner, &path)?);
-        }
-    }
-    Ok(all)
-}
-
-/// How many bytes of files a merge has replaced.
-pub(super) fn bytes(live: &Root, stores: &Stores, entries: &[Entry]) -> Result<u64, MergeError> {
-    let mut bytes = 0;
-    for entry in entries {
-        let (Entry::Replace { at, old, .. } | Entry::Delete { at, old, .. }) = entry else { continue };
-        bytes += match old.kind() {
-            Some(FileKind::Directory) => {
-                let path = stores.path(*at).join(at.name()).unwrap_or_default();
-                match held(live, &path, &path) {
-                    Ok(held) => held.iter().map(|held| size(&held.seen)).sum(),
-                    // A volatile store, after the machine has started anew; or it was left as it was.
-                    Err(error) if error.is_lost() => 0,
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            _ => size(old),
-        };
-    }
-    Ok(bytes)
-}
-
-fn size(seen: &Seen) -> u64 {
-    if seen.kind() == Some(FileKind::Regular) { seen.size } else { 0 }
 }
 
 /// A merge was undone: it cannot be undone again. What it kept belongs to the undo now.

@@ -63,7 +63,7 @@ fn undo_in(
     let notes = if recorded.head.undoes.is_none() { recorded.notes.clone() } else { Vec::new() };
     let (mut prepared, spared) =
         run.metered("prepare", |_| undo::prepare(recorded, &live, home, &id, policy))?;
-    tell(run, &prepared, &spared);
+    tell(run, &prepared, &spared)?;
     run.record.changes = prepared.changes();
     if let Some(signal) = interrupt.signal() {
         prepared.discard()?;
@@ -90,9 +90,10 @@ fn undo_in(
 }
 
 /// Tells what comes back, and what does not.
-fn tell(run: &mut Run<'_>, prepared: &Prepared<'_>, spared: &Spared) {
-    for (path, way) in prepared.places() {
-        (run.on_event)(DanceEvent::Restoring { path, way });
+fn tell(run: &mut Run<'_>, prepared: &Prepared<'_>, spared: &Spared) -> Result<(), DanceError> {
+    for place in prepared.places() {
+        let (path, way) = place?;
+        (run.on_event)(DanceEvent::Restoring { path: &path, way });
     }
     for path in &spared.theirs {
         (run.on_event)(DanceEvent::NotMerged { path, why: "somebody has changed it since" });
@@ -101,6 +102,7 @@ fn tell(run: &mut Run<'_>, prepared: &Prepared<'_>, spared: &Spared) {
         let why = "what it held is gone since this machine has started anew";
         (run.on_event)(DanceEvent::NotMerged { path, why });
     }
+    Ok(())
 }
 
 /// What became of a place, in words that say what an undo does there.

@@ -1,18 +1,22 @@
 //! A file of lines that survives a kill and a power cut at any point: each line has a checksum, is only ever added, and is on
-//! the disk when [`DurableLog::sync`] returns. A last line that was torn is as if it had never been written.
+//! the disk when [`DurableLog::sync`] returns. A last line that was torn is as if it had never been written. Whoever remembers
+//! where a line begins reads it again from there, and need not hold it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::sys::files::{self, FileError};
+use crate::sys::lines_at::LinesAt;
 
 /// A log that is open for adding.
 #[derive(Debug)]
 pub struct DurableLog {
     path: PathBuf,
     file: BufWriter<File>,
+    end: u64,
 }
 
 impl DurableLog {
@@ -20,15 +24,15 @@ impl DurableLog {
     pub fn create(path: &Path) -> Result<DurableLog, FileError> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(FileError::at("create", path))?;
-        Ok(DurableLog { path: path.to_owned(), file: BufWriter::new(file) })
+        Ok(DurableLog { path: path.to_owned(), file: BufWriter::new(file), end: 0 })
     }
 
     /// The log that is there, with what was torn cut off.
     pub fn open(path: &Path) -> Result<DurableLog, FileError> {
-        let whole = read(path, &mut |_, _| Ok(()))?;
+        let whole = read(path, &mut |_| Ok(()))?;
         let file = OpenOptions::new().append(true).open(path).map_err(FileError::at("open", path))?;
         file.set_len(whole).map_err(FileError::at("cut the torn end of", path))?;
-        Ok(DurableLog { path: path.to_owned(), file: BufWriter::new(file) })
+        Ok(DurableLog { path: path.to_owned(), file: BufWriter::new(file), end: whole })
     }
 
     /// Where it is.
@@ -36,10 +40,13 @@ impl DurableLog {
         &self.path
     }
 
-    /// Adds a line, which must hold no newline; it may be in memory until the next sync.
-    pub fn add(&mut self, line: &str) -> Result<(), FileError> {
+    /// Adds a line, which must hold no newline, and returns where it begins; it may be in memory until the next sync.
+    pub fn add(&mut self, line: &str) -> Result<u64, FileError> {
         let at = FileError::at("write", &self.path);
-        writeln!(self.file, "{:08x} {line}", crc32fast::hash(line.as_bytes())).map_err(at)
+        writeln!(self.file, "{:08x} {line}", crc32fast::hash(line.as_bytes())).map_err(at)?;
+        let begins = self.end;
+        self.end += (SUM + line.len() + 1) as u64;
+        Ok(begins)
     }
 
     /// Brings all lines to the disk.
@@ -55,6 +62,57 @@ impl DurableLog {
     }
 }
 
+/// How long a checksum is, with the space behind it.
+const SUM: usize = 9;
+
+/// The lines of a log, by where they begin.
+#[derive(Debug, Clone)]
+pub struct LogLines {
+    path: PathBuf,
+    file: Arc<File>,
+    lines: LinesAt,
+}
+
+impl LogLines {
+    /// Those of the log that is there. It stays that log, whatever becomes of its name.
+    pub fn open(path: &Path) -> Result<LogLines, FileError> {
+        let file = Arc::new(File::open(path).map_err(FileError::at("read", path))?);
+        Ok(LogLines { path: path.to_owned(), lines: LinesAt::of(file.clone()), file })
+    }
+
+    /// The same, for somebody who reads elsewhere in it.
+    #[must_use]
+    pub fn again(&self) -> LogLines {
+        let (path, file) = (self.path.clone(), self.file.clone());
+        LogLines { path, lines: LinesAt::of(file.clone()), file }
+    }
+
+    /// The line that begins there, which must be whole, and where the next one does.
+    pub fn line(&mut self, at: u64) -> Result<(&str, u64), FileError> {
+        let failed = |source| FileError::at("read", &self.path)(source);
+        let line = self.lines.line(at).map_err(failed)?;
+        let next = at + line.len() as u64;
+        let torn = || io::Error::new(io::ErrorKind::InvalidData, format!("its line at byte {at} is torn"));
+        checked(line).ok_or_else(torn).map_err(failed).map(|text| (text, next))
+    }
+
+    /// An error of what is in it.
+    pub fn error(&self, what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> FileError {
+        FileError::at("read", &self.path)(io::Error::new(io::ErrorKind::InvalidData, what))
+    }
+}
+
+/// A whole line of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole<'a> {
+    /// What it says.
+    pub text: &'a str,
+    /// Where it begins.
+    pub at: u64,
+    /// What is known of those before it.
+    pub standing: Standing,
+}
+
 /// Where a line of a log stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -66,23 +124,24 @@ pub enum Standing {
 
 /// Reads the whole lines of a log; returns how many bytes they are up to the first that is torn. Lines that were added since
 /// the last sync can be on the disk in any order: what stands behind a torn one is for the caller to judge.
-pub fn read(path: &Path, each: &mut dyn FnMut(&str, Standing) -> io::Result<()>) -> Result<u64, FileError> {
-    let at = |source| FileError::at("read", path)(source);
-    let mut reader = BufReader::new(File::open(path).map_err(at)?);
-    let (mut whole, mut standing, mut line) = (0, Standing::Sound, Vec::new());
+pub fn read(path: &Path, each: &mut dyn FnMut(Whole<'_>) -> io::Result<()>) -> Result<u64, FileError> {
+    let failed = |source| FileError::at("read", path)(source);
+    let mut reader = BufReader::new(File::open(path).map_err(failed)?);
+    let (mut at, mut whole, mut standing, mut line) = (0, 0, Standing::Sound, Vec::new());
     loop {
         line.clear();
-        let length = reader.read_until(b'\n', &mut line).map_err(at)?;
+        let length = reader.read_until(b'\n', &mut line).map_err(failed)? as u64;
         if length == 0 {
             return Ok(whole);
         }
         match checked(&line) {
             Some(text) => {
-                each(text, standing).map_err(at)?;
-                whole += if standing == Standing::Sound { length as u64 } else { 0 };
+                each(Whole { text, at, standing }).map_err(failed)?;
+                whole += if standing == Standing::Sound { length } else { 0 };
             }
             None => standing = Standing::BehindTorn,
         }
+        at += length;
     }
 }
 
@@ -114,8 +173,8 @@ mod tests {
 
     fn lines(path: &Path) -> Result<Vec<String>, FileError> {
         let mut lines = Vec::new();
-        read(path, &mut |line, standing| {
-            lines.push(format!("{line}{}", if standing == Standing::Sound { "" } else { "?" }));
+        read(path, &mut |line| {
+            lines.push(format!("{}{}", line.text, if line.standing == Standing::Sound { "" } else { "?" }));
             Ok(())
         })?;
         Ok(lines)
@@ -150,7 +209,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let mut log = DurableLog::create(&path).unwrap();
-        ["one", "two", "three"].iter().for_each(|line| log.add(line).unwrap());
+        let begins = ["one", "two", "three"].map(|line| log.add(line).unwrap());
+        assert_eq!(begins, [0, 13, 26]);
         log.sync().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("two", "dos")).unwrap();
@@ -158,5 +218,24 @@ mod tests {
         DurableLog::open(&path).unwrap();
         assert_eq!(lines(&path).unwrap(), ["one"], "what is added must not stand behind it");
         assert!(DurableLog::create(&path).is_err(), "it is there");
+    }
+
+    #[test]
+    fn a_line_is_read_again_from_where_it_begins_also_once_the_log_has_another_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut log = DurableLog::create(&path).unwrap();
+        let one = log.add("one").unwrap();
+        log.sync().unwrap();
+        let mut log = DurableLog::open(&path).unwrap();
+        let (two, three) = (log.add("two").unwrap(), log.add("three").unwrap());
+        log.sync().unwrap();
+        let mut lines = LogLines::open(&path).unwrap();
+        std::fs::rename(&path, dir.path().join("elsewhere")).unwrap();
+        for (at, text, next) in [(three, "three", 41), (one, "one", two), (two, "two", three)] {
+            assert_eq!(lines.line(at).unwrap(), (text, next));
+        }
+        let error = lines.again().line(two + 1).unwrap_err();
+        assert!(error.source.to_string().contains("torn"), "{error:?}");
     }
 }

@@ -25,6 +25,7 @@ pub mod inspect;
 pub mod interrupt;
 pub mod lay;
 pub mod line_log;
+pub mod lines_at;
 pub mod lock;
 pub mod look;
 pub mod loopback;

@@ -61,7 +61,7 @@ impl Settle<'_> {
         }
         if holds && !stays {
             for (inner, object) in self.held(path)? {
-                if !self.changes.contains_key(&inner) && !is_excluded(self.source, &inner) {
+                if !self.changes.has(&inner) && !is_excluded(self.source, &inner) {
                     self.goes(&inner, &object)?;
                 }
             }
@@ -100,7 +100,8 @@ impl Settle<'_> {
         for kept in std::mem::take(&mut self.kept) {
             let mut above = kept.parent();
             while let Some(directory) = above {
-                match self.changes.get(&directory).map(|change| &change.kind) {
+                let change = self.changes.get(&directory);
+                match change.as_ref().map(|change| &change.kind) {
                     Some(ChangeKind::Deleted { .. }) => {
                         self.changes.remove(&directory);
                         self.left.push(Left { path: directory.clone(), why: format!("{kept} in it stays") });
@@ -117,19 +118,12 @@ impl Settle<'_> {
     }
 
     pub(super) fn put(&mut self, path: &RootedPath, kind: ChangeKind) {
-        let change = Change { path: path.clone(), kind, content: ContentChange::Same };
-        self.changes.insert(path.clone(), change);
+        self.changes.put(Change { path: path.clone(), kind, content: ContentChange::Same });
     }
 
     /// Leaves out the changes of a path and of all below it; without a reason, they are not told.
     pub(super) fn drop_within(&mut self, path: &RootedPath, why: &str) {
-        let within: Vec<RootedPath> = self
-            .changes
-            .range(path.clone()..)
-            .map(|(inner, _)| inner)
-            .take_while(|inner| inner.is_within(path))
-            .cloned()
-            .collect();
+        let within: Vec<RootedPath> = self.changes.within(path).cloned().collect();
         for inner in within {
             self.changes.remove(&inner);
             self.seen.remove(&inner);

@@ -106,10 +106,10 @@ fn is_log(change: &Change) -> bool {
 }
 
 /// How long a file was before the run has changed it.
-fn length(change: &Change) -> Option<(RootedPath, u64)> {
+fn length(change: &Change) -> Option<(&RootedPath, u64)> {
     match &change.kind {
         ChangeKind::Modified { before, .. } if before.kind == FileKind::Regular => {
-            Some((change.path.clone(), before.size))
+            Some((&change.path, before.size))
         }
         ChangeKind::Modified { .. } | ChangeKind::Created { .. } | ChangeKind::Deleted { .. } => None,
     }

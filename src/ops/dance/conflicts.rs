@@ -46,12 +46,12 @@ pub(super) fn tell(run: &mut Run<'_>, settled: &Settled) {
 }
 
 /// Everything that the run changes, or that is on the way to it, and is not as the sandbox saw it first.
-fn watched(
+fn watched<'a>(
     sealed: &Scratch,
     live: &Root,
-    changes: &ChangeSet,
+    changes: &'a ChangeSet,
     exclude: &[RootedPath],
-) -> Result<Watched, DanceError> {
+) -> Result<Watched<'a>, DanceError> {
     let (mut clashes, mut lengths) = (Vec::new(), BTreeMap::new());
     let mut add = |path: &RootedPath, drift: Drift| -> Result<(), MergeError> {
         let live = live.lookup(path)?;
@@ -71,7 +71,7 @@ fn watched(
             continue;
         }
         add(path, sealed.layers().drift(path)?)?;
-        lengths.extend(sealed.layers().copied_length(path)?.map(|length| (path.clone(), length)));
+        lengths.extend(sealed.layers().copied_length(path)?.map(|length| (path, length)));
         let mut above = path.parent();
         while let Some(directory) = above.filter(|directory| ways.insert(directory.clone())) {
             add(&directory, sealed.layers().drift_on_the_way(&directory)?)?;

@@ -145,7 +145,7 @@ fn merge_all(
         }
         Meanwhile::Settled(settled) => settled,
     };
-    let (changes, exclude, appends) = (&settled.changes, &settled.exclude, &settled.appends);
+    let (changes, exclude, appends) = (settled.changes(changes), &settled.exclude, &settled.appends);
     let ended = around::merge(run, settings, &merge::Source { changes, exclude, appends, ..source }, around)?;
     conflicts::tell(run, &settled);
     Ok(ended)
