@@ -36,6 +36,15 @@ impl Kept {
 }
 
 impl Overlay {
+    /// Closes the files of the upper that are open for the next read or write. For whoever serves it no more: the kernel starts no
+    /// program that somebody has open for writing, wherever the file is by then.
+    pub fn close_files(&self) {
+        let kept = std::mem::take(&mut *self.kept.0.lock());
+        for node in kept.iter().filter_map(Weak::upgrade) {
+            drop(node.lock().set_opened(None));
+        }
+    }
+
     /// Returns the node's descriptor for reading.
     pub(crate) fn readable(&self, id: u64) -> Result<Arc<File>> {
         let node = self.table.node(id)?;

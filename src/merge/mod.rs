@@ -66,6 +66,8 @@ pub struct Source<'a> {
     pub entries: &'a [LayerEntry],
     /// The scratchpad as plain files.
     pub upper: &'a Root,
+    /// What may become of these.
+    pub files: Files,
     /// The root to change.
     pub live: &'a Root,
     /// Extended attributes that belong to the scratchpad and not to the object.
@@ -82,6 +84,16 @@ pub struct Source<'a> {
     pub home: &'a Path,
     /// The same as a path of the live root, where it lies in it.
     pub inner_home: Option<&'a RootedPath>,
+}
+
+/// What a merge does with the scratchpad's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// It copies them.
+    Copied,
+    /// It takes those that it can: nobody needs them there any more, whether it comes to its end or not, and nobody has one open to
+    /// write.
+    Taken,
 }
 
 /// What a merge did.
@@ -362,33 +374,12 @@ impl<'a> Work<'a> {
 }
 
 #[cfg(test)]
-impl Prepared<'_> {
-    /// Leaves everything as a kill does: before the point of no return, or after so many changes.
-    fn stop_after(mut self, changes: Option<usize>) {
-        if let Some(changes) = changes {
-            self.work.journal.write(&Line::Commit { changes: self.work.entries.len() }).unwrap();
-            let (stores, entries) = (&self.work.journal.head().stores, self.work.entries.only(0..changes));
-            apply::forward(self.work.live, stores, &entries, self.work.same, self.work.volatile).unwrap();
-        }
-    }
-}
-
-#[cfg(test)]
-impl Merged<'_> {
-    /// Leaves everything as a kill does after so many changes were taken back.
-    fn stop_undoing_after(mut self, changes: usize) {
-        self.work.journal.write(&Line::Undoing { why: "a test".to_owned() }).unwrap();
-        let (stores, all) = (&self.work.journal.head().stores, self.work.entries.len());
-        let entries = self.work.entries.only(all - changes..all);
-        apply::backward(self.work.live, stores, &entries, &BTreeSet::new(), self.work.volatile);
-    }
-}
-
-#[cfg(test)]
 mod journal_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod settle_tests;
+#[cfg(test)]
+mod stage_tests;
 #[cfg(test)]
 mod tests;

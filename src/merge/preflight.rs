@@ -1,7 +1,7 @@
 //! Whether the file systems of a merge can take it: room for all that is staged, by space and by number of objects, no
 //! read-only mount, nothing that they cannot hold. Found out before anything is made, and all of it at once.
 //!
-//! What is replaced needs no room: it is kept by a rename. Shares of a file system that a quota gives to users do not bind
+//! What is replaced needs no room: it is kept by a rename; nor does what is moved out of the scratchpad. Shares of a file system that a quota gives to users do not bind
 //! root; those of a project are what statvfs(2) says there. Not here: marks and mount points ([`check`](super::check)).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::merge::holds::{self, Given};
 use crate::merge::plan::{Item, Make};
 use crate::merge::refusal::{Refusal, Room};
-use crate::merge::{MergeError, Source, change_of};
+use crate::merge::{Files, MergeError, Source, change_of};
 use crate::model::attributes::{Attributes, FileKind};
 use crate::model::change::{ChangeKind, ChangeSet};
 use crate::model::path::RootedPath;
@@ -24,8 +24,8 @@ const OVERHEAD: u64 = 2;
 /// Gathers what a merge needs, and where.
 pub(super) struct Preflight<'p, 'a> {
     source: &'p Source<'a>,
-    /// Where the scratchpad is.
-    scratch: u64,
+    /// Where the scratchpad is: the device, and the mount.
+    scratch: (u64, u64),
     mounts: BTreeMap<u64, MountPoint>,
     /// By device: bind mounts of one file system share its room.
     demands: BTreeMap<u64, Demand<'a>>,
@@ -54,11 +54,17 @@ fn after<'a>(changes: &'a ChangeSet, path: &RootedPath) -> Option<&'a Attributes
     }
 }
 
+/// Where the scratchpad is: the device, and the mount.
+fn scratch(source: &Source<'_>) -> Result<(u64, u64), TreeError> {
+    let on = source.upper.directory(&RootedPath::default())?.file_system()?;
+    Ok((on.device, on.mount))
+}
+
 impl<'p, 'a> Preflight<'p, 'a> {
     pub(super) fn new(source: &'p Source<'a>) -> Result<Preflight<'p, 'a>, MergeError> {
         Ok(Preflight {
             source,
-            scratch: source.upper.object(&RootedPath::default())?.stat().device,
+            scratch: scratch(source)?,
             mounts: file_system::mounts().map_err(MergeError::Mounts)?,
             demands: BTreeMap::new(),
             read_only: BTreeMap::new(),
@@ -142,11 +148,12 @@ impl<'p, 'a> Preflight<'p, 'a> {
             }
             let free = demand.on.free;
             // Copies share their blocks, unless they do not: then it is staging that finds no room.
-            let shared = demand.on.device == scratch && SHARING.contains(&demand.on.magic);
+            let shared = demand.on.device == scratch.0 && SHARING.contains(&demand.on.magic);
             if shared || with_overhead(demand.space) <= free {
                 continue;
             }
-            let needed = with_overhead(demand.measured(source)?);
+            let moved = source.files == Files::Taken && (demand.on.device, demand.on.mount) == scratch;
+            let needed = with_overhead(demand.measured(source, moved)?);
             if needed > free {
                 refusals.push(Refusal::Room {
                     path: path.clone(),
@@ -181,12 +188,15 @@ impl<'a> Demand<'a> {
         bytes.div_ceil(self.on.block).saturating_mul(self.on.block)
     }
 
-    /// What it really takes: holes of sparse files take nothing.
-    fn measured(&self, source: &Source<'_>) -> Result<u64, TreeError> {
+    /// What it really takes: holes of sparse files take nothing, and where files can be `moved` here nor do those with one name.
+    fn measured(&self, source: &Source<'_>, moved: bool) -> Result<u64, TreeError> {
         let mut space = self.space;
         for path in &self.files {
             let Some(object) = source.upper.lookup(path)? else { continue };
-            let (size, taken) = (self.blocks(object.stat().size), self.blocks(object.stat().taken));
+            let (size, mut taken) = (self.blocks(object.stat().size), self.blocks(object.stat().taken));
+            if moved && object.stat().links == 1 {
+                taken = 0;
+            }
             space = space.saturating_sub(size.saturating_sub(taken));
         }
         Ok(space)

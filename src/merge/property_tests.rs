@@ -9,7 +9,7 @@ use rustix::fs::Mode;
 
 use super::recover::{Rest, recover};
 use super::tests::{Merge, clear, fill, part};
-use super::{Recovered, journals, prepare, replay};
+use super::{Files, Recovered, journals, prepare, replay};
 use crate::layered::{World, manifest, rooted};
 use crate::model::path::RootedPath;
 
@@ -148,13 +148,15 @@ proptest! {
     fn the_live_tree_becomes_what_the_sandbox_showed(
         works in prop::collection::vec(work(), 1..14),
         opaque in prop::collection::vec(any::<bool>(), PATHS.len()),
+        taken in any::<bool>(),
     ) {
         let world = World::new(fill);
         for (serial, work) in works.iter().enumerate() {
             perform(&world.after(), work, serial);
         }
         let opaque = |path: &RootedPath| PATHS.iter().position(|known| rooted(known) == *path).is_some_and(|at| opaque[at]);
-        let merge = Merge::new(world, &opaque);
+        let mut merge = Merge::new(world, &opaque);
+        merge.files = if taken { Files::Taken } else { Files::Copied };
         super::tests::merge(&merge.source()).unwrap();
         merge.assert_live_is(&merge.world.after());
     }

@@ -1,7 +1,12 @@
 //! Makes everything new in the stores. All that can fail for want of space or because a file system doesn't support it fails
 //! here, while nothing that shows has changed. What is left to do then waits on the disk: it may be much.
+//!
+//! A file of the scratchpad that has one name is not copied but moved, where both are on one volume and the source allows it: that
+//! takes no time and no room, however large it is. Until the point of no return that is nobody's loss: a scratchpad is of no use
+//! to another run.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 
 use rustix::io::Errno;
 
@@ -11,14 +16,14 @@ use crate::merge::entry::{Deed, Entry, Held, Holds, Stored};
 use crate::merge::plan::{Item, Make, MergePlan, Op, Over};
 use crate::merge::seen::Seen;
 use crate::merge::store::{Finder, Stores};
-use crate::merge::{MergeError, Source};
+use crate::merge::{Files, MergeError, Source};
 use crate::model::attributes::FileKind;
 use crate::model::path::RootedPath;
 use crate::sys::append;
 use crate::sys::files::FileError;
 use crate::sys::metadata::{self, Times};
 use crate::sys::object::Object;
-use crate::sys::tree::TreeError;
+use crate::sys::tree::{Directory, Rename, TreeError, Volume};
 
 /// Makes everything new that the plan needs, in stores that are there, and returns what is left to do. What was made stays
 /// there after an error.
@@ -29,7 +34,11 @@ pub(super) fn stage<'a>(
 ) -> Result<Gathered, MergeError> {
     let gathered = Gathered::new(source.home).map_err(MergeError::Journal)?;
     let (stores, staged_at) = (finder.stores(), BTreeMap::new());
-    let mut work = Work { source, plan, finder, stores, staged_at, gathered };
+    let taken_from = match source.files {
+        Files::Taken => Some(source.upper.directory(&RootedPath::default())?.volume()?),
+        Files::Copied => None,
+    };
+    let mut work = Work { source, plan, finder, stores, taken_from, staged_at, gathered };
     for (number, op) in plan.ops.iter().enumerate() {
         let staged = work.op(number, op).and_then(|entry| {
             let rank = apply::rank(&entry, &work.stores);
@@ -79,6 +88,8 @@ struct Work<'p, 'a> {
     plan: &'p MergePlan<'a>,
     finder: &'p Finder,
     stores: Stores,
+    /// Where files can be moved from.
+    taken_from: Option<Volume>,
     /// Of what others are linked to: place once merged -> where it is now.
     staged_at: BTreeMap<&'a RootedPath, RootedPath>,
     gathered: Gathered,
@@ -194,6 +205,7 @@ impl<'a> Work<'_, 'a> {
         let upper = self.source.upper.lookup(path)?.ok_or_else(|| Failure::Lost(path.clone()))?;
         let (parent, name) = self.source.live.parent(at)?;
         match upper.kind() {
+            FileKind::Regular if self.take(&upper, path, &parent, &name)? => {}
             FileKind::Regular => metadata::copy_content(&upper, &parent.create_file(&name)?)?,
             FileKind::Symlink => parent.make_symlink(&name, &upper.target()?)?,
             FileKind::Directory => parent.make_directory(&name)?,
@@ -203,6 +215,22 @@ impl<'a> Work<'_, 'a> {
             }
         }
         self.dressed(&upper, &parent.object(&name)?)
+    }
+
+    /// Moves a file out of the scratchpad, if it can; says whether it did.
+    fn take(
+        &self,
+        upper: &Object,
+        path: &RootedPath,
+        to: &Directory,
+        name: &OsStr,
+    ) -> Result<bool, TreeError> {
+        if upper.stat().links != 1 || self.taken_from.is_none() || self.taken_from != Some(to.volume()?) {
+            return Ok(false);
+        }
+        let (from, its) = self.source.upper.parent(path)?;
+        // Such as between directories of which each has a quota of its own. If a copy cannot be made either, that says why.
+        Ok(from.rename_into(&its, to, name, Rename::New).is_ok())
     }
 
     /// Gives a staged object the scratchpad's metadata.

@@ -26,6 +26,7 @@ pub(super) struct Merge {
     exclude: Vec<RootedPath>,
     pub(super) home: tempfile::TempDir,
     pub(super) root: LiveRoot,
+    pub(super) files: Files,
 }
 
 impl Merge {
@@ -40,7 +41,17 @@ impl Merge {
         let run = RunId::new("20120101-1").unwrap();
         let home = tempfile::tempdir().unwrap();
         let root = LiveRoot::new(&world.live()).unwrap();
-        Merge { world, scratch, live, changes, run, exclude: exclude.to_vec(), home, root }
+        Merge {
+            world,
+            scratch,
+            live,
+            changes,
+            run,
+            exclude: exclude.to_vec(),
+            home,
+            root,
+            files: Files::Copied,
+        }
     }
 
     pub(super) fn source(&self) -> Source<'_> {
@@ -50,6 +61,7 @@ impl Merge {
             changes,
             entries,
             upper,
+            files: self.files,
             live,
             private: &|_| false,
             exclude: &self.exclude,
@@ -79,6 +91,27 @@ impl Merge {
         for path in live.keys().chain(expected.keys()) {
             assert_eq!(live.get(path), expected.get(path), "{path}");
         }
+    }
+}
+
+impl Prepared<'_> {
+    /// Leaves everything as a kill does: before the point of no return, or after so many changes.
+    pub(super) fn stop_after(mut self, changes: Option<usize>) {
+        if let Some(changes) = changes {
+            self.work.journal.write(&Line::Commit { changes: self.work.entries.len() }).unwrap();
+            let (stores, entries) = (&self.work.journal.head().stores, self.work.entries.only(0..changes));
+            apply::forward(self.work.live, stores, &entries, self.work.same, self.work.volatile).unwrap();
+        }
+    }
+}
+
+impl Merged<'_> {
+    /// Leaves everything as a kill does after so many changes were taken back.
+    pub(super) fn stop_undoing_after(mut self, changes: usize) {
+        self.work.journal.write(&Line::Undoing { why: "a test".to_owned() }).unwrap();
+        let (stores, all) = (&self.work.journal.head().stores, self.work.entries.len());
+        let entries = self.work.entries.only(all - changes..all);
+        apply::backward(self.work.live, stores, &entries, &BTreeSet::new(), self.work.volatile);
     }
 }
 

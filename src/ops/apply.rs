@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::merge::Source;
 use crate::merge::settle::Settled;
+use crate::merge::{Files, Source};
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, NodeName};
 use crate::model::run::{ActionRecord, Mode, RunOutcome, RunRecord};
@@ -178,6 +178,7 @@ fn look(
         changes: &plan.changes,
         entries,
         upper,
+        files: Files::Copied,
         live: differences.lower(),
         private: &sandbox::is_private_xattr,
         exclude: differences.excluded(),

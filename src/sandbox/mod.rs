@@ -289,7 +289,7 @@ impl Sandbox {
         fds.next().zip(fds.next()).ok_or(SandboxError::Lost)
     }
 
-    /// Ends the inside, waits until the mount is gone, and hands over the layers.
+    /// Ends the inside, waits until the mount is gone, and hands over the layers, of which no file is open any more.
     pub fn seal(self) -> Result<Scratch, SandboxError> {
         let Sandbox { layers, live: _, channel, shims, reporter, knobs, server, inside, network, limited } =
             self;
@@ -299,6 +299,7 @@ impl Sandbox {
         // The run's group goes once nobody is in it.
         drop((reporter, network, limited));
         cannot("end the overlay", server.join())?;
+        layers.overlay.close_files();
         cannot("end the kernel's settings", knobs.finish())?;
         Ok(Scratch { layers, pretended, knobs: values })
     }

@@ -82,6 +82,19 @@ fn what_a_program_holds_open_is_replaced_and_not_rewritten() {
 }
 
 #[test]
+fn a_program_that_a_run_brings_can_be_started_at_once() {
+    let Some(world) = World::new() else { return };
+    world.write("/usr/local/bin/replaced", "not a program\n");
+    let script = "cp /usr/bin/sleep /srv/asleep; cp /usr/bin/echo /usr/local/bin/replaced; chmod 755 /usr/local/bin/replaced\n\
+                  cp /usr/bin/echo /srv/one; ln /srv/one /srv/other; /srv/asleep 8758 & exec 3<>/usr/local/bin/replaced; exit 0";
+    let started = "{ /srv/asleep 0 && replaced it runs && /srv/one one && /srv/other other; }";
+    world.module("m").script("10.sh", script).any("after/10-start", &format!("{started} >/srv/told\n"));
+    world.master();
+    world.disco(&["dance"]).succeeds();
+    world.run(&["cat", "/srv/told"]).succeeds().stdout_is("it runs\none\nother\n");
+}
+
+#[test]
 fn files_on_other_mounts_of_the_node_are_merged_there() {
     let Some(world) = World::new() else { return };
     world

@@ -213,3 +213,23 @@ fn the_times_of_a_deleted_file_can_be_set_one_by_one() {
     drop(file);
     world.finish();
 }
+
+#[test]
+fn a_program_of_the_upper_can_be_started_once_nobody_is_served() {
+    let mut world = World::new(|lower| {
+        fs::copy("/bin/true", lower.join("known")).unwrap();
+    });
+    fs::copy("/bin/true", world.at("new")).unwrap();
+    world.run("echo more >>known; ./known; ./new");
+    world.stop();
+    let start = |name: &str| std::process::Command::new(world.upper().join(name)).status();
+    for name in ["known", "new"] {
+        let busy = start(name).unwrap_err().raw_os_error();
+        assert_eq!(busy, Some(libc::ETXTBSY), "{name}: nothing keeps it open");
+    }
+    world.overlay.close_files();
+    for name in ["known", "new"] {
+        assert!(start(name).unwrap().success(), "{name}");
+    }
+    world.finish();
+}

@@ -121,11 +121,18 @@ impl World {
         differences(&self.before, &tree(&self.lower, Times::Exact))
     }
 
+    /// Unmounts, and waits for the server.
+    pub fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            unmount(&self.mount);
+            server.join().unwrap();
+        }
+    }
+
     /// Unmounts, waits for the server, and checks that the lower is what it was.
     pub fn finish(mut self) {
         assert_eq!(self.damage(), Vec::<String>::new(), "the lower changed");
-        unmount(&self.mount);
-        self.server.take().unwrap().join().unwrap();
+        self.stop();
         let left: Vec<_> = std::fs::read_dir(self.scratch.join("work")).unwrap().collect();
         assert_eq!(left.len(), 2, "besides the index and the whiteout: {left:?}");
     }

@@ -130,6 +130,8 @@ fn merge_all(
         changes,
         entries,
         upper,
+        // This is the last that anybody does with the scratchpad.
+        files: merge::Files::Taken,
         live: &live,
         private: &sandbox::is_private_xattr,
         exclude: differences.excluded(),
