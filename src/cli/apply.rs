@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use crate::cli::Global;
-use crate::cli::dance::{Diff, show};
-use crate::cli::ending::{self, Codes};
+use crate::cli::dance::{Diff, named};
+use crate::cli::dance_classic::{Loud, Manner, show};
+use crate::cli::ending::{self, Codes, Ended, not_told};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::model::run::Mode;
 use crate::ops::apply::{self, Options, apply};
 use crate::ops::dance::{DanceError, DanceEvent};
+use crate::ops::monitors::Monitors;
 use crate::ops::settings::settings;
 use crate::settings::table::Name;
 use crate::sys::interrupt::Interrupt;
@@ -35,6 +37,12 @@ pub struct Args {
     /// How differences of content are shown
     #[arg(long, value_enum, default_value = "normal")]
     diff: Diff,
+    /// List changes of classes of noise too (locks, caches, backups, times), instead of counting them
+    #[arg(long)]
+    all: bool,
+    /// Tell the end of the run in FILE, for Prometheus' textfile collector
+    #[arg(long, value_name = "FILE")]
+    textfile: Option<PathBuf>,
     /// Wait for another live run instead of refusing
     #[arg(long)]
     wait: bool,
@@ -62,6 +70,7 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     let mut flags = global.flags();
     flags.extend([(Name::Root, root.to_string_lossy().into_owned())]);
     flags.extend(args.on_conflict.clone().map(|rules| (Name::OnConflict, rules)));
+    flags.extend(args.textfile.as_deref().map(|file| (Name::Textfile, named(file))));
     let (settings, _) = settings(&flags)?;
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
@@ -72,22 +81,36 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
         wait: args.wait,
         confirm: args.confirm,
     };
-    let style = args.diff.into();
-    let mut tell = |event: DanceEvent<'_>| show(&event, Mode::Live, style, terminal);
-    match apply(&settings, &options, &interrupt, &mut tell) {
-        Ok(applied) if applied.was_so => {
-            let run = &applied.record.run;
+    let noise = (!args.all).then_some(&settings.noise.value);
+    let manner = Manner { mode: Mode::Live, style: args.diff.into(), noise, loud: Loud::Normal };
+    let mut monitors = Monitors::new("apply", &settings);
+    let mut was_so = false;
+    let mut tell = |event: DanceEvent<'_>| {
+        monitors.hear(&event);
+        show(&event, &manner, terminal);
+    };
+    let ended = apply(&settings, &options, &interrupt, &mut tell).map(|applied| {
+        was_so = applied.was_so;
+        applied.record
+    });
+    let ended = Ended::from(ended);
+    let warnings = ended.tell(monitors, Codes::Plain);
+    let done = match ended {
+        Ended::Run(record) if was_so => {
+            let run = &record.run;
             terminal.say_at(Level::Info, &format!("Run {run}: nothing to do, all is as the plan wants it"));
             Ok(Exit::Done)
         }
-        Ok(applied) => {
-            terminal.say_at(Level::Info, &ending::summary(&applied.record));
-            Ok(ending::exit_of(&applied.record, Codes::Plain))
+        Ended::Run(record) => {
+            terminal.say_at(Level::Info, &ending::summary(&record));
+            Ok(ending::exit_of(&record, Codes::Plain))
         }
-        Err(DanceError::Interrupted(signal)) => {
+        Ended::Signal(signal) => {
             terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
             Ok(Exit::Signal(signal))
         }
-        Err(error) => Err(error.into()),
-    }
+        Ended::Not(failure) => Err(failure),
+    };
+    not_told(&warnings, terminal);
+    done
 }

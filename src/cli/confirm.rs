@@ -1,10 +1,12 @@
 //! `disco confirm`, and the process that waits for it.
 
 use crate::cli::Global;
+use crate::cli::ending::{not_told, told};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::model::names::RunId;
 use crate::ops::confirm;
+use crate::ops::monitors::Monitors;
 use crate::ops::settings::settings;
 use crate::sys::interrupt::Interrupt;
 
@@ -19,16 +21,23 @@ pub struct Args {
 /// Confirms.
 pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let (settings, _) = settings(&global.flags())?;
-    let run = confirm::confirm(&settings, args.run.as_ref(), &watched()?, &mut |_| {})?;
-    terminal.say_at(Level::Info, &format!("Run {run} is confirmed: it stays merged"));
+    let mut monitors = Monitors::new("confirm", &settings);
+    let run = confirm::confirm(&settings, args.run.as_ref(), &watched()?, &mut |event| monitors.hear(&event))
+        .map_err(Failure::from);
+    not_told(&told(monitors, &run), terminal);
+    terminal.say_at(Level::Info, &format!("Run {} is confirmed: it stays merged", run?));
     Ok(Exit::Done)
 }
 
-/// Waits until the run is confirmed, or takes its merge back.
-pub fn wait(run: &RunId, global: &Global) -> Result<Exit, Failure> {
+/// Waits until the run is confirmed, or takes its merge back. Whoever started it has left: only monitors hear of that.
+pub fn wait(run: &RunId, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let (settings, _) = settings(&global.flags())?;
-    confirm::wait_for_confirmation(&settings, run, &watched()?)?;
-    Ok(Exit::Done)
+    let mut monitors = Monitors::new("confirm", &settings);
+    let done =
+        confirm::wait_for_confirmation(&settings, run, &watched()?, &mut |event| monitors.hear(&event))
+            .map_err(Failure::from);
+    not_told(&told(monitors, &done), terminal);
+    done.map(|()| Exit::Done)
 }
 
 fn watched() -> Result<Interrupt, Failure> {

@@ -1,20 +1,17 @@
-//! `disco dance`: the text of a run as it goes on, in the classic form, and its exit code.
+//! `disco dance`: what it takes, and which form of it is asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::changes::diff::DiffStyle;
-use crate::changes::text;
-use crate::cli::ending::{Codes, count, exit_of, recovered, summary, to_be_confirmed};
+use crate::cli::ending::Codes;
 use crate::cli::exit::{Exit, Failure, Kind};
-use crate::cli::terminal::{Level, Terminal};
-use crate::cli::{Global, dance_json, dance_pretty, schedule};
+use crate::cli::terminal::Terminal;
+use crate::cli::{Global, dance_classic, dance_json, dance_pretty};
 use crate::model::names::{ModuleName, NodeName};
-use crate::model::root::LiveRoot;
 use crate::model::run::Mode;
-use crate::model::step::Stream;
-use crate::ops::dance::{self, DanceError, DanceEvent, Options};
+use crate::ops::dance::Options;
+use crate::ops::monitors::Monitors;
 use crate::ops::settings::settings;
-use crate::ops::undo::way_words;
 use crate::settings::table::Name;
 use crate::settings::{Origin, Settings};
 use crate::sys::interrupt::Interrupt;
@@ -29,7 +26,8 @@ Examples:
   disco dance --on-conflict theirs=/etc/hosts  keep that file, should somebody change it meanwhile
   disco dance --only motd        one module, and what it requires
   disco dance --no-fetch         with the modules that the last fetch brought
-  disco dance --diff unified     differences as in a patch, and all of them
+  disco dance --diff unified --all       differences as in a patch, those of caches and locks too
+  disco dance --quiet --textfile /var/lib/prometheus/node-exporter/disco.prom
   disco dance --format classic   the text that scripts read
   disco dance --noop --plan web1.plan    keep what was shown, to be merged by `disco apply`
   disco dance --noop --format json | jq -r '.changes?[]?.path'
@@ -76,6 +74,18 @@ pub struct Args {
     /// Exit with 0 for no changes, 2 for changes (pending or merged), 4 for failures, 6 for both
     #[arg(long)]
     pub detailed_exitcodes: bool,
+    /// List changes of classes of noise too (locks, caches, backups, times), instead of counting them
+    #[arg(long)]
+    pub all: bool,
+    /// Only errors, and one line at the end
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Also when each step starts, what it cost, how true its report is, and what disco's own work cost
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Tell the end of the run in FILE, for Prometheus' textfile collector
+    #[arg(long, value_name = "FILE")]
+    pub textfile: Option<PathBuf>,
     /// Wait for another live run instead of refusing
     #[arg(long)]
     pub wait: bool,
@@ -129,6 +139,7 @@ pub(super) struct Prepared {
     pub(super) interrupt: Interrupt,
     pub(super) options: Options,
     pub(super) codes: Codes,
+    pub(super) monitors: Monitors,
 }
 
 /// Settles what the arguments and the node say.
@@ -142,6 +153,7 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
         (Name::Network, args.network.clone()),
         (Name::StepTimeout, args.step_timeout.clone()),
         (Name::OnConflict, rules(&args.on_conflict)),
+        (Name::Textfile, args.textfile.as_deref().map(named)),
     ];
     flags.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
     let (settings, unknown) = settings(&flags)?;
@@ -154,7 +166,13 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
     let only = args.only.iter().cloned().collect();
     let options = Options { only, wait: args.wait, plan_file: args.plan.clone(), confirm: args.confirm };
     let codes = if args.detailed_exitcodes { Codes::Detailed } else { Codes::Plain };
-    Ok(Prepared { settings, unknown, interrupt, options, codes })
+    let monitors = Monitors::new("dance", &settings);
+    Ok(Prepared { settings, unknown, interrupt, options, codes, monitors })
+}
+
+/// A file that a flag names, as a setting.
+pub(super) fn named(file: &Path) -> String {
+    file.to_string_lossy().into_owned()
 }
 
 /// The rules of a repeated `--on-conflict` as one setting; none where none is given.
@@ -174,131 +192,13 @@ pub(super) fn no_modules(node: &NodeName) -> String {
 
 /// Does the dance and tells it.
 pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let suited = if terminal.is_terminal() { Form::Pretty } else { Form::Classic };
+    let suited = if terminal.is_terminal() && !args.quiet { Form::Pretty } else { Form::Classic };
     match args.format.unwrap_or(suited) {
-        Form::Pretty => dance_pretty::run(args, global, terminal),
-        Form::Classic => classic(args, global, terminal),
+        Form::Json if args.quiet || args.verbose => {
+            Err(Failure::new(Kind::Usage, "--quiet and --verbose are for people, and JSON is for programs"))
+        }
+        Form::Pretty if !args.quiet => dance_pretty::run(args, global, terminal),
+        Form::Pretty | Form::Classic => dance_classic::run(args, global, terminal),
         Form::Json => dance_json::run(args, global, terminal),
-    }
-}
-
-fn classic(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    let Prepared { settings, unknown, interrupt, options, codes } = prepare(args, global)?;
-    for origin in unknown {
-        terminal.say_at(Level::Warning, &sets_nothing(&origin));
-    }
-    let (style, mode) = (args.diff.unwrap_or(Diff::Normal).into(), settings.mode.value);
-    let node = &settings.node.value;
-    let mut tell = |event: DanceEvent<'_>| {
-        if let DanceEvent::Planned { modules: 0, .. } = event {
-            terminal.say_at(Level::Warning, &no_modules(node));
-        }
-        show(&event, mode, style, terminal);
-    };
-    match dance::dance(&settings, &options, &interrupt, &mut tell) {
-        Ok(record) => {
-            terminal.say_at(Level::Info, &summary(&record));
-            Ok(exit_of(&record, codes))
-        }
-        Err(DanceError::Interrupted(signal)) => {
-            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
-            Ok(Exit::Signal(signal))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Tells one event in the classic form.
-pub(super) fn show(event: &DanceEvent<'_>, mode: Mode, style: DiffStyle, terminal: &mut Terminal) {
-    match event {
-        DanceEvent::Doing(_) => {}
-        DanceEvent::Waiting { holder } => terminal.say_at(Level::Info, &format!("Waiting for {holder}")),
-        DanceEvent::Warned { message } => terminal.say_at(Level::Warning, message),
-        DanceEvent::Swept { path } => {
-            terminal
-                .say_at(Level::Warning, &format!("Removed what a killed run had left: {}", path.display()));
-        }
-        DanceEvent::Recovered { run, how } => {
-            for line in recovered(run, how) {
-                terminal.say_at(Level::Warning, &line);
-            }
-        }
-        DanceEvent::Fetching { from } => terminal.progress(&format!("Fetching from {from}")),
-        DanceEvent::Planned { run, modules, root: _ } => {
-            terminal.progress(&format!("Run {run}: {}", count(*modules, "module")))
-        }
-        DanceEvent::Processing { module, at: _ } => {
-            terminal.result_at(Level::Info, &format!("Processing {module}"))
-        }
-        DanceEvent::Line { stream: Stream::Stdout, text, .. } => terminal.result(text),
-        DanceEvent::Line { stream: Stream::Stderr, text, .. } => terminal.say(text),
-        DanceEvent::Asked { action, root } => match (mode, root) {
-            (Mode::Noop, LiveRoot::Own) => {
-                terminal.result_at(Level::Warning, &format!("Would execute : {}", action.command()))
-            }
-            (Mode::Noop, LiveRoot::Other(_)) => {
-                terminal.result_at(Level::Warning, &format!("Not executed : {}", action.command()))
-            }
-            (Mode::Live, LiveRoot::Other(_)) => {
-                terminal.say_at(Level::Info, &format!("Not executed : {}", action.command()))
-            }
-            (Mode::Live, LiveRoot::Own) => {
-                terminal.say_at(Level::Info, &format!("Deferred : {}", action.command()))
-            }
-        },
-        DanceEvent::Tried { attempt, .. } => {
-            terminal.result_at(Level::Warning, &format!("Stopped : {attempt}"))
-        }
-        DanceEvent::Labelled { module, step, label } => {
-            terminal.say_at(Level::Info, &format!("{module}: {step}: {label}"));
-        }
-        DanceEvent::StepFailed { module, step, outcome } => {
-            terminal.say_at(Level::Error, &format!("{module}: {step}: {outcome}"));
-        }
-        DanceEvent::Skipped { module, because } => {
-            terminal.say_at(Level::Error, &format!("{module}: not run, because {because} did not succeed"));
-        }
-        DanceEvent::Changed { changes, .. } => {
-            terminal.results(&text::change_set(changes, style));
-        }
-        DanceEvent::Validating { module } => {
-            terminal.result_at(Level::Info, &format!("Validating {module}"));
-        }
-        DanceEvent::Validated { module, validator, outcome } => {
-            if !outcome.is_done() {
-                terminal.say_at(Level::Error, &format!("{module}: {validator}: {outcome}"));
-            }
-        }
-        DanceEvent::Saved { file, digest, size: _ } => {
-            terminal.say_at(Level::Info, &format!("Plan : {} : sha256 {digest}", file.display()))
-        }
-        DanceEvent::Restoring { path, way } => {
-            terminal.result_at(Level::Info, &format!("Undo : {path} : {}", way_words(*way)))
-        }
-        DanceEvent::Merged { changes } => {
-            terminal.say_at(Level::Info, &format!("Merged {}", count(*changes, "change")))
-        }
-        DanceEvent::Unconfirmed { until } => {
-            terminal.say_at(Level::Warning, &to_be_confirmed(*until));
-        }
-        DanceEvent::NotMerged { path, why } => {
-            terminal.say_at(Level::Warning, &format!("Not merged : {path} : {why}"))
-        }
-        DanceEvent::MergedOver { path, what } => {
-            terminal.say_at(Level::Warning, &format!("Replaced : {path} : {what}"))
-        }
-        DanceEvent::NotExecuted { actions, why } => {
-            terminal.say_at(Level::Warning, &format!("{} not executed: {why}", count(*actions, "action")))
-        }
-        DanceEvent::Scheduled { schedule, root } => schedule::classic(schedule, root, mode, terminal),
-        DanceEvent::Executed { duty, outcome, output, action: _ } => {
-            schedule::executed("Executed", &duty.words(), outcome, output, terminal);
-        }
-        DanceEvent::Undone { reason } => {
-            terminal.say_at(Level::Error, &format!("Undone : the merge was taken back : {reason}"));
-        }
-        DanceEvent::BroughtBack { effect, outcome, output } => {
-            schedule::executed("Brought back", &effect.command(), outcome, output, terminal);
-        }
     }
 }

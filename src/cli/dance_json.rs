@@ -4,22 +4,23 @@ use serde::Serialize;
 
 use crate::cli::Global;
 use crate::cli::dance::{self, Args, Prepared};
-use crate::cli::ending::{self};
+use crate::cli::ending::{self, Ended};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::json_actions::{Asked, Done, Shown};
-use crate::cli::json_forms::{How, Summary};
+use crate::cli::json_forms::{How, OneChange, Summary, outcome_words};
 use crate::cli::terminal::{Level, Terminal};
 use crate::merge::Way;
 use crate::model::attempt::Attempt;
-use crate::model::change::ChangeSet;
 use crate::model::duty::LeftOut;
 use crate::model::names::{ModuleName, RunId};
+use crate::model::noise::Noise;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
-use crate::model::run::{Mode, RunOutcome};
+use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::{Outcome, Stream};
 use crate::model::told::in_full;
 use crate::model::truth::Label;
+use crate::monitors::Standing;
 use crate::ops::dance::{DanceError, DanceEvent};
 
 /// The version of the lines' form.
@@ -92,7 +93,7 @@ enum Event<'a> {
     },
     Changed {
         module: &'a ModuleName,
-        changes: &'a ChangeSet,
+        changes: Vec<OneChange<'a>>,
         #[serde(flatten)]
         label: &'a Label,
     },
@@ -161,6 +162,7 @@ enum Event<'a> {
 pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let mut teller = Teller {
         terminal,
+        noise: Noise::default(),
         run: None,
         root: None,
         mode: None,
@@ -171,51 +173,56 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
         asked: 0,
         label: Label::default(),
     };
-    let Prepared { settings, unknown, interrupt, options, codes } = match dance::prepare(args, global) {
-        Ok(prepared) => prepared,
-        Err(failure) => return Err(teller.not_done(None, failure)),
-    };
+    let Prepared { settings, unknown, interrupt, options, codes, mut monitors } =
+        match dance::prepare(args, global) {
+            Ok(prepared) => prepared,
+            Err(failure) => return Err(teller.not_done(None, failure)),
+        };
     teller.mode = Some(settings.mode.value);
+    teller.noise = settings.noise.value.clone();
     for origin in unknown {
         teller.put(Event::Warning { message: dance::sets_nothing(&origin) });
     }
     let mut tell = |event: DanceEvent<'_>| {
+        monitors.hear(&event);
         if let DanceEvent::Planned { modules: 0, .. } = event {
             teller.put(Event::Warning { message: dance::no_modules(&settings.node.value) });
         }
         teller.tell(&event);
     };
-    let exit = match crate::ops::dance::dance(&settings, &options, &interrupt, &mut tell) {
-        Ok(record) => {
+    let ended = crate::ops::dance::dance(&settings, &options, &interrupt, &mut tell);
+    let outcome = match &ended {
+        Err(error @ DanceError::Merge(_)) => Some(RunOutcome::MergeFailed { reason: in_full(error) }),
+        Err(DanceError::Unrecorded { outcome, .. }) => Some(outcome.clone()),
+        Ok(_) | Err(_) => None,
+    };
+    let ended = Ended::from(ended);
+    // The summary is the last line.
+    for message in ended.tell(monitors, codes) {
+        teller.put(Event::Warning { message });
+    }
+    match ended {
+        Ended::Run(record) => {
             let exit = ending::exit_of(&record, codes);
-            teller.run = Some(record.run);
-            teller.end(&record.outcome, Some(record.changes), exit.number());
-            exit
+            teller.run = Some(record.run.clone());
+            teller.end(&record.outcome, Some(&record), exit.number());
+            Ok(exit)
         }
-        Err(error @ DanceError::Interrupted(signal)) => {
-            let (exit, message) = (Exit::Signal(signal), error.to_string());
+        Ended::Signal(signal) => {
+            let (exit, message) = (Exit::Signal(signal), DanceError::Interrupted(signal).to_string());
             teller.terminal.say_at(Level::Error, &message);
             teller.put(Event::Error { message: &message, hint: None });
             teller.end(&RunOutcome::Interrupted { signal }, None, exit.number());
-            exit
+            Ok(exit)
         }
-        Err(error) => {
-            let reason = in_full(&error);
-            let outcome = match &error {
-                DanceError::Merge(_) => Some(RunOutcome::MergeFailed { reason }),
-                DanceError::Unrecorded { outcome, .. } => Some(outcome.clone()),
-                _ => None,
-            };
-            let failure = Failure::from(error);
-            return Err(teller.not_done(outcome, failure));
-        }
-    };
-    Ok(exit)
+        Ended::Not(failure) => Err(teller.not_done(outcome, failure)),
+    }
 }
 
 /// Writes lines, and counts for the last one.
 struct Teller<'a> {
     terminal: &'a mut Terminal,
+    noise: Noise,
     run: Option<RunId>,
     root: Option<LiveRoot>,
     mode: Option<Mode>,
@@ -282,11 +289,17 @@ impl Teller<'_> {
             | DanceEvent::NotExecuted { .. }
             | DanceEvent::Scheduled { .. }
             | DanceEvent::BroughtBack { .. }
+            | DanceEvent::StepEnded { .. }
+            | DanceEvent::Spent { .. }
+            | DanceEvent::Ended { .. }
+            | DanceEvent::Settled { .. }
             | DanceEvent::Executed { .. } => {}
         }
-        if let Some(event) = told(event) {
+        let noise = std::mem::take(&mut self.noise);
+        if let Some(event) = told(event, &noise) {
             self.put(event);
         }
+        self.noise = noise;
     }
 
     /// The last lines of a run that could not be done; the failure is for standard error and the exit code.
@@ -300,20 +313,9 @@ impl Teller<'_> {
         failure
     }
 
-    fn end(&mut self, outcome: &RunOutcome, changes: Option<usize>, exit: i32) {
+    fn end(&mut self, outcome: &RunOutcome, record: Option<&RunRecord>, exit: i32) {
         let (run, root, label) = (self.run.clone(), self.root.clone(), self.label.clone());
-        let (outcome, reason) = match outcome {
-            RunOutcome::Unfinished => ("unfinished", None),
-            RunOutcome::NotStarted { reason } => ("not-started", Some(reason.as_str())),
-            RunOutcome::Shown => ("shown", None),
-            RunOutcome::Merged => ("merged", None),
-            RunOutcome::Failed => ("failed", None),
-            RunOutcome::ActionFailed => ("action-failed", None),
-            RunOutcome::Unconfirmed { until: _ } => ("unconfirmed", None),
-            RunOutcome::Undone { reason } => ("undone", Some(reason.as_str())),
-            RunOutcome::MergeFailed { reason } => ("merge-failed", Some(reason.as_str())),
-            RunOutcome::Interrupted { signal: _ } => ("interrupted", None),
-        };
+        let (outcome, reason) = outcome_words(outcome);
         let summary = Summary {
             run: run.as_ref(),
             root: root.as_ref(),
@@ -325,7 +327,9 @@ impl Teller<'_> {
             modules_failed: self.failed,
             modules_skipped: self.skipped,
             validators_failed: self.invalid,
-            changes,
+            changes: record.map(|record| record.changes),
+            noise: record.map(|record| record.noise),
+            standing: record.map(Standing::of),
             actions: self.asked,
             exit,
             label: &label,
@@ -338,10 +342,14 @@ fn line(event: Event<'_>) -> serde_json::Result<String> {
     serde_json::to_string(&Line { schema: SCHEMA, event })
 }
 
-fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
+fn told<'a>(event: &DanceEvent<'a>, noise: &'a Noise) -> Option<Event<'a>> {
     Some(match *event {
         // JSON has what happened, and nothing for somebody who only waits.
-        DanceEvent::Doing(_) => return None,
+        DanceEvent::Doing(_)
+        | DanceEvent::StepEnded { .. }
+        | DanceEvent::Spent { .. }
+        | DanceEvent::Ended { .. }
+        | DanceEvent::Settled { .. } => return None,
         DanceEvent::Waiting { holder } => Event::Waiting { holder },
         DanceEvent::Warned { message } => Event::Warning { message: message.to_owned() },
         DanceEvent::Swept { path } => Event::Swept { path: path.into() },
@@ -355,7 +363,9 @@ fn told<'a>(event: &DanceEvent<'a>) -> Option<Event<'a>> {
         DanceEvent::Labelled { module, step, label } => Event::Labelled { module, step, label },
         DanceEvent::StepFailed { module, step, outcome } => Event::StepFailed { module, step, outcome },
         DanceEvent::Skipped { module, because } => Event::Skipped { module, because },
-        DanceEvent::Changed { module, changes, label } => Event::Changed { module, changes, label },
+        DanceEvent::Changed { module, changes, label } => {
+            Event::Changed { module, changes: OneChange::all(changes, noise), label }
+        }
         DanceEvent::Validating { module } => Event::Validating { module },
         DanceEvent::Validated { module, validator, outcome } => {
             Event::Validated { module, step: validator, outcome }
@@ -390,6 +400,7 @@ mod tests {
 
     use super::*;
     use crate::model::action::{Action, Effect, EffectKind};
+    use crate::model::change::ChangeSet;
 
     #[test]
     fn fields_have_an_order_and_any_path_is_shown() {
@@ -437,7 +448,7 @@ mod tests {
                 r#"{"schema":1,"event":"changed","module":"m","changes":[],"truth":"exact","because":[]}"#,
             ),
         ] {
-            assert_eq!(line(told(&event).unwrap()).unwrap(), expected);
+            assert_eq!(line(told(&event, &Noise::default()).unwrap()).unwrap(), expected);
         }
     }
 }

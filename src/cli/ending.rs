@@ -1,11 +1,15 @@
 //! How a run has ended: its last line in the classic form, its exit code, and words that several forms share.
 
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::{Level, Terminal};
 use crate::merge::Recovered;
 use crate::model::names::RunId;
 use crate::model::root::LiveRoot;
 use crate::model::run::{RunOutcome, RunRecord};
 use crate::model::step::ModuleOutcome;
+use crate::monitors::has_changes;
+use crate::ops::dance::DanceError;
+use crate::ops::monitors::Monitors;
 use crate::sys::clock;
 
 /// What is to be said of a merge that was stopped.
@@ -30,13 +34,19 @@ pub(super) fn recovered(run: &RunId, how: &Recovered) -> Vec<String> {
 
 /// One line that says how the run ended, what it found, and where to read more.
 pub(super) fn summary(record: &RunRecord) -> String {
-    let (changes, actions) = (count(record.changes, "change"), count(record.duties.len(), "action"));
+    let (changes, actions) = (counted(record), count(record.duties.len(), "action"));
     let left = match record.actions.len() {
         0 => String::new(),
         asked => format!("; {} not executed there", count(asked, "action")),
     };
     let failed = record.modules.iter().filter(|module| module.outcome != ModuleOutcome::Done).count();
     let ended = match (&record.outcome, &record.root) {
+        (RunOutcome::Shown, LiveRoot::Own) if !has_changes(record) && record.duties.is_empty() => {
+            "NOOP: nothing pending".to_owned()
+        }
+        (RunOutcome::Shown, root @ LiveRoot::Other(_)) if !has_changes(record) => {
+            format!("NOOP on {root}: nothing pending{left}")
+        }
         (RunOutcome::Shown, LiveRoot::Own) => {
             format!("NOOP: {changes} and {actions} pending, nothing merged")
         }
@@ -76,6 +86,61 @@ pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// How many changes a run has, and how many of them are noise.
+pub(super) fn counted(record: &RunRecord) -> String {
+    with_noise(record.changes, record.noise)
+}
+
+/// A number of changes, and of those that are noise, in words.
+pub(super) fn with_noise(changes: usize, noise: usize) -> String {
+    let changes = count(changes, "change");
+    if noise == 0 { changes } else { format!("{changes} ({noise} of noise)") }
+}
+
+/// How a run has ended.
+pub(super) enum Ended {
+    /// With this record.
+    Run(Box<RunRecord>),
+    /// By that signal, before its merge.
+    Signal(i32),
+    /// disco could not do its part.
+    Not(Failure),
+}
+
+impl From<Result<RunRecord, DanceError>> for Ended {
+    fn from(ended: Result<RunRecord, DanceError>) -> Ended {
+        match ended {
+            Ok(record) => Ended::Run(Box::new(record)),
+            Err(DanceError::Interrupted(signal)) => Ended::Signal(signal),
+            Err(error) => Ended::Not(error.into()),
+        }
+    }
+}
+
+impl Ended {
+    /// Tells monitors of it; returns what went wrong with that.
+    pub(super) fn tell(&self, monitors: Monitors, codes: Codes) -> Vec<String> {
+        match self {
+            Ended::Run(record) => monitors.tell(exit_of(record, codes).number(), None),
+            Ended::Signal(signal) => monitors.tell(Exit::Signal(*signal).number(), None),
+            Ended::Not(failure) => monitors.tell(failure.kind.code().into(), Some(&failure.message)),
+        }
+    }
+}
+
+/// Tells monitors of what a command without a run of its own has brought to its end.
+pub(super) fn told<T>(monitors: Monitors, done: &Result<T, Failure>) -> Vec<String> {
+    match done {
+        Ok(_) => monitors.tell(0, None),
+        Err(failure) => monitors.tell(failure.kind.code().into(), Some(&failure.message)),
+    }
+}
+
+/// Says what went wrong with telling monitors.
+pub(super) fn not_told(warnings: &[String], terminal: &mut Terminal) {
+    warnings.iter().for_each(|warning| terminal.say_at(Level::Warning, warning));
+}
+
 /// Which exit codes a run has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codes {
@@ -97,8 +162,7 @@ pub(super) fn exit_of(record: &RunRecord, codes: Codes) -> Exit {
         | RunOutcome::NotStarted { .. }
         | RunOutcome::MergeFailed { .. } => true,
     };
-    let acts = record.duties.iter().any(|duty| duty.duty.is_change());
-    let changed = record.changes > 0 || acts;
+    let changed = has_changes(record);
     match (codes, failed, changed) {
         (_, false, false) | (Codes::Plain, false, true) => Exit::Done,
         (Codes::Plain, true, _) => Exit::Failed,

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use crate::changes::text;
-use crate::cli::dance::{Diff, show};
+use crate::cli::dance::Diff;
+use crate::cli::dance_classic::{Manner, differences, show};
 use crate::cli::ending::count;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::json_actions::Asked;
+use crate::cli::json_forms::OneChange;
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
-use crate::model::change::ChangeSet;
 use crate::model::root::LiveRoot;
 use crate::model::run::Mode;
 use crate::ops::dance::{DanceError, DanceEvent};
@@ -54,7 +54,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   disco fs diff
-  disco fs diff --diff unified
+  disco fs diff --diff unified --all
   disco fs diff --format json | jq -r '.changes[].path'
   NOOP=true disco-fs-diff        the old name")]
     Diff(DiffArgs),
@@ -99,6 +99,9 @@ pub struct DiffArgs {
     /// How differences of content are shown; JSON has both sides instead
     #[arg(long, value_enum, default_value = "normal")]
     diff: Diff,
+    /// List changes of classes of noise too (locks, caches, backups, times), instead of counting them
+    #[arg(long)]
+    all: bool,
 }
 
 /// Does what the arguments ask for.
@@ -132,7 +135,7 @@ fn mount(settings: &Settings, terminal: &mut Terminal, tell: bool) -> Result<Exi
     match mounted::mount(settings)? {
         Mount::New { run, swept } => {
             for path in &swept {
-                show(&DanceEvent::Swept { path }, Mode::Noop, Diff::None.into(), terminal);
+                show(&DanceEvent::Swept { path }, &Manner::plain(Mode::Noop), terminal);
             }
             if tell {
                 let next = "`disco shell` joins it, `disco fs diff` shows what it changes, `disco fs unmount` drops it";
@@ -166,18 +169,16 @@ fn diff(settings: &Settings, args: &DiffArgs, terminal: &mut Terminal) -> Result
     match args.format {
         Told::Classic => {
             for action in &so_far.actions {
-                show(
-                    &DanceEvent::Asked { action, root: &LiveRoot::Own },
-                    Mode::Noop,
-                    args.diff.into(),
-                    terminal,
-                );
+                let asked = DanceEvent::Asked { action, root: &LiveRoot::Own };
+                show(&asked, &Manner::plain(Mode::Noop), terminal);
             }
-            terminal.results(&text::change_set(&so_far.changes, args.diff.into()));
+            let noise = (!args.all).then_some(&settings.noise.value);
+            terminal.results(&differences(&so_far.changes, args.diff.into(), noise));
         }
         Told::Json => {
             let actions = so_far.actions.iter().map(Asked::from).collect();
-            terminal.result(&json(&DiffLine { schema: SCHEMA, changes: &so_far.changes, actions })?);
+            let changes = OneChange::all(&so_far.changes, &settings.noise.value);
+            terminal.result(&json(&DiffLine { schema: SCHEMA, changes, actions })?);
         }
     }
     Ok(Exit::Done)
@@ -214,7 +215,7 @@ fn unmount(settings: &Settings, terminal: &mut Terminal) -> Result<Exit, Failure
         Err(failure) => {
             if let Reached::Gone = mounted::reach(settings)? {
                 for path in mounted::forget(settings)? {
-                    show(&DanceEvent::Swept { path: &path }, Mode::Noop, Diff::None.into(), terminal);
+                    show(&DanceEvent::Swept { path: &path }, &Manner::plain(Mode::Noop), terminal);
                 }
             }
             Err(failure)
@@ -249,7 +250,7 @@ const SCHEMA: u32 = 1;
 #[derive(Debug, Serialize)]
 struct DiffLine<'a> {
     schema: u32,
-    changes: &'a ChangeSet,
+    changes: Vec<OneChange<'a>>,
     actions: Vec<Asked<'a>>,
 }
 

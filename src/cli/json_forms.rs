@@ -3,11 +3,14 @@
 use serde::Serialize;
 
 use crate::merge::Recovered;
+use crate::model::change::{Change, ChangeSet};
 use crate::model::names::RunId;
+use crate::model::noise::Noise;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
-use crate::model::run::Mode;
+use crate::model::run::{Mode, RunOutcome};
 use crate::model::truth::Label;
+use crate::monitors::Standing;
 
 /// Where a merge that was stopped has left the node.
 #[derive(Debug, Serialize)]
@@ -28,6 +31,37 @@ impl<'a> From<&'a Recovered> for How<'a> {
     }
 }
 
+/// A difference, and of which class of noise it is.
+#[derive(Debug, Serialize)]
+pub(super) struct OneChange<'a> {
+    #[serde(flatten)]
+    change: &'a Change,
+    noise: Option<&'a str>,
+}
+
+impl<'a> OneChange<'a> {
+    /// All of them: what a text for people only counts is here too.
+    pub(super) fn all(changes: &'a ChangeSet, noise: &'a Noise) -> Vec<OneChange<'a>> {
+        changes.0.iter().map(|change| OneChange { change, noise: noise.class_of(change) }).collect()
+    }
+}
+
+/// How a run ended, in a word, and why, where that is known.
+pub(super) fn outcome_words(outcome: &RunOutcome) -> (&'static str, Option<&str>) {
+    match outcome {
+        RunOutcome::Unfinished => ("unfinished", None),
+        RunOutcome::NotStarted { reason } => ("not-started", Some(reason.as_str())),
+        RunOutcome::Shown => ("shown", None),
+        RunOutcome::Merged => ("merged", None),
+        RunOutcome::Failed => ("failed", None),
+        RunOutcome::ActionFailed => ("action-failed", None),
+        RunOutcome::Unconfirmed { until: _ } => ("unconfirmed", None),
+        RunOutcome::Undone { reason } => ("undone", Some(reason.as_str())),
+        RunOutcome::MergeFailed { reason } => ("merge-failed", Some(reason.as_str())),
+        RunOutcome::Interrupted { signal: _ } => ("interrupted", None),
+    }
+}
+
 /// The last line.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary<'a> {
@@ -41,6 +75,8 @@ pub(super) struct Summary<'a> {
     pub modules_skipped: usize,
     pub validators_failed: usize,
     pub changes: Option<usize>,
+    pub noise: Option<usize>,
+    pub standing: Option<Standing>,
     pub actions: usize,
     pub exit: i32,
     #[serde(flatten)]

@@ -50,6 +50,11 @@ impl Live {
         self.bar.set_message(what);
     }
 
+    /// There is more to say of what goes on; it goes on for as long as it does.
+    pub fn more(&self, what: String) {
+        self.bar.set_message(what);
+    }
+
     /// Prints something above the line.
     pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.suspend(print)

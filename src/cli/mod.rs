@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod confirm;
 pub mod dance;
+mod dance_classic;
 mod dance_json;
 mod dance_pretty;
 pub mod doctor;
@@ -21,6 +22,7 @@ pub mod plan;
 mod pretty_changes;
 mod pretty_end;
 mod pretty_view;
+mod pretty_words;
 pub mod recover;
 pub mod report;
 pub mod report_table;
@@ -29,6 +31,7 @@ pub mod runs;
 mod schedule;
 pub mod session;
 pub mod settings;
+mod spent;
 pub mod terminal;
 pub mod undo;
 
@@ -320,11 +323,11 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Dance(args) => return dance::run(&args, global, terminal),
         Command::Apply(args) => return apply::run(&args, global, terminal),
         Command::Confirm(args) => return confirm::run(&args, global, terminal),
-        Command::WaitForConfirmation { run } => return confirm::wait(&run, global),
+        Command::WaitForConfirmation { run } => return confirm::wait(&run, global, terminal),
         Command::Undo(args) => return undo::run(&args, global, terminal),
         Command::Recover(args) => return recover::run(&args, global, terminal),
         Command::MergeLog(args) => return merge_log::run(&args, global, terminal),
-        Command::Plan(command) => plan::run(&command)?,
+        Command::Plan(command) => plan::run(&command, global)?,
         Command::Try(args) => return session::try_command(args, global, terminal),
         Command::Shell(args) => return session::shell(&args, global, terminal),
         Command::Fs(what) => return fs::run(what, global, terminal),

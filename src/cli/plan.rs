@@ -4,20 +4,22 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::changes::text;
 use crate::cli::dance::Diff;
-use crate::cli::ending::count;
+use crate::cli::dance_classic::differences;
+use crate::cli::ending::{count, with_noise};
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::json_actions::Asked;
-use crate::cli::{Format, Said};
+use crate::cli::json_forms::OneChange;
+use crate::cli::{Format, Global, Said};
 use crate::model::action::Effect;
-use crate::model::change::ChangeSet;
 use crate::model::duty::Schedule;
 use crate::model::names::{ModuleName, NodeName, RunId};
+use crate::model::noise::Noise;
 use crate::model::root::LiveRoot;
 use crate::model::saved::{Content, LiveScript};
 use crate::model::truth::Label;
 use crate::ops::plan_show::plan_show;
+use crate::ops::settings::settings;
 use crate::plans::Plan;
 
 /// What `disco plan` takes.
@@ -29,7 +31,7 @@ All of the file is verified first. Its digest is what `sha256sum FILE` prints.
 
 Examples:
   disco plan show web1.plan
-  disco plan show web1.plan --diff unified
+  disco plan show web1.plan --diff unified --all
   disco plan show web1.plan --format json | jq -r '.changes[].path'")]
     Show(ShowArgs),
 }
@@ -43,6 +45,9 @@ pub struct ShowArgs {
     /// How differences of content are shown
     #[arg(long, value_enum, default_value = "normal")]
     diff: Diff,
+    /// List changes of classes of noise too (locks, caches, backups, times), instead of counting them
+    #[arg(long)]
+    all: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
@@ -66,25 +71,27 @@ struct Line<'a> {
     label: &'a Label,
     modules: &'a [ModuleName],
     settings: &'a [(String, String)],
-    changes: &'a ChangeSet,
+    changes: Vec<OneChange<'a>>,
     actions: Vec<Asked<'a>>,
     schedule: &'a Schedule,
     scripts: &'a [LiveScript],
 }
 
 /// Shows something of a plan.
-pub fn run(command: &Command) -> Result<Said, Failure> {
+pub fn run(command: &Command, global: &Global) -> Result<Said, Failure> {
     let Command::Show(args) = command;
+    let (settings, _) = settings(&global.flags())?;
+    let noise = &settings.noise.value;
     let plan = plan_show(&args.file)?;
     let text = match args.format {
-        Format::Text => described(&plan, args),
-        Format::Json => json(&plan, &args.file)
+        Format::Text => described(&plan, args, noise),
+        Format::Json => json(&plan, &args.file, noise)
             .map_err(|error| Failure::new(Kind::Software, "cannot show the plan").because(&error))?,
     };
     Ok(text.into())
 }
 
-fn described(plan: &Plan, args: &ShowArgs) -> String {
+fn described(plan: &Plan, args: &ShowArgs, noise: &Noise) -> String {
     let Plan { head, changes, digest, .. } = plan;
     let modules: Vec<&str> = head.modules.iter().map(ModuleName::as_str).collect();
     let mut out = format!(
@@ -97,10 +104,10 @@ fn described(plan: &Plan, args: &ShowArgs) -> String {
         head.run,
         modules.join(" "),
         head.label,
-        count(changes.0.len(), "change"),
+        with_noise(changes.0.len(), noise.count(changes)),
         count(head.actions.len(), "action"),
     );
-    out.push_str(&text::change_set(changes, args.diff.into()));
+    out.push_str(&differences(changes, args.diff.into(), (!args.all).then_some(noise)));
     for duty in head.schedule.duties() {
         out.push_str(&format!("warning: Would execute : {}{}\n", duty.words(), by(&duty.effect)));
         out.extend(
@@ -130,7 +137,7 @@ fn by(effect: &Effect) -> String {
     if same { String::new() } else { format!(" : by {}", effect.program.display()) }
 }
 
-fn json(plan: &Plan, file: &Path) -> serde_json::Result<String> {
+fn json(plan: &Plan, file: &Path, noise: &Noise) -> serde_json::Result<String> {
     let head = &plan.head;
     let line = Line {
         schema: SCHEMA,
@@ -145,7 +152,7 @@ fn json(plan: &Plan, file: &Path) -> serde_json::Result<String> {
         label: &head.label,
         modules: &head.modules,
         settings: &head.settings,
-        changes: &plan.changes,
+        changes: OneChange::all(&plan.changes, noise),
         actions: head.actions.iter().map(Asked::from).collect(),
         schedule: &head.schedule,
         scripts: &plan.scripts,

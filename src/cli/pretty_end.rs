@@ -1,8 +1,9 @@
 //! The end of the calm view: what the run did, what went wrong, and what to do next. Pure.
 
-use crate::cli::ending::count;
+use crate::cli::ending::{count, counted};
 use crate::cli::line::{Ink, Line, Signs};
-use crate::cli::pretty_view::{View, printed, seconds};
+use crate::cli::pretty_view::View;
+use crate::cli::pretty_words::{printed, seconds};
 use crate::cli::report_text::one_line;
 use crate::cli::terminal::To;
 use crate::model::root::LiveRoot;
@@ -87,10 +88,10 @@ fn went_well(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
     };
     let mut lines = Vec::new();
     match (record.mode, changes, actions) {
-        (Mode::Noop, 0, 0) => lines.push(said("NOOP: nothing to change", format!(" in {modules}."))),
+        (Mode::Noop, 0, 0) => lines.push(said("NOOP: nothing pending", format!(" in {modules}."))),
         (Mode::Live, 0, 0) => lines.push(said("Nothing to change", format!(" in {modules}."))),
         (Mode::Noop, ..) => {
-            let bold = format!("NOOP: {}", count(changes, "change"));
+            let bold = format!("NOOP: {}", counted(record));
             let pending = match &record.root {
                 LiveRoot::Own => format!("{} pending", count(actions, "action")),
                 LiveRoot::Other(_) => format!("{} that would not be run", count(actions, "action")),
@@ -101,7 +102,7 @@ fn went_well(view: &View<'_>, record: &RunRecord, signs: &Signs) -> Vec<Line> {
             lines.push(Line::new(Ink::Plain, "  Run again without --noop to apply."));
         }
         (Mode::Live, ..) => {
-            let bold = format!("Merged {}", count(changes, "change"));
+            let bold = format!("Merged {}", counted(record));
             let not = if record.root.is_own() { "" } else { "not " };
             lines.push(said(&bold, format!("{where_}; {} {not}run.", count(actions, "action"))));
             lines.extend(passed(record));

@@ -1,16 +1,20 @@
 //! The calm view of a dance: each event into lines and into what the status line says. Pure: the time is given, and
 //! somebody else prints. A line stands under its module; a module that says nothing and changes nothing is one line.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use crate::cli::ending::{count, recovered};
+use crate::cli::ending::{count, recovered, with_noise};
 use crate::cli::line::{Ink, Line, Signs};
 use crate::cli::pretty_changes::{self, Detail};
+use crate::cli::pretty_words::{last_of, printed, seconds};
 use crate::cli::report_text::one_line;
 use crate::cli::schedule;
+use crate::cli::spent;
 use crate::cli::terminal::To;
 use crate::model::change::ChangeSet;
 use crate::model::names::{ModuleName, NodeName};
+use crate::model::noise::{Folded, Noise};
 use crate::model::root::LiveRoot;
 use crate::model::run::Mode;
 use crate::model::step::{Outcome, Stream};
@@ -30,8 +34,21 @@ pub struct Frame<'a> {
     pub node: &'a NodeName,
     /// How much of the differences is shown.
     pub detail: Detail,
+    /// What of the changes is counted instead of shown; nothing where all is to be listed.
+    pub noise: Option<&'a Noise>,
+    /// Whether steps and disco's own work are told with what they cost.
+    pub verbose: bool,
     /// The signs of the lines.
     pub signs: &'a Signs,
+}
+
+/// What the status line says from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Something else goes on.
+    New(String),
+    /// The same, of which there is more to say.
+    More(String),
 }
 
 /// A step that failed, and with it its module.
@@ -59,6 +76,8 @@ struct Turn {
     failed: Option<String>,
     last: VecDeque<(Stream, String)>,
     step: Option<String>,
+    /// The step, and its place in the module.
+    doing: String,
     /// It is not its steps but its validators that have their turn.
     validates: bool,
 }
@@ -69,7 +88,7 @@ pub struct View<'a> {
     frame: Frame<'a>,
     modules: usize,
     turn: Turn,
-    status: Option<String>,
+    status: Option<Status>,
     lines: Vec<(To, Line)>,
     /// The modules that have changed something.
     pub changed: usize,
@@ -98,7 +117,7 @@ impl<'a> View<'a> {
     }
 
     /// What the status line says from now on, where the last event has changed that.
-    pub fn status(&mut self) -> Option<String> {
+    pub fn status(&mut self) -> Option<Status> {
         self.status.take()
     }
 
@@ -117,7 +136,7 @@ impl<'a> View<'a> {
         match event {
             DanceEvent::Doing(doing) => self.doing(doing),
             DanceEvent::Waiting { holder } => {
-                self.status = Some("waiting for the other run".to_owned());
+                self.now("waiting for the other run".to_owned());
                 self.put(To::Err, Line::new(Ink::Dim, format!("{} waiting for {holder}", signs.running)));
             }
             DanceEvent::Warned { message } => {
@@ -132,7 +151,7 @@ impl<'a> View<'a> {
                     self.put(To::Err, Line::new(Ink::Care, format!("! {line}")));
                 }
             }
-            DanceEvent::Fetching { from } => self.status = Some(format!("fetching from {from}")),
+            DanceEvent::Fetching { from } => self.now(format!("fetching from {from}")),
             DanceEvent::Planned { run, modules, root } => {
                 self.modules = *modules;
                 let (node, modules) = (self.frame.node, count(*modules, "module"));
@@ -145,7 +164,7 @@ impl<'a> View<'a> {
             }
             DanceEvent::Processing { module, at } => {
                 self.turn = Turn { module: module.to_string(), at: *at, since: now, ..Turn::default() };
-                self.status = Some(self.where_it_is(None));
+                self.now(self.where_it_is(None));
             }
             DanceEvent::Line { stream, text, .. } => self.line(*stream, text),
             DanceEvent::Asked { action, root } => {
@@ -164,8 +183,22 @@ impl<'a> View<'a> {
                 let line = Line::new(Ink::Care, "  ! stopped: ");
                 self.put(To::Out, line.and(Ink::Plain, one_line(&attempt.to_string())));
             }
-            // The module's own label says it.
-            DanceEvent::Labelled { .. } => {}
+            // The module's own label says it; and what the run has ended with, its end.
+            DanceEvent::Labelled { .. } | DanceEvent::Ended { .. } | DanceEvent::Settled { .. } => {}
+            DanceEvent::StepEnded { record, .. } => {
+                if self.frame.verbose {
+                    let (step, words) = (one_line(record.step.label()), spent::of_step(record));
+                    self.head(To::Err);
+                    let line = format!("  {} {step}: {}", signs.dot, one_line(&words));
+                    self.put(To::Err, Line::new(Ink::Dim, line));
+                }
+            }
+            DanceEvent::Spent { part, cost } => {
+                if self.frame.verbose {
+                    let line = format!("{} {part}: {}", signs.dot, spent::of_part(cost));
+                    self.put(To::Err, Line::new(Ink::Dim, line));
+                }
+            }
             DanceEvent::StepFailed { module, step, outcome } => {
                 let (step, how) = (one_line(step), one_line(&outcome.to_string()));
                 self.turn.failed = Some(format!("{step}: {how}"));
@@ -258,13 +291,19 @@ impl<'a> View<'a> {
     }
 
     fn doing(&mut self, doing: &Doing<'_>) {
-        self.status = Some(match doing {
+        let what = match doing {
             Doing::FetchingModules { done, of } => format!("fetching modules: {done} of {of}"),
-            Doing::Step { step } => {
+            Doing::Step { step, at, of } => {
                 let step = one_line(step);
                 self.turn.last.clear();
-                self.turn.step = Some(step.clone());
-                self.where_it_is(Some(&step))
+                self.turn.doing = if *of == 1 { step.clone() } else { format!("{step} ({at}/{of})") };
+                self.turn.step = Some(step);
+                if self.frame.verbose {
+                    self.head(To::Err);
+                    let line = format!("  {} {} starts", self.frame.signs.dot, self.turn.doing);
+                    self.put(To::Err, Line::new(Ink::Dim, line));
+                }
+                self.where_it_is(Some(&self.turn.doing))
             }
             Doing::Comparing if self.turn.module.is_empty() || self.turn.validates => {
                 "comparing everything".to_owned()
@@ -272,7 +311,12 @@ impl<'a> View<'a> {
             Doing::Comparing => self.where_it_is(Some("comparing")),
             Doing::Merging { changes } => format!("merging {}", count(*changes, "change")),
             Doing::Executing { duty } => format!("running: {}", one_line(&duty.words())),
-        });
+        };
+        self.now(what);
+    }
+
+    fn now(&mut self, what: String) {
+        self.status = Some(Status::New(what));
     }
 
     /// The module, its place among all, and what of it goes on.
@@ -297,6 +341,11 @@ impl<'a> View<'a> {
         self.head(to);
         let line = printed(stream, text, self.frame.signs);
         self.put(to, line);
+        let text = last_of(text);
+        if !text.is_empty() {
+            let doing = format!("{} {} {text}", self.turn.doing, self.frame.signs.dot);
+            self.status = Some(Status::More(self.where_it_is(Some(&doing))));
+        }
     }
 
     /// The module's name above the first of its lines.
@@ -309,11 +358,17 @@ impl<'a> View<'a> {
 
     fn module_ends(&mut self, changes: &ChangeSet, label: &Label, now: f64) {
         let signs = self.frame.signs;
+        let (shown, folded) = match self.frame.noise {
+            Some(noise) => noise.fold(changes),
+            None => (Cow::Borrowed(changes), Folded::default()),
+        };
         let found = match (changes.0.len(), self.turn.actions) {
             (0, 0) => "no changes".to_owned(),
-            (changes, 0) => count(changes, "change"),
+            (changes, 0) => with_noise(changes, folded.count),
             (0, actions) => count(actions, "action"),
-            (changes, actions) => format!("{}, {}", count(changes, "change"), count(actions, "action")),
+            (changes, actions) => {
+                format!("{}, {}", with_noise(changes, folded.count), count(actions, "action"))
+            }
         };
         self.changed += usize::from(!changes.0.is_empty());
         let (sign, ink, words) = match self.turn.failed.take() {
@@ -325,27 +380,13 @@ impl<'a> View<'a> {
         let line = if label.is_exact() { line } else { line.and(Ink::Care, format!("  {label}")) };
         let took = Line::and(line, Ink::Dim, format!("  {}", seconds(now - self.turn.since)));
         self.put(To::Out, took);
-        for line in pretty_changes::changes(changes, self.frame.detail, signs) {
+        for line in pretty_changes::changes(&shown, self.frame.detail, signs) {
             self.put(To::Out, line);
         }
+        if let Some(words) = folded.words() {
+            self.put(To::Out, Line::new(Ink::Dim, format!("  {} {words}", signs.more)));
+        }
         self.turn = Turn::default();
-    }
-}
-
-/// A line that a step or an action has printed.
-pub fn printed(stream: Stream, text: &str, signs: &Signs) -> Line {
-    match stream {
-        Stream::Stdout => Line::new(Ink::Dim, format!("  {} ", signs.stdout)).and(Ink::Plain, text),
-        Stream::Stderr => Line::new(Ink::Care, format!("  {} ", signs.stderr)).and(Ink::Plain, text),
-    }
-}
-
-/// A time as somebody says it.
-pub fn seconds(seconds: f64) -> String {
-    match seconds {
-        0.0..10.0 => format!("{seconds:.1} s"),
-        10.0..60.0 => format!("{seconds:.0} s"),
-        _ => format!("{:.0} min {:02.0} s", (seconds / 60.0).floor(), (seconds % 60.0).floor()),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::names::RunId;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
 use crate::model::run::{ActionRecord, RunOutcome, RunRecord, SCHEMA, ValidatorRecord};
-use crate::model::step::{ModuleRecord, StepKind, StepRecord};
+use crate::model::step::{Cost, ModuleRecord, StepKind, StepRecord};
 use crate::model::truth::Label;
 use crate::model::truth::Truth;
 use std::collections::BTreeSet;
@@ -74,6 +74,7 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         run: RunId::new("20261120-1").unwrap(),
         node: node(),
         mode,
+        noise: 0,
         version: String::new(),
         by: None,
         waits: Vec::new(),
@@ -109,7 +110,10 @@ fn told(view: &mut View<'_>, events: &[DanceEvent<'_>]) -> (String, Vec<String>)
             let mark = if to == To::Err { "E" } else { " " };
             all += &format!("{mark}{}", text(&line));
         }
-        status.extend(view.status());
+        status.extend(view.status().map(|status| match status {
+            Status::New(what) => what,
+            Status::More(what) => format!("+ {what}"),
+        }));
     }
     (all, status)
 }
@@ -123,17 +127,18 @@ fn run<'a>(web: &'a [DanceEvent<'a>], names: &'a [ModuleName; 3], id: &'a RunId)
         DanceEvent::Doing(Doing::FetchingModules { done: 1, of: 3 }),
         DanceEvent::Planned { run: id, modules: 3, root: &LiveRoot::Own },
         DanceEvent::Processing { module: motd, at: 1 },
-        DanceEvent::Doing(Doing::Step { step: "files" }),
+        DanceEvent::Doing(Doing::Step { step: "files", at: 1, of: 2 }),
         DanceEvent::Doing(Doing::Comparing),
         DanceEvent::Changed { module: motd, changes: nothing, label: &EXACT },
         DanceEvent::Processing { module: web_name, at: 2 },
-        DanceEvent::Doing(Doing::Step { step: "10.sh" }),
+        DanceEvent::Doing(Doing::Step { step: "10.sh", at: 2, of: 2 }),
     ];
     start.into_iter().chain(web.iter().copied()).collect()
 }
 
 fn view(mode: Mode, node: &NodeName) -> View<'_> {
-    View::new(Frame { mode, node, detail: Detail::Enough, signs: &Signs::UTF8 })
+    let (detail, signs) = (Detail::Enough, &Signs::UTF8);
+    View::new(Frame { mode, node, detail, noise: None, verbose: false, signs })
 }
 
 #[test]
@@ -166,10 +171,12 @@ fn a_noop_run_is_told_calmly() {
             "fetching from rsync://master",
             "fetching modules: 1 of 3",
             "1/3 motd",
-            "1/3 motd · files",
+            "1/3 motd · files (1/2)",
             "1/3 motd · comparing",
             "2/3 web",
-            "2/3 web · 10.sh"
+            "2/3 web · 10.sh (2/2)",
+            "+ 2/3 web · 10.sh (2/2) · checking",
+            "+ 2/3 web · 10.sh (2/2) · deprecated",
         ]
     );
     let (to, end) = pretty_end::end(&view, &record(Mode::Noop, RunOutcome::Shown, 1), 75.4, 0, false);
@@ -229,7 +236,7 @@ fn validators_are_silent_until_one_has_something_to_say() {
     let (node, names, id) = (node(), ["motd", "web", "app"].map(module), RunId::new("20261120-1").unwrap());
     let failed = Outcome::Signaled { signal: 9 };
     let of = |module| DanceEvent::Validating { module };
-    let step = |step| DanceEvent::Doing(Doing::Step { step });
+    let step = |step| DanceEvent::Doing(Doing::Step { step, at: 1, of: 1 });
     let line = |module, step, text| DanceEvent::Line { module, step, stream: Stream::Stderr, text };
     let ends = |module, validator, outcome| DanceEvent::Validated { module, validator, outcome };
     let (motd, web) = (&names[0], &names[1]);
@@ -260,7 +267,9 @@ fn validators_are_silent_until_one_has_something_to_say() {
         [
             "validating motd · validate/10-spelling",
             "validating web · validate/10-syntax",
+            "+ validating web · validate/10-syntax · fine",
             "validating web · validate/20-certificate",
+            "+ validating web · validate/20-certificate · expired",
             "comparing everything"
         ]
     );
@@ -348,7 +357,55 @@ fn a_live_run_tells_its_merge_and_its_actions() {
     ");
     let mut nothing = record(Mode::Noop, RunOutcome::Shown, 0);
     nothing.duties.clear();
-    assert!(end(&nothing, 0, false).starts_with("✓ NOOP: nothing to change in 3 modules.\n"));
+    assert!(end(&nothing, 0, false).starts_with("✓ NOOP: nothing pending in 3 modules.\n"));
     let interrupted = text(&pretty_end::interrupted(&view, 2, 3.0));
     assert!(interrupted.contains("nothing was merged"), "{interrupted}");
+}
+
+#[test]
+fn the_status_line_shows_the_last_part_of_a_line_and_no_codes() {
+    for (line, shown) in [
+        ("plain", "plain"),
+        ("10%\r50%\r100%", "100%"),
+        ("50%\r", "50%"),
+        ("\u{1b}[1;31mred\u{1b}[0m text", "red text"),
+        ("\u{1b}]0;title\u{7}x", "]0;title x"),
+        ("a\tb  c\u{8}", "a b c"),
+        ("\u{1b}[", ""),
+        ("", ""),
+        (" \r ", ""),
+    ] {
+        assert_eq!(last_of(line), shown, "{line:?}");
+    }
+    assert!(last_of(&"x".repeat(1 << 20)).len() < 3000);
+}
+
+#[test]
+fn a_verbose_run_tells_what_each_step_cost_and_noise_is_one_line() {
+    let (node, names, id) = (node(), ["motd", "web", "app"].map(module), RunId::new("20261120-1").unwrap());
+    let script = StepKind::Script { script: "10.sh".into() };
+    let cost = Cost { time_real: 1.25, time_user: 0.5, mem_max: 2048, ..Cost::default() };
+    let record = StepRecord::ended(script, Outcome::Done, cost, Label::default());
+    let mut changes = created();
+    changes.0.insert(0, Change { path: RootedPath::new("/etc/passwd-").unwrap(), ..changes.0[0].clone() });
+    let web = [
+        DanceEvent::StepEnded { module: &names[1], record: &record },
+        DanceEvent::Changed { module: &names[1], changes: &changes, label: &EXACT },
+        DanceEvent::Spent { part: "diff", cost: &cost },
+    ];
+    let noise = Noise::default();
+    let mut view = view(Mode::Noop, &node);
+    (view.frame.noise, view.frame.verbose) = (Some(&noise), true);
+    let (all, _) = told(&mut view, &run(&web, &names, &id));
+    let after = &all[all.find("E• web").unwrap()..];
+    insta::assert_snapshot!(after, @r"
+    E• web
+    E  · 10.sh (2/2) starts
+    E  · 10.sh: done after 1.250 s, CPU 0.500 + 0.000 s, 2.0M, exact
+     ✓ web  2 changes (1 of noise)  3.0 s
+       + /etc/web  created, root:root 644, 1 line
+         +listen
+       … 1 more in 1 class of noise: backups; --all lists them
+    E· diff: 1.250 s, CPU 0.500 s
+    ");
 }

@@ -61,6 +61,7 @@ pub(in crate::cli) fn record() -> RunRecord {
         outcome: RunOutcome::Shown,
         plan: Vec::new(),
         changes: 0,
+        noise: 0,
         label: Label::default(),
         internal: vec![
             InternalCost {

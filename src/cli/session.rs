@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use crate::cli::dance::{Diff, show};
-use crate::cli::ending::{self, Codes};
+use crate::cli::dance::Diff;
+use crate::cli::dance_classic::{Loud, Manner, show};
+use crate::cli::ending::{self, Codes, Ended, not_told};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Global, dance};
 use crate::model::run::{Mode, RunRecord};
 use crate::ops::dance::{DanceError, DanceEvent};
+use crate::ops::monitors::Monitors;
 use crate::ops::mounted::{self, Mounted, MountedError, Reached};
 use crate::ops::session::{self, Options, Session, session};
 use crate::ops::settings::{for_anybody, settings};
@@ -59,6 +61,9 @@ struct Common {
     /// How differences of content are shown
     #[arg(long, value_enum, default_value = "normal")]
     diff: Diff,
+    /// List changes of classes of noise too (locks, caches, backups, times), instead of counting them
+    #[arg(long)]
+    all: bool,
     /// With a merge: wait for a live run that is under way instead of refusing
     #[arg(long)]
     wait: bool,
@@ -77,6 +82,12 @@ impl Common {
         flags.extend(root.map(|root| (Name::Root, root)));
         flags.extend(dance::rules(&self.on_conflict).map(|rules| (Name::OnConflict, rules)));
         flags
+    }
+
+    /// How it is told.
+    fn manner<'a>(&self, mode: Mode, settings: &'a Settings) -> Manner<'a> {
+        let noise = (!self.all).then_some(&settings.noise.value);
+        Manner { mode, style: self.diff.into(), noise, loud: Loud::Normal }
     }
 }
 
@@ -123,7 +134,8 @@ fn join(
     let network = common.network.as_ref().map(|_| settings.network.value);
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
-    let mut tell = |event: DanceEvent<'_>| show(&event, Mode::Noop, common.diff.into(), terminal);
+    let manner = common.manner(Mode::Noop, settings);
+    let mut tell = |event: DanceEvent<'_>| show(&event, &manner, terminal);
     match mounted::join(&mounted, settings, network, &interrupt, &mut tell) {
         Ok(record) => {
             let stays =
@@ -174,17 +186,34 @@ fn hold(
     }
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
-    let mut tell = |event: DanceEvent<'_>| show(&event, mode, common.diff.into(), terminal);
+    let manner = common.manner(mode, &settings);
+    let command = match what {
+        Session::Try(_) => "try",
+        Session::Shell => "shell",
+    };
+    let mut monitors = Monitors::new(command, &settings);
+    let mut tell = |event: DanceEvent<'_>| {
+        monitors.hear(&event);
+        show(&event, &manner, terminal);
+    };
     let options = Options { mode, wait: common.wait, plan_file: after.plan };
-    match session(&settings, what, &options, &interrupt, &mut tell) {
-        Ok(record) => {
+    let ended = Ended::from(session(&settings, what, &options, &interrupt, &mut tell));
+    // What somebody only tries is no state of the node.
+    let warnings = match mode {
+        Mode::Live => ended.tell(monitors, Codes::Plain),
+        Mode::Noop => Vec::new(),
+    };
+    let done = match ended {
+        Ended::Run(record) => {
             terminal.say_at(Level::Info, &ending::summary(&record));
-            Ok(Ok(record))
+            Ok(Ok(*record))
         }
-        Err(DanceError::Interrupted(signal)) => {
+        Ended::Signal(signal) => {
             terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
             Ok(Err(signal))
         }
-        Err(error) => Err(error.into()),
-    }
+        Ended::Not(failure) => Err(failure),
+    };
+    not_told(&warnings, terminal);
+    done
 }

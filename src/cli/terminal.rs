@@ -147,6 +147,13 @@ impl Terminal {
         }
     }
 
+    /// More of what goes on, for that line.
+    pub fn more(&self, what: &str) {
+        if let Some(live) = &self.live {
+            live.more(visible(what, true).replace('\t', " "));
+        }
+    }
+
     /// That line is gone, and nothing is drawn any more.
     pub fn calm(&mut self) {
         self.live = None;

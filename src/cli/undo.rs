@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::changes::diff::DiffStyle;
-use crate::cli::dance::show;
-use crate::cli::ending::{self, Codes, count};
+use crate::cli::dance::named;
+use crate::cli::dance_classic::{Manner, show};
+use crate::cli::ending::{self, Codes, Ended, count, not_told};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
@@ -14,6 +14,7 @@ use crate::merge::undo::Kept;
 use crate::model::names::RunId;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::ops::dance::{DanceError, DanceEvent};
+use crate::ops::monitors::Monitors;
 use crate::ops::settings::settings;
 use crate::ops::undo::{self, Options};
 use crate::settings::table::Name;
@@ -40,12 +41,16 @@ pub struct Args {
     /// Wait for another live run instead of refusing
     #[arg(long)]
     wait: bool,
+    /// Tell the end of the run in FILE, for Prometheus' textfile collector
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    textfile: Option<PathBuf>,
 }
 
 /// Does it.
 pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let mut flags = global.flags();
     flags.extend(args.on_conflict.clone().map(|rules| (Name::OnConflict, rules)));
+    flags.extend(args.textfile.as_deref().map(|file| (Name::Textfile, named(file))));
     let (mut settings, _) = settings(&flags)?;
     // Undos are of the node's own root.
     settings.root.value = PathBuf::from("/");
@@ -63,23 +68,31 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
     let options = Options { run: args.run.clone(), noop: args.noop, wait: args.wait };
-    let mut tell = |event: DanceEvent<'_>| show(&event, Mode::Live, DiffStyle::None, terminal);
-    match undo::undo(&settings, &options, &interrupt, &mut tell) {
+    let mut monitors = Monitors::new("undo", &settings);
+    let mut tell = |event: DanceEvent<'_>| {
+        monitors.hear(&event);
+        show(&event, &Manner::plain(Mode::Live), terminal);
+    };
+    let ended = Ended::from(undo::undo(&settings, &options, &interrupt, &mut tell));
+    let warnings = ended.tell(monitors, Codes::Plain);
+    let done = match ended {
         // It had waited to be confirmed.
-        Ok(record) if record.undoes.is_none() => {
+        Ended::Run(record) if record.undoes.is_none() => {
             terminal.say_at(Level::Info, &format!("Run {} is undone, as if it had never merged", record.run));
             Ok(Exit::Done)
         }
-        Ok(record) => {
+        Ended::Run(record) => {
             terminal.say_at(Level::Info, &summary(&record));
             Ok(ending::exit_of(&record, Codes::Plain))
         }
-        Err(DanceError::Interrupted(signal)) => {
+        Ended::Signal(signal) => {
             terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
             Ok(Exit::Signal(signal))
         }
-        Err(error) => Err(error.into()),
-    }
+        Ended::Not(failure) => Err(failure),
+    };
+    not_told(&warnings, terminal);
+    done
 }
 
 fn summary(record: &RunRecord) -> String {

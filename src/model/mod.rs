@@ -14,6 +14,7 @@ pub mod layer;
 pub mod look;
 pub mod module;
 pub mod names;
+pub mod noise;
 pub mod params;
 pub mod path;
 pub mod plan;

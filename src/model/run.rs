@@ -133,6 +133,9 @@ pub struct RunRecord {
     /// How many objects differ in the end, all modules together.
     #[serde(default)]
     pub changes: usize,
+    /// How many of them are of a class of noise.
+    #[serde(default)]
+    pub noise: usize,
     /// How true its report is: that of all its modules.
     #[serde(flatten)]
     pub label: Label,

@@ -145,6 +145,7 @@ fn apply_in(
         return Err(DanceError::Interrupted(signal));
     }
     let was_so = changes.0.is_empty() && !plan.changes.0.is_empty();
+    run.record.noise = settings.noise.value.count(&changes);
     enter(run, &plan, &changes, was_so)?;
     if was_so {
         run.record.outcome = RunOutcome::Merged;

@@ -8,6 +8,7 @@ pub mod gather;
 pub mod lint;
 pub mod merge_log;
 pub mod modules;
+pub mod monitors;
 pub mod mounted;
 pub mod params;
 pub mod plan_show;

@@ -56,6 +56,9 @@ fn undo_in(
     let live = recover::open(&run.record.root)?;
     let (id, policy) = (run.record.run.clone(), &settings.on_conflict.value);
     run.record.undoes = Some(of.clone());
+    if options.noop {
+        run.record.mode = Mode::Noop;
+    }
     // Whoever finishes this after a kill knows by it which record to mark.
     run.save()?;
     let recorded = undo::load(home, Some(of))?;

@@ -211,6 +211,7 @@ mod tests {
             outcome: RunOutcome::NotStarted { reason: "x".into() },
             plan: vec!["m".parse().unwrap()],
             changes: 0,
+            noise: 0,
             label: Label::default(),
             internal: Vec::new(),
             modules: Vec::new(),

@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::model::conflict::OnConflict;
 use crate::model::host::Host;
 use crate::model::names::NodeName;
+use crate::model::noise::Noise;
 use crate::model::run::Mode;
 
 pub use resolve::{Flags, home, resolve};
@@ -131,6 +132,32 @@ impl OnActionFailure {
     }
 }
 
+/// Where the log of the node's system is told how runs end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Log {
+    /// The journal of systemd where there is one, else syslog where there is one.
+    Auto,
+    /// The journal.
+    Journal,
+    /// syslog, by /dev/log.
+    Syslog,
+    /// Nowhere.
+    None,
+}
+
+impl Log {
+    /// As one would type it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Log::Auto => "auto",
+            Log::Journal => "journal",
+            Log::Syslog => "syslog",
+            Log::None => "none",
+        }
+    }
+}
+
 /// All settings of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -182,6 +209,12 @@ pub struct Settings {
     pub undo_size: Sourced<Amount>,
     /// The folder of scratchpads.
     pub storage: Sourced<PathBuf>,
+    /// The file for Prometheus' textfile collector; none where nobody named one.
+    pub textfile: Sourced<Option<PathBuf>>,
+    /// Where the system's log is told how runs end.
+    pub log: Sourced<Log>,
+    /// What of the changes is counted instead of shown.
+    pub noise: Sourced<Noise>,
 }
 
 /// One setting as shown.
@@ -237,6 +270,9 @@ impl Settings {
             Name::UndoDays => shown(&self.undo_days, u32::to_string),
             Name::UndoSize => shown(&self.undo_size, Amount::to_string),
             Name::Storage => shown(&self.storage, path),
+            Name::Textfile => shown(&self.textfile, |file| file.as_ref().map(path).unwrap_or_default()),
+            Name::Log => shown(&self.log, |log| log.word().to_owned()),
+            Name::Noise => shown(&self.noise, Noise::to_string),
         };
         Row { name: setting.label, value, origin, about: setting.about }
     }

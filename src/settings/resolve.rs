@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::model::conflict::NoOnConflict;
 use crate::model::host::{Host, NoHost};
 use crate::model::names::{NodeName, ParameterName};
+use crate::model::noise::NoNoise;
 use crate::model::params::{Param, Params};
 use crate::model::run::Mode;
 use crate::settings::table::{Name, Setting, TABLE};
-use crate::settings::{Amount, Network, OnActionFailure, Origin, Settings, SettingsError, Sourced};
+use crate::settings::{Amount, Log, Network, OnActionFailure, Origin, Settings, SettingsError, Sourced};
 
 /// The settings that the command line names.
 pub type Flags = BTreeMap<Name, String>;
@@ -73,6 +74,9 @@ pub fn resolve(
         storage: said.parse(Name::Storage, |text| {
             if text.is_empty() { Ok(home.value.join("scratch")) } else { folder(text) }
         })?,
+        textfile: said.parse(Name::Textfile, |path| Ok((!path.is_empty()).then(|| PathBuf::from(path))))?,
+        log: said.parse(Name::Log, log)?,
+        noise: said.parse(Name::Noise, |text| text.parse().map_err(|error: NoNoise| error.to_string()))?,
         home,
     })
 }
@@ -165,6 +169,13 @@ fn on_action_failure(text: &str) -> Result<OnActionFailure, String> {
     }
 }
 
+fn log(text: &str) -> Result<Log, String> {
+    let all = [Log::Auto, Log::Journal, Log::Syslog, Log::None];
+    all.into_iter()
+        .find(|log| log.word() == text)
+        .ok_or_else(|| "use auto, journal, syslog or none".to_owned())
+}
+
 fn hosts(text: &str) -> Result<Vec<Host>, String> {
     text.split_whitespace().map(|host| host.parse().map_err(|error: NoHost| error.to_string())).collect()
 }
@@ -250,6 +261,9 @@ mod tests {
                 row("client/undo/days", "30"),
                 row("client/undo/size", "10%"),
                 row("client/storage", "/var/disco/scratch"),
+                row("client/textfile", ""),
+                row("client/log", "auto"),
+                row("client/noise", ""),
             ]
         );
     }
@@ -334,6 +348,17 @@ mod tests {
                 "DISCO_CLIENT_CMDS_RSYNC",
                 "rsync -e \"ssh",
                 "client/cmds/rsync is \"rsync -e \\\"ssh\" (env DISCO_CLIENT_CMDS_RSYNC): a quote is not closed",
+            ),
+            (
+                "DISCO_CLIENT_LOG",
+                "mail",
+                "client/log is \"mail\" (env DISCO_CLIENT_LOG): use auto, journal, syslog or none",
+            ),
+            (
+                "DISCO_CLIENT_NOISE",
+                "-none",
+                "client/noise is \"-none\" (env DISCO_CLIENT_NOISE): there is no class \"none\" of noise: backups, \
+                 package-manager, caches, times",
             ),
             ("DISCO_HOME", "disco", "home is \"disco\" (env DISCO_HOME): use a path that starts with '/'"),
             (

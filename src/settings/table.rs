@@ -51,6 +51,12 @@ pub enum Name {
     UndoSize,
     /// The folder of scratchpads.
     Storage,
+    /// The file for Prometheus.
+    Textfile,
+    /// Which log of the system is told.
+    Log,
+    /// What of the changes is counted instead of shown.
+    Noise,
 }
 
 /// One setting: what it is called where, and what it is when nobody says anything.
@@ -92,7 +98,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 24] = [
+pub static TABLE: [Setting; 27] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -218,6 +224,27 @@ pub static TABLE: [Setting; 24] = [
         None,
         "",
         "the folder of scratchpads; by default scratch below home",
+    ),
+    parameter(
+        Name::Textfile,
+        "client/textfile",
+        Some("--textfile"),
+        "",
+        "a file for Prometheus' textfile collector, such as /var/lib/prometheus/node-exporter/disco.prom",
+    ),
+    parameter(
+        Name::Log,
+        "client/log",
+        None,
+        "auto",
+        "which log of the system is told how runs end: journal, syslog, auto or none",
+    ),
+    parameter(
+        Name::Noise,
+        "client/noise",
+        None,
+        "",
+        "changes that are counted and not shown: CLASS=GLOB adds, !GLOB never is, -CLASS or off leaves out",
     ),
 ];
 

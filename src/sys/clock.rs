@@ -16,6 +16,11 @@ pub fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f").to_string()
 }
 
+/// Now as syslog has it (RFC 3164), in the node's time zone: `Nov 22 01:04:05`.
+pub fn for_syslog() -> String {
+    jiff::Zoned::now().strftime("%b %e %H:%M:%S").to_string()
+}
+
 /// A time stamp of a file in seconds and nanoseconds since 1970, in words: RFC 3339 to the microsecond.
 pub fn told(stamp: (i64, u32)) -> String {
     let nanoseconds = i32::try_from(stamp.1).unwrap_or_default();

@@ -49,6 +49,7 @@ pub mod sparse;
 pub mod spawn;
 pub mod spool;
 pub mod streams;
+pub mod system_log;
 pub mod tail;
 pub mod texts;
 pub mod tree;

@@ -70,6 +70,7 @@ fn the_seeds_example_is_told_in_noop_and_live() {
     let expected = |mode: &str, outcome: &str| {
         json!({"schema": 1, "event": "summary", "root": "/", "mode": mode, "outcome": outcome, "reason": null,
             "modules_done": 2, "modules_failed": 0, "modules_skipped": 0, "validators_failed": 0, "changes": noop[8]["changes"].as_array().unwrap().len(),
+            "noise": 0, "standing": if mode == "noop" { "changes-pending" } else { "changed" },
             "actions": 1, "exit": 0, "truth": "approximate", "because": ["service"]})
     };
     assert_eq!(summary(&noop), expected("noop", "shown"));

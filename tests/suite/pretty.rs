@@ -185,3 +185,100 @@ fn control_c_after_the_merge_is_seen_at_once_and_says_that_it_is_merged() {
     );
     assert_eq!(world.read("/etc/from-step"), "x\n");
 }
+
+/// A step that tears what it can: half lines, lines that draw over themselves, codes, two streams at once, very many.
+const NOISY: &str = r#"
+printf half; sleep 0.05; printf ' line\n'
+printf '10%%\r50%%\r100%%\n'
+printf '\033[2J\033[H\033]0;title\007\033[31mcodes\n'
+printf 'no newline at the end of this' >&2; echo >&2
+(for i in $(seq 5000); do echo "out $i of the lines"; done) &
+(for i in $(seq 5000); do echo "err $i of the lines" >&2; done) &
+wait
+seq -f 'many %.0f' 30000
+printf 'last without a newline'
+"#;
+
+#[test]
+fn noisy_steps_tear_no_line() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", NOISY).script("20.sh", "echo second");
+    world.master();
+    let out = at_terminal(&world, 60, "disco dance --noop", &[]);
+    let lines = screen(out.succeeds());
+    let from = lines.iter().position(|line| line == "• m").expect("the module's head");
+    let (mut out_at, mut err_at, mut many) = (0, 0, 0);
+    for line in &lines[from + 1..] {
+        let (sign, text) = match line.trim_start().split_once(' ') {
+            Some((sign @ ("│" | "┃"), text)) => (sign, text),
+            _ => break,
+        };
+        let number =
+            |start: &str, end: &str| text.strip_prefix(start)?.strip_suffix(end)?.parse::<u32>().ok();
+        if let Some(n) = number("out ", " of the lines") {
+            assert_eq!((sign, n), ("│", out_at + 1));
+            out_at = n;
+        } else if let Some(n) = number("err ", " of the lines") {
+            assert_eq!((sign, n), ("┃", err_at + 1));
+            err_at = n;
+        } else if let Some(n) = number("many ", "") {
+            assert_eq!((sign, n), ("│", many + 1));
+            many = n;
+        } else {
+            let whole = [
+                "half line",
+                "10%\\r50%\\r100%",
+                "\\u{1b}[2J\\u{1b}[H\\u{1b}]0;title\\u{7}\\u{1b}[31mcodes",
+                "no newline at the end of this",
+                "last without a newline",
+                "second",
+            ];
+            assert!(whole.contains(&text), "torn: {line:?}");
+        }
+    }
+    assert_eq!((out_at, err_at, many), (5000, 5000, 30000), "{:#?}", &lines[from..from + 20]);
+    let spins: Vec<String> =
+        drawn(&out).into_iter().filter(|line| line.starts_with(|c| "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏".contains(c))).collect();
+    assert!(spins.iter().any(|line| line.contains("1/1 m · 10.sh (1/2) · many ")), "{:#?}", spins.last());
+    assert!(spins.iter().all(|line| !line.contains("\u{1b}") && line.chars().count() <= 58));
+}
+
+#[test]
+fn quiet_is_errors_and_one_line_and_verbose_is_what_steps_cost() {
+    let Some(world) = World::new() else { return };
+    world
+        .module("good")
+        .script("10.sh", "echo said; echo err >&2; echo x >/etc/good; service postgresql stop");
+    world.module("silent").script("10.sh", ":").script("20.sh", ":");
+    world.master();
+    let quiet = world.disco(&["dance", "--noop", "--quiet"]);
+    quiet.succeeds().stdout_is("");
+    assert_eq!(quiet.stderr.lines().count(), 1, "{quiet}");
+    quiet.stderr_has("NOOP: 1 change and 1 action pending, nothing merged");
+    let on_terminal = at_terminal(&world, 80, "disco dance --noop --quiet", &[]);
+    let lines: Vec<String> =
+        screen(on_terminal.succeeds()).into_iter().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    on_terminal.stdout_has("1/2 good - 10.sh (1/1)").stdout_lacks("said");
+    let verbose = world.disco(&["dance", "--noop", "--verbose"]);
+    verbose
+        .succeeds()
+        .stderr_has("info: Step 1 of 2 : 10.sh : 20")
+        .stderr_has("info: silent: 20.sh: done after 0.")
+        .stderr_has("info: good: 10.sh: done after 0.")
+        .stderr_has(" s, CPU ")
+        .stderr_has(", approximate: service\n")
+        .stderr_has("info: Phase : diff : 0.")
+        .stderr_has("info: Phase : plan : 0.");
+    assert_eq!(
+        verbose.stdout,
+        world.disco(&["dance", "--noop"]).succeeds().stdout,
+        "it is for standard error"
+    );
+    world.module("bad").script("10.sh", "echo why >&2; exit 3");
+    world.assign(&["good", "silent", "bad"]);
+    world.publish();
+    let quiet = world.disco(&["dance", "--quiet"]);
+    quiet.exits(1).stdout_is("").stderr_has("error: bad: 10.sh: exit status 3\n");
+    assert_eq!(quiet.stderr.lines().count(), 2, "{quiet}");
+}

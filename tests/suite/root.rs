@@ -21,7 +21,7 @@ const SMALL: &str = r#"set -e; umask 022; root=$0; mkdir -p $root/usr/bin $root/
 const LIST: &str =
     r#"cd "$0"; { find . -printf '%p %y %m %U:%G %l\n'; find . -type f -exec md5sum {} +; } | LC_ALL=C sort"#;
 
-fn small(world: &World, root: &str) {
+pub(crate) fn small(world: &World, root: &str) {
     world.run(&["bash", "-c", SMALL, root]).succeeds();
 }
 

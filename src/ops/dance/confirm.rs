@@ -42,6 +42,7 @@ pub(in crate::ops) fn wait_for(
     settings: &Settings,
     run: &RunId,
     interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<(), DanceError> {
     let home = &settings.home.value;
     let holder = format!("pid {}, since {}", std::process::id(), clock::now());
@@ -59,7 +60,7 @@ pub(in crate::ops) fn wait_for(
         let until = merge::replay::read(&journal)?.and_then(|recorded| recorded.waits);
         match until {
             Some(until) if until <= now() => {
-                return recovered(settings, Extent::Whole, true, interrupt, &mut |_| {});
+                return recovered(settings, Extent::Whole, true, interrupt, on_event);
             }
             Some(_) | None if interrupt.signal().is_some() => return Ok(()),
             // Or somebody is at it.
@@ -69,7 +70,11 @@ pub(in crate::ops) fn wait_for(
 }
 
 /// Confirms the merge that waits for it: it stays. Returns whose it is.
-pub(super) fn confirm(settings: &Settings, run: Option<&RunId>) -> Result<RunId, DanceError> {
+pub(super) fn confirm(
+    settings: &Settings,
+    run: Option<&RunId>,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
+) -> Result<RunId, DanceError> {
     let home = &settings.home.value;
     let live = recover::open(&LiveRoot::Own)?;
     let all = merge::replay::unfinished(&merge::journals(home), &LiveRoot::Own)?;
@@ -87,6 +92,7 @@ pub(super) fn confirm(settings: &Settings, run: Option<&RunId>) -> Result<RunId,
         Ok(mut record) => {
             record.outcome = RunOutcome::Merged;
             runs.save(&record)?;
+            on_event(DanceEvent::Settled { record: &record });
         }
         // Somebody has removed it.
         Err(RunError::NoSuchRun(_)) => {}

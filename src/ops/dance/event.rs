@@ -10,7 +10,8 @@ use crate::model::duty::{Duty, Schedule};
 use crate::model::names::{ModuleName, RunId};
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
-use crate::model::step::{Outcome, Stream};
+use crate::model::run::RunRecord;
+use crate::model::step::{Cost, Outcome, StepRecord, Stream};
 use crate::model::truth::Label;
 
 /// What a dance is doing from now on, for somebody who waits; whoever does not tell it leaves nothing out.
@@ -27,6 +28,10 @@ pub enum Doing<'a> {
     Step {
         /// Which.
         step: &'a str,
+        /// Its place in the module, from 1.
+        at: usize,
+        /// How many the module has.
+        of: usize,
     },
     /// It looks for what the module has changed.
     Comparing,
@@ -125,6 +130,30 @@ pub enum DanceEvent<'a> {
         step: &'a str,
         /// How true it is, and why.
         label: &'a Label,
+    },
+    /// A step has ended, however it did.
+    StepEnded {
+        /// The module.
+        module: &'a ModuleName,
+        /// All that is known of it.
+        record: &'a StepRecord,
+    },
+    /// A part of disco's own work is done.
+    Spent {
+        /// Which part.
+        part: &'a str,
+        /// What it cost.
+        cost: &'a Cost,
+    },
+    /// The run has ended, and its record is on disk.
+    Ended {
+        /// That record.
+        record: &'a RunRecord,
+    },
+    /// An earlier run has come to its end: it had been stopped, or waited to be confirmed.
+    Settled {
+        /// Its record.
+        record: &'a RunRecord,
     },
     /// A step failed; its module ends here.
     StepFailed {

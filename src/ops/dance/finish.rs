@@ -41,6 +41,7 @@ pub(in crate::ops) fn finish(
     (run.on_event)(DanceEvent::Doing(Doing::Comparing));
     let changes = run.metered("diff", |_| differences.in_all(sealed))?;
     run.record.changes = changes.0.len();
+    run.record.noise = settings.noise.value.count(&changes);
     let mut schedule = Schedule::default();
     if modules::all_done(&run.record) {
         let around = Around::compile(run, settings, &changes, &wanted)?;

@@ -117,6 +117,7 @@ impl Run<'_> {
         let (meter, began) = (Meter::start(), Some(self.seconds()));
         let result = work(self);
         let cost = meter.stop();
+        (self.on_event)(DanceEvent::Spent { part, cost: &cost });
         match self.record.internal.iter_mut().find(|known| known.part == part) {
             Some(known) => {
                 let time_real = known.cost.time_real + cost.time_real;
@@ -208,6 +209,7 @@ pub(super) fn recorded(
     }
     let saved = run.save();
     let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
+    (run.on_event)(DanceEvent::Ended { record: &run.record });
     let journals = merge::journals(&settings.home.value);
     let under_way =
         |run: &RunId| [&settings.storage.value, &journals].iter().any(|one| one.join(run.as_str()).exists());
@@ -254,7 +256,7 @@ pub(super) fn confirmed(
     let settings = &prepare_home(settings)?;
     let path = settings.home.value.join("lock");
     let _lock = lock::take(&path, true, &new_run_id(), interrupt, on_event)?;
-    confirm::confirm(settings, run)
+    confirm::confirm(settings, run, on_event)
 }
 
 /// Takes the merge back that waits to be confirmed; none where there is none.
@@ -276,8 +278,9 @@ pub fn wait_for_confirmation(
     settings: &Settings,
     run: &RunId,
     interrupt: &Interrupt,
+    on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<(), DanceError> {
-    confirm::wait_for(&prepare_home(settings)?, run, interrupt)
+    confirm::wait_for(&prepare_home(settings)?, run, interrupt, on_event)
 }
 
 /// Everything of a dance between the opening of the record and its closing.
@@ -300,6 +303,9 @@ fn run_in(
     let mut fetched = |done, of| (run.on_event)(DanceEvent::Doing(Doing::FetchingModules { done, of }));
     let (only, stop) = (&options.only, interrupt.flag());
     let gathered = gather::gather(settings, &view, &ground.tree, only, stop, &mut fetched)?;
+    for InternalCost { part, cost, .. } in &gathered.internal {
+        (run.on_event)(DanceEvent::Spent { part, cost });
+    }
     run.record.internal.extend(gathered.internal);
     run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
     run.fetched = gathered.fetched;
@@ -366,6 +372,7 @@ fn new_record(settings: &Settings, root: &LiveRoot, run: RunId, mode: Mode) -> R
         outcome: RunOutcome::Unfinished,
         plan: Vec::new(),
         changes: 0,
+        noise: 0,
         label: Label::default(),
         internal: Vec::new(),
         modules: Vec::new(),

@@ -67,7 +67,8 @@ fn run_steps(
         let first = record.steps.len();
         let mut output = Output::new(&run.folder, module, "", first, batch);
         if let Some(step) = batch.first() {
-            (run.on_event)(DanceEvent::Doing(Doing::Step { step: step.label() }));
+            let (at, of) = (first + 1, planned.module.steps.len());
+            (run.on_event)(DanceEvent::Doing(Doing::Step { step: step.label(), at, of }));
         }
         let (on_event, root) = (&mut run.on_event, &run.record.root);
         let mut tell = |at: usize, event: StepEvent<'_>| match event {
@@ -81,6 +82,7 @@ fn run_steps(
         output.finish(&mut done)?;
         for step in &done {
             super::truth::tell(run.on_event, module, step);
+            (run.on_event)(DanceEvent::StepEnded { module, record: step });
             record.label = std::mem::take(&mut record.label).and(&step.label);
         }
         record.steps.extend(done);

@@ -109,7 +109,9 @@ pub(super) fn finish(
             let known = &mut run.record;
             let mut duties = Duties::found(&recovery.notes, &mut known.duties, &mut known.actions);
             run.record.outcome = around::undo(&mut run, settings, merged, &mut duties, why.to_owned())?;
-            run.save()
+            run.save()?;
+            (run.on_event)(DanceEvent::Settled { record: &run.record });
+            Ok(())
         }
         None => {
             merged.undo(why).close()?;
@@ -199,7 +201,9 @@ fn complete(run: &mut Run<'_>, settings: &Settings, recovery: Recovery<'_>) -> R
         Rest::Kept(merged) => merged.close()?,
         Rest::Nothing => {}
     }
-    run.save()
+    run.save()?;
+    (run.on_event)(DanceEvent::Settled { record: &run.record });
+    Ok(())
 }
 
 /// Writes into the record of a run that it was undone.

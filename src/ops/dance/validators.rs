@@ -38,7 +38,8 @@ pub(super) fn run_all(
                 Some(sandbox) => sandbox,
                 None => open(run, spec, sealed)?,
             };
-            let record = run_one(run, &module.name, at, script, &mut sandbox, context)?;
+            let record =
+                run_one(run, &module.name, (at, module.validators.len()), script, &mut sandbox, context)?;
             opened = match sandbox.layers().take_touched()?.is_empty() && record.attempts.is_empty() {
                 true => Some(sandbox),
                 false => sandbox.seal().map(|_| None)?,
@@ -60,13 +61,13 @@ fn open(run: &mut Run<'_>, spec: &Spec<'_>, sealed: &Scratch) -> Result<Sandbox,
 fn run_one(
     run: &mut Run<'_>,
     module: &ModuleName,
-    at: usize,
+    (at, of): (usize, usize),
     script: &str,
     sandbox: &mut Sandbox,
     context: &step::Context<'_>,
 ) -> Result<StepRecord, DanceError> {
     let validator = &format!("validate/{script}");
-    (run.on_event)(DanceEvent::Doing(Doing::Step { step: validator }));
+    (run.on_event)(DanceEvent::Doing(Doing::Step { step: validator, at: at + 1, of }));
     let batch = [StepKind::Validator { script: script.to_owned() }];
     let mut output = Output::new(&run.folder, module, "validate-", at, &batch);
     let on_event = &mut run.on_event;
@@ -88,6 +89,7 @@ fn run_one(
     for attempt in &record.attempts {
         on_event(DanceEvent::Tried { module, step: validator, attempt });
     }
+    on_event(DanceEvent::StepEnded { module, record: &record });
     on_event(DanceEvent::Validated { module, validator, outcome: &record.outcome });
     Ok(record)
 }
