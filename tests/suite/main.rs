@@ -21,6 +21,7 @@ mod limits;
 mod lint;
 mod merge;
 mod metadata;
+mod metrics;
 mod moments;
 mod network;
 mod packages;

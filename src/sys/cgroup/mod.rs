@@ -2,16 +2,25 @@
 //! group that disco is in, where that may have one; both versions of the interface (cgroups(7)).
 //!
 //! A run that was killed leaves an empty group, which the next one removes; one in which somebody is cannot be removed.
+//!
+//! [`of_step`] has the groups of single steps below it, `places` where all of them can be, `figures` what they tell.
+
+mod figures;
+pub mod of_step;
+mod places;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::sys::cgroup::places::{Controller, Place};
 use crate::sys::scratch::is_stamped;
 
 /// What begins the name of every group of ours.
 const PREFIX: &str = "disco-";
+/// The part of a group of version 2 in which the run's own processes are: one whose children are controlled can have none.
+const INSIDE: &str = "inside";
 
 /// What a group may have at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,21 +40,6 @@ pub struct Held {
     pub refused: u64,
 }
 
-/// What a control group controls, of what matters here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Controller {
-    Memory,
-    Processes,
-}
-
-/// A folder in which a group can be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
-    folder: PathBuf,
-    unified: bool,
-    controls: Vec<Controller>,
-}
-
 /// A run's own group. Dropping it removes it, once nobody is in it.
 #[derive(Debug)]
 pub struct Group {
@@ -58,7 +52,7 @@ impl Group {
     /// `None` where none can be made: no control groups, or they are somebody else's.
     pub fn create(name: &str, bounds: Bounds) -> Option<Group> {
         let mut places = Vec::new();
-        for mut place in places_of_this_process() {
+        for mut place in places::of_this_process() {
             sweep(&place.folder);
             place.folder.push(format!("{PREFIX}{name}"));
             // Whatever keeps it from being made, or bounded: the steps are counted then.
@@ -70,43 +64,64 @@ impl Group {
     }
 
     /// Puts a process into it, with whatever that starts from now on. The kernel may take 20 ms for the first since a while.
-    pub fn add(&self, pid: u32) -> io::Result<()> {
-        for place in &self.places {
-            let add = || fs::write(place.folder.join("cgroup.procs"), pid.to_string());
-            while let Err(error) = add() {
-                // Another run's sweep may have met it while it was empty, also in the middle of this.
-                if place.folder.exists() {
+    pub fn add(&mut self, pid: u32) -> io::Result<()> {
+        let mut joined = Vec::new();
+        for place in self.places.drain(..) {
+            match join(&place, self.bounds, pid) {
+                Ok(()) => joined.push(place),
+                // It would have told figures only.
+                Err(_) if !place.bounds() => remove_run(&place.folder),
+                Err(error) => {
+                    remove_run(&place.folder);
+                    joined.iter().for_each(|place| remove_run(&place.folder));
                     return Err(error);
                 }
-                place.make(self.bounds)?;
             }
         }
+        self.places = joined;
         Ok(())
     }
 
     /// How often the kernel has held it to its bounds so far.
     pub fn held(&self) -> Held {
-        let count = |controller, unified, one, key| {
-            let place = self.controls(controller)?;
-            let file = place.folder.join(if place.unified { unified } else { one });
-            // A kernel without that file counts nothing.
-            keyed(&fs::read_to_string(file).ok()?, key)
-        };
-        Held {
-            killed: count(Controller::Memory, "memory.events", "memory.oom_control", "oom_kill").unwrap_or(0),
-            refused: count(Controller::Processes, "pids.events", "pids.events", "max").unwrap_or(0),
-        }
+        held(&self.places)
     }
+}
 
-    fn controls(&self, controller: Controller) -> Option<&Place> {
-        self.places.iter().find(|place| place.controls.contains(&controller))
+/// Puts a process into one of a run's groups.
+fn join(place: &Place, bounds: Bounds, pid: u32) -> io::Result<()> {
+    let add = || fs::write(place.seat().join("cgroup.procs"), pid.to_string());
+    while let Err(error) = add() {
+        // Another run's sweep may have met it while it was empty, also in the middle of this.
+        if place.seat().exists() {
+            return Err(error);
+        }
+        // What it has left of it is in the way.
+        remove_run(&place.folder);
+        place.make(bounds)?;
+    }
+    Ok(())
+}
+
+/// How often the kernel has held these groups to their bounds. Version 1 counts that where the process was, version 2 also in
+/// the groups above.
+fn held(places: &[Place]) -> Held {
+    let count = |controller, unified, one, key| {
+        let place = places.iter().find(|place| place.controls.contains(&controller))?;
+        let file = place.folder.join(if place.unified { unified } else { one });
+        // A kernel without that file counts nothing.
+        keyed(&fs::read_to_string(file).ok()?, key)
+    };
+    Held {
+        killed: count(Controller::Memory, "memory.events", "memory.oom_control", "oom_kill").unwrap_or(0),
+        refused: count(Controller::Processes, "pids.events", "pids.events", "max").unwrap_or(0),
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         for place in &self.places {
-            remove(&place.folder);
+            remove_run(&place.folder);
         }
     }
 }
@@ -117,8 +132,11 @@ impl Place {
         loop {
             fs::create_dir(&self.folder)?;
             match self.bound(bounds) {
-                Ok(()) => return Ok(()),
-                // As above.
+                Ok(()) => {
+                    self.divide();
+                    return Ok(());
+                }
+                // As in `join`.
                 Err(_) if !self.folder.exists() => {}
                 Err(error) => {
                     remove(&self.folder);
@@ -126,6 +144,23 @@ impl Place {
                 }
             }
         }
+    }
+
+    /// Readies it for groups of steps. Where a hierarchy will not have it, these are not controlled, and tell the less.
+    fn divide(&self) {
+        if !self.unified || fs::create_dir(self.folder.join(INSIDE)).is_err() {
+            return;
+        }
+        for controller in ["memory", "pids", "io"] {
+            // One that is not there is not asked for figures.
+            let _ = fs::write(self.folder.join("cgroup.subtree_control"), format!("+{controller}"));
+        }
+    }
+
+    /// The group that the run's own processes are in.
+    fn seat(&self) -> PathBuf {
+        let inside = self.folder.join(INSIDE);
+        if self.unified && inside.is_dir() { inside } else { self.folder.clone() }
     }
 
     fn bound(&self, bounds: Bounds) -> io::Result<()> {
@@ -146,11 +181,14 @@ impl Place {
                     if_there(write("memory.swap.max", 0))?;
                 }
                 (Controller::Memory, Some(most)) => {
+                    // Old kernels bound what is below only when told so.
+                    if_there(write("memory.use_hierarchy", 1))?;
                     write("memory.limit_in_bytes", most)?;
                     if_there(write("memory.memsw.limit_in_bytes", most))?;
                 }
                 (Controller::Memory, None) => {}
                 (Controller::Processes, _) => write("pids.max", bounds.processes)?,
+                (Controller::Io, _) => {}
             }
         }
         Ok(())
@@ -163,10 +201,28 @@ fn sweep(folder: &Path) {
     for entry in entries {
         let name = entry.file_name();
         if name.to_str().and_then(|name| name.strip_prefix(PREFIX)).is_some_and(is_stamped) {
-            // One that somebody is in stays: rmdir(2) says EBUSY.
-            let _ = fs::remove_dir(entry.path());
+            let folder = entry.path();
+            // Also empty groups of steps are somebody's while the run lives; where nobody is, rmdir(2) decides.
+            let somebody = [folder.clone(), folder.join(INSIDE)]
+                .iter()
+                .any(|group| fs::read(group.join("cgroup.procs")).is_ok_and(|pids| !pids.is_empty()));
+            if !somebody {
+                below(&folder).chain([folder.clone()]).for_each(|group| _ = fs::remove_dir(group));
+            }
         }
     }
+}
+
+/// The groups below one of a run.
+fn below(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
+}
+
+/// Removes a run's group with all below it.
+fn remove_run(folder: &Path) {
+    below(folder).for_each(|group| remove(&group));
+    remove(folder);
 }
 
 /// Removes a group of our own; those who were in it may still be ending.
@@ -182,129 +238,22 @@ fn remove(folder: &Path) {
     }
 }
 
-fn places_of_this_process() -> Vec<Place> {
-    let read = |name| fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
-    let mut places = places(&read("cgroup"), &read("mountinfo"));
-    places.retain_mut(|place| !place.unified || place.climb());
-    places
-}
-
-impl Place {
-    /// Goes up to the next group whose children are controlled: one in which processes are can have no such. Whether there
-    /// is any.
-    fn climb(&mut self) -> bool {
-        loop {
-            let Ok(text) = fs::read_to_string(self.folder.join("cgroup.subtree_control")) else {
-                return false;
-            };
-            let words: Vec<&str> = text.split_ascii_whitespace().collect();
-            self.controls.clear();
-            for (word, controller) in [("memory", Controller::Memory), ("pids", Controller::Processes)] {
-                if words.contains(&word) {
-                    self.controls.push(controller);
-                }
-            }
-            if !self.controls.is_empty() {
-                return true;
-            }
-            if !self.folder.pop() {
-                return false;
-            }
-        }
-    }
-}
-
-/// Where a process is that has this in /proc/self/cgroup, by the mounts of this /proc/self/mountinfo (proc_pid_mountinfo(5)).
-fn places(groups: &str, mountinfo: &str) -> Vec<Place> {
-    let mut places: Vec<Place> = Vec::new();
-    for line in mountinfo.lines() {
-        let Some((mount, kind)) = line.split_once(" - ") else { continue };
-        let (mount, kind): (Vec<&str>, Vec<&str>) = (mount.split(' ').collect(), kind.split(' ').collect());
-        let (&[_, _, _, root, at, ..], &[kind, _, options]) = (&mount[..], &kind[..]) else { continue };
-        let (unified, controls) = match kind {
-            "cgroup2" => (true, Vec::new()),
-            "cgroup" => (false, controllers(options)),
-            _ => continue,
-        };
-        let group = groups.lines().find_map(|line| {
-            let mut fields = line.splitn(3, ':');
-            let (id, names, path) = (fields.next()?, fields.next()?, fields.next()?);
-            let ours = if unified { id == "0" && names.is_empty() } else { controllers(names) == controls };
-            ours.then_some(path)
-        });
-        let below = group.and_then(|group| Path::new(group).strip_prefix(root).ok());
-        let known = places.iter().any(|place| place.unified == unified && place.controls == controls);
-        if let Some(below) = below
-            && (unified || !controls.is_empty())
-            && !known
-        {
-            places.push(Place { folder: Path::new(at).join(below), unified, controls });
-        }
-    }
-    places
-}
-
-fn controllers(names: &str) -> Vec<Controller> {
-    let known = names.split(',').filter_map(|name| match name {
-        "memory" => Some(Controller::Memory),
-        "pids" => Some(Controller::Processes),
-        _ => None,
-    });
-    known.collect()
-}
-
 /// The number behind a key, in a text of `key number` lines.
 fn keyed(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
 #[cfg(test)]
+impl Group {
+    /// A group that is there already.
+    fn of_places(places: Vec<Place>) -> Group {
+        Group { places, bounds: Bounds { memory: None, processes: 1 } }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_process_is_found_in_its_groups() {
-        let one = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
-                   36 31 0:33 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory\n\
-                   37 31 0:34 /jail /sys/fs/cgroup/pids rw - cgroup cgroup rw,cpu,pids\n\
-                   41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-        let groups = "8:cpu,pids:/jail/a\n4:memory:/x/y\n1:name=systemd:/\n0::/z\n";
-        let place = |folder: &str, unified, controls: &[Controller]| Place {
-            folder: folder.into(),
-            unified,
-            controls: controls.to_vec(),
-        };
-        assert_eq!(
-            places(groups, one),
-            [
-                place("/sys/fs/cgroup/memory/x/y", false, &[Controller::Memory]),
-                place("/sys/fs/cgroup/pids/a", false, &[Controller::Processes]),
-                place("/sys/fs/cgroup/unified/z", true, &[]),
-            ]
-        );
-        // Somebody else's part of the hierarchy is mounted, or nothing is.
-        assert_eq!(places("8:cpu,pids:/other\n", one), []);
-        assert_eq!(places(groups, ""), []);
-    }
-
-    #[test]
-    fn in_the_one_hierarchy_a_group_goes_where_its_children_are_controlled() {
-        let dir = tempfile::tempdir().unwrap();
-        let (slice, scope) = (dir.path().join("user.slice"), dir.path().join("user.slice/session.scope"));
-        fs::create_dir_all(&scope).unwrap();
-        for (folder, controls) in [(dir.path(), "cpu memory pids\n"), (&slice, "pids\n"), (&scope, "\n")] {
-            fs::write(folder.join("cgroup.subtree_control"), controls).unwrap();
-        }
-        let climbed = |folder: &Path| {
-            let mut place = Place { folder: folder.to_owned(), unified: true, controls: Vec::new() };
-            place.climb().then_some((place.folder, place.controls))
-        };
-        assert_eq!(climbed(&scope), Some((slice, vec![Controller::Processes])));
-        let both = vec![Controller::Memory, Controller::Processes];
-        assert_eq!(climbed(dir.path()), Some((dir.path().to_owned(), both)));
-        fs::write(dir.path().join("cgroup.subtree_control"), "hugetlb\n").unwrap();
-        assert_eq!(climbed(dir.path()), None);
-    }
 
     #[test]
     fn counts_are_read_by_their_key() {
@@ -316,20 +265,44 @@ mod tests {
     }
 
     #[test]
-    fn only_what_runs_are_called_is_swept() {
+    fn only_what_runs_are_called_is_swept_and_nothing_of_one_that_lives() {
         let dir = tempfile::tempdir().unwrap();
         for name in [
-            "disco-20260101-000000-000-1",
+            "disco-20260101-000000-000-1/step-1",
+            "disco-20260101-000000-000-1/inside",
             "disco-x",
             "20260101-000000-000-1",
-            "disco-20260101-000000-000-2/busy",
+            "disco-20260101-000000-000-2/step-1/busy",
+            "disco-20260101-000000-000-3/step-1",
+            "disco-20260101-000000-000-3/inside",
         ] {
             fs::create_dir_all(dir.path().join(name)).unwrap();
         }
+        fs::write(dir.path().join("disco-20260101-000000-000-3/inside/cgroup.procs"), "7\n").unwrap();
         sweep(dir.path());
         let mut left: Vec<_> =
             fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["20260101-000000-000-1", "disco-20260101-000000-000-2", "disco-x"]);
+        let (busy, living) = ("disco-20260101-000000-000-2", "disco-20260101-000000-000-3");
+        assert_eq!(left, ["20260101-000000-000-1", busy, living, "disco-x"]);
+        assert!(dir.path().join(living).join("step-1").exists());
+    }
+
+    #[test]
+    fn a_group_of_version_2_is_divided_with_what_there_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = |unified| Place {
+            folder: dir.path().join(format!("disco-{unified}")),
+            unified,
+            controls: Vec::new(),
+        };
+        let bounds = Bounds { memory: None, processes: 1 };
+        for unified in [false, true] {
+            place(unified).make(bounds).unwrap();
+            assert_eq!(place(unified).folder.join(INSIDE).is_dir(), unified);
+            assert!(place(unified).seat().is_dir());
+        }
+        let asked = fs::read_to_string(place(true).folder.join("cgroup.subtree_control")).unwrap();
+        assert_eq!(asked, "+io", "each by itself, and the last is what a plain file keeps");
     }
 }
