@@ -101,8 +101,14 @@ pub fn run(
     };
     let (task, spool) = task(context, module, step)?;
     let files: Vec<&File> = spool.iter().collect();
+    let command = match &task {
+        Task::Execute(command) | Task::Attend { command, .. } | Task::Fill { command, .. } => {
+            Some(command.argv.clone())
+        }
+        Task::Render { .. } | Task::Lay { .. } => None,
+    };
     let run = sandbox.run(task, &files, context.limit, context.interrupt, &mut listen)?;
-    Ok(vec![record(context, step, run, actions)])
+    Ok(vec![StepRecord { command, ..record(context, step, run, actions) }])
 }
 
 /// Makes the files of a batch of templates of tera. What is printed there is why the last one failed.
@@ -144,7 +150,10 @@ fn render_all(
     }
     let records = batch.iter().zip(ends).map(|(step, end)| {
         let run = TaskRun { outcome: end.outcome, cost: end.cost, ..run.clone() };
-        record(context, step, run, Vec::new())
+        let mut record = record(context, step, run, Vec::new());
+        // They were one task: what that had besides their costs is nobody's own.
+        record.metrics = record.metrics.filter(|_| batch.len() == 1);
+        record
     });
     Ok(records.collect())
 }
@@ -179,8 +188,9 @@ pub fn attend(
             actions.push(action);
         }
     };
+    let argv = Some(command.argv.clone());
     let run = sandbox.attend(command, streams, own_terminal, context.interrupt, &mut listen)?;
-    Ok(record(context, &step, run, actions))
+    Ok(StepRecord { command: argv, ..record(context, &step, run, actions) })
 }
 
 fn action(effect: &Effect, seq: &mut u32, module: &ModuleName, step: &StepKind) -> Action {
@@ -191,9 +201,9 @@ fn action(effect: &Effect, seq: &mut u32, module: &ModuleName, step: &StepKind) 
 }
 
 fn record(context: &Context<'_>, step: &StepKind, run: TaskRun, actions: Vec<Action>) -> StepRecord {
-    let TaskRun { outcome, cost, label, attempts } = run;
-    let label = label.and(&context.best);
-    StepRecord { actions, attempts, ..StepRecord::ended(step.clone(), outcome, cost, label) }
+    let TaskRun { outcome, cost, metrics, label, attempts } = run;
+    let (label, metrics) = (label.and(&context.best), Some(metrics));
+    StepRecord { actions, attempts, metrics, ..StepRecord::ended(step.clone(), outcome, cost, label) }
 }
 
 /// The task of a step that is no template of tera, with its third descriptor.

@@ -13,7 +13,7 @@
 //! - `boundary` keeps the lower's mounts apart.
 //! - `lookup`, `readdir`, `attributes`, `xattr`, `data`, `put`, `create`, `remove`, `rename`, `durable`, `shim` are
 //!   the requests, as plain functions of [`Overlay`]: no transport in them.
-//! - `room` keeps some of the scratch's disk free.
+//! - `room` keeps some of the scratch's disk free; `served` counts what serving costs.
 //! - `serve` is the one place that knows FUSE, and `knobs` the other: a file system of its own, which shows the kernel's
 //!   files and pretends what is written to them; it has nothing of the overlay but the transport.
 //! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount, and `layer_at`
@@ -63,6 +63,7 @@ mod room;
 mod scratch;
 mod seen;
 mod serve;
+mod served;
 mod shim;
 mod siblings;
 mod stat;
@@ -81,6 +82,7 @@ pub use overlay::{Error, Options, Overlay};
 pub use scratch::Scratch;
 pub use seen::{Copied, Look};
 pub use serve::{Server, Writes, serve};
+pub use served::Work;
 pub use shim::Shim;
 pub use stat::Stat;
 pub use touched::{Extent, Touched};

@@ -21,6 +21,7 @@ use crate::place::Place;
 use crate::room::Room;
 use crate::scratch::{Folders, Scratch};
 use crate::seen::{Copied, Look, Seen};
+use crate::served::Served;
 use crate::shim::{Shim, Shims};
 use crate::siblings::Siblings;
 use crate::touched::Touches;
@@ -127,6 +128,8 @@ pub struct Overlay {
     pub(crate) filled: AtomicBool,
     /// What of its disk is kept free.
     pub(crate) room: Room,
+    /// What was answered, and by whom.
+    pub(crate) served: Served,
     /// Whether an `fsync` reaches the disk.
     pub(crate) durable: bool,
     /// Whoever caches what was told of directories.
@@ -180,6 +183,7 @@ impl Overlay {
             listed_inodes,
             filled: AtomicBool::new(false),
             room: Room::default(),
+            served: Served::default(),
             listener: OnceLock::new(),
             durable: false,
         };

@@ -85,6 +85,8 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         changes,
         label: Label::default(),
         internal: Vec::new(),
+        merge_phases: Vec::new(),
+        own: None,
         modules: modules.into(),
         actions: vec![ActionRecord { action: action(), outcome: None }],
         duties: vec![DutyRecord { duty: duty(), outcome: None }],

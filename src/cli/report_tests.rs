@@ -75,6 +75,8 @@ pub(in crate::cli) fn record() -> RunRecord {
                 cost: cost([0.82, 0.14, 0.66], 5184, [0, 18218], [0, 8]),
             },
         ],
+        merge_phases: Vec::new(),
+        own: None,
         modules: vec![
             module(
                 "testmodule-1.0",

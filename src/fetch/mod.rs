@@ -15,12 +15,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use crate::model::names::{ModuleName, NodeName};
-use crate::model::step::{Cost, Outcome};
+use crate::model::step::Outcome;
+use crate::sys::clock::Timed;
 use crate::sys::files::{self, FileError};
 use crate::sys::process::{Process, ProcessError};
 
@@ -169,18 +170,18 @@ pub struct Fetch<'a> {
 
 impl Fetch<'_> {
     /// Fetches the parameters of that node.
-    pub fn parameters(&self, node: &NodeName) -> Result<Cost, FetchError> {
+    pub fn parameters(&self, node: &NodeName) -> Result<Timed, FetchError> {
         self.one(&What::Parameters(node.clone()))
     }
 
-    /// Fetches these modules, several at a time, and returns the cost of each; `told` is how many are there so far.
+    /// Fetches these modules, several at a time, and returns what each took; `told` is how many are there so far.
     ///
     /// All modules that the master does not have are named in one error; after any other error no new rsync is started.
     pub fn modules(
         &self,
         names: &BTreeSet<ModuleName>,
         told: &mut dyn FnMut(usize),
-    ) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
+    ) -> Result<BTreeMap<ModuleName, Timed>, FetchError> {
         let (mut costs, mut errors) = (BTreeMap::new(), Vec::new());
         for (name, fetched) in self.each(names, told) {
             match fetched {
@@ -202,7 +203,7 @@ impl Fetch<'_> {
         &self,
         names: &BTreeSet<ModuleName>,
         told: &mut dyn FnMut(usize),
-    ) -> BTreeMap<ModuleName, Result<Cost, FetchError>> {
+    ) -> BTreeMap<ModuleName, Result<Timed, FetchError>> {
         let open = Mutex::new(names.iter());
         let give_up = AtomicBool::new(false);
         let next = || locked(&open).next().filter(|_| !give_up.load(Ordering::Relaxed));
@@ -234,7 +235,7 @@ impl Fetch<'_> {
         done
     }
 
-    fn one(&self, what: &What) -> Result<Cost, FetchError> {
+    fn one(&self, what: &What) -> Result<Timed, FetchError> {
         let from = self.source.of(what);
         let into = self.view.join(what.folder());
         what.create_parent(self.view)?;
@@ -256,6 +257,7 @@ impl Fetch<'_> {
         // Messages are looked at for what is wrong, so they must come in one language.
         process.environment =
             crate::sys::process::Environment::InheritedWith([("LC_ALL".into(), "C".into())].into());
+        let began = Instant::now();
         let ended = process.run(self.stop).map_err(|error| match error {
             ProcessError::Interrupted => FetchError::Interrupted,
             source @ (ProcessError::Start { .. } | ProcessError::Follow { .. }) => {
@@ -263,7 +265,7 @@ impl Fetch<'_> {
             }
         })?;
         match ended.outcome {
-            Outcome::Done => Ok(ended.cost),
+            Outcome::Done => Ok(Timed { began, cost: ended.cost }),
             outcome => {
                 let stderr = String::from_utf8_lossy(&ended.stderr);
                 let trouble = Trouble::from_rsync(&outcome, &stderr);

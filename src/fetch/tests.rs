@@ -108,7 +108,7 @@ impl Node {
         Fetch { source: &self.source, rsync: &self.rsync, timeout, jobs: 4, home, view, stop: &self.stop }
     }
 
-    fn modules(&self, names: &[&str]) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
+    fn modules(&self, names: &[&str]) -> Result<BTreeMap<ModuleName, Timed>, FetchError> {
         self.fetch(&self.home(), &self.view("view"))
             .modules(&names.iter().map(|name| module(name)).collect(), &mut |_| {})
     }
@@ -138,11 +138,11 @@ fn a_fetch_is_published_whole_and_linked_next_time() {
         let node = Node::new(&uri, "rsync");
         let (home, first, second) = (node.home(), node.view("first"), node.view("second"));
         let fetch = node.fetch(&home, &first);
-        assert!(fetch.parameters(&node_name()).unwrap().mem_max > 0);
+        assert!(fetch.parameters(&node_name()).unwrap().cost.mem_max > 0);
         let mut told = Vec::new();
         let costs = fetch.modules(&both(), &mut |done| told.push(done)).unwrap();
         assert_eq!(told, [1, 2]);
-        assert!(costs.len() == 2 && costs.values().all(|cost| cost.time_real > 0.0));
+        assert!(costs.len() == 2 && costs.values().all(|timed| timed.cost.time_real > 0.0));
         let script = "modules/testmodule-1.0/scripts/00-hello.sh";
         assert!(fs::read_to_string(first.join(script)).unwrap().contains("Hello, disco"));
         assert!(!home.join("modules").exists(), "a fetch changes nothing in the cache");
@@ -328,8 +328,8 @@ fn a_fetch_over_loopback_takes_no_time() {
         let (home, view) = (node.home(), node.view(&format!("view-{run}")));
         let name = module("testmodule-1.0");
         let cost = node.fetch(&home, &view).modules(&[name.clone()].into(), &mut |_| {}).unwrap()[&name];
-        times.push(cost.time_real);
-        if cost.time_real < 0.03 {
+        times.push(cost.cost.time_real);
+        if cost.cost.time_real < 0.03 {
             break;
         }
     }

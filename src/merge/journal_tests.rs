@@ -25,7 +25,7 @@ fn what_somebody_has_changed_since_a_merge_was_stopped_stays_and_is_named() {
     fs::set_permissions(after.join("attributes"), fs::Permissions::from_mode(0o600)).unwrap();
     let merge = Merge::new(world, &|_| false);
     let source = merge.source();
-    prepare(&source).unwrap().stop_after(Some(0));
+    prepared(&source).unwrap().stop_after(Some(0));
     // An administrator, before the next run.
     let live = merge.world.live();
     for name in ["edited", "deleted", "created"] {
@@ -187,7 +187,7 @@ fn a_journal_of_an_earlier_disco_is_gone_on_with_and_can_be_undone() {
         let mut merge = Merge::new(world, &|_| false);
         merge.root = LiveRoot::Own;
         let (source, live) = (merge.source(), merge.world.live());
-        prepare(&source).unwrap().stop_after(Some(1));
+        prepared(&source).unwrap().stop_after(Some(1));
         let journal = journals(source.home).join("20120101-1");
         in_form_2(&journal);
         let recorded = replay::unfinished(&journals(source.home), source.root).unwrap().remove(0);
@@ -222,7 +222,7 @@ fn a_journal_that_has_lost_what_a_directory_holds_is_refused() {
     change_everything(&world.after());
     let merge = Merge::new(world, &|_| false);
     let source = merge.source();
-    prepare(&source).unwrap().stop_after(Some(0));
+    prepared(&source).unwrap().stop_after(Some(0));
     let journal = journals(source.home).join("20120101-1");
     let whole = fs::read_to_string(&journal).unwrap();
     let lines: Vec<&str> = whole.split_inclusive('\n').collect();

@@ -39,6 +39,7 @@ pub use error::MergeError;
 pub use journal::{Journal, Note};
 pub use plan::MergePlan;
 pub use recover::Recovered;
+pub use survey::{Facts, survey};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -136,10 +137,10 @@ struct Work<'a> {
     theirs: BTreeSet<RootedPath>,
 }
 
-/// Makes everything new in the stores. After an error nothing is left of it.
-pub fn prepare<'a>(source: &Source<'a>) -> Result<Prepared<'a>, MergeError> {
-    let facts = survey::survey(source)?;
-    let checked = plan::plan(source.changes, &facts, source.exclude).check(source)?;
+/// Plans it, compares the live root with what the sandbox saw, and makes everything new in the stores. After an error nothing is
+/// left of it.
+pub fn prepare<'a: 'f, 'f>(source: &Source<'a>, facts: &'f Facts<'f>) -> Result<Prepared<'a>, MergeError> {
+    let checked = plan::plan(source.changes, facts, source.exclude).check(source)?;
     let plan = checked.plan();
     let grounds = plan.ops.iter().map(|op| stage::ground(source.live, op));
     let finder = Finder::find(source.live, source.inner_home, source.run, grounds)?;
@@ -371,6 +372,11 @@ impl<'a> Work<'a> {
         self.journal.close_into(&folder)?;
         Ok(Vec::new())
     }
+}
+
+#[cfg(test)]
+fn prepared<'a>(source: &Source<'a>) -> Result<Prepared<'a>, MergeError> {
+    prepare(source, &survey(source)?)
 }
 
 #[cfg(test)]

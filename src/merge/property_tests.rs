@@ -9,7 +9,7 @@ use rustix::fs::Mode;
 
 use super::recover::{Rest, recover};
 use super::tests::{Merge, clear, fill, part};
-use super::{Files, Recovered, journals, prepare, replay};
+use super::{Files, Recovered, journals, prepared, replay};
 use crate::layered::{World, manifest, rooted};
 use crate::model::path::RootedPath;
 
@@ -168,11 +168,11 @@ proptest! {
             perform(&world.after(), work, serial);
         }
         let merge = Merge::new(world, &|_| false);
-        let back = prepare(&merge.source()).unwrap().commit().unwrap().undo("a test");
+        let back = prepared(&merge.source()).unwrap().commit().unwrap().undo("a test");
         prop_assert_eq!(back.still(), Vec::new());
         prop_assert_eq!(back.close().unwrap(), Vec::new());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
-        prop_assert_eq!(prepare(&merge.source()).unwrap().discard().unwrap(), Vec::new());
+        prop_assert_eq!(prepared(&merge.source()).unwrap().discard().unwrap(), Vec::new());
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
     }
 
@@ -193,14 +193,14 @@ proptest! {
             found.remove(0)
         };
         // Stopped before the point of no return.
-        prepare(&source).unwrap().stop_after(None);
+        prepared(&source).unwrap().stop_after(None);
         let recovery = recover(found(), source.live, source.home).unwrap();
         prop_assert_eq!(recovery.how, Recovered::Before);
         let Rest::Clear(journal) = recovery.rest else { panic!("it had begun") };
         journal.cleared().unwrap();
         prop_assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
         // Stopped after it.
-        let prepared = prepare(&source).unwrap();
+        let prepared = prepared(&source).unwrap();
         let changes = prepared.changes();
         let stop = stop.index(changes + 1);
         prepared.stop_after(Some(stop));
@@ -228,7 +228,7 @@ proptest! {
         }
         let merge = Merge::new(world, &|_| false);
         let source = merge.source();
-        let merged = prepare(&source).unwrap().commit().unwrap();
+        let merged = prepared(&source).unwrap().commit().unwrap();
         let stop = stop.index(merged.work.entries.len() + 1);
         merged.stop_undoing_after(stop);
         let recorded = replay::unfinished(&journals(source.home), source.root).unwrap().remove(0);

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::conflict::Clashes;
 use super::settle::{self, Closeness, Settled, Watched};
 use super::tests::{Merge, clear, fill, merge};
-use super::{MergeError, Source, journals, prepare, recover, replay};
+use super::{MergeError, Source, journals, prepared, recover, replay};
 use crate::layered::{World, manifest, rooted};
 
 type Work = fn(&Path);
@@ -308,7 +308,7 @@ fn what_both_have_added_is_merged_in_place_stopped_or_not_and_can_be_undone() {
         let settled =
             settle::settle(&source, watched, &"abort".parse().unwrap(), Closeness::Content).unwrap();
         let source = Source { changes: settled.changes(source.changes), appends: &settled.appends, ..source };
-        let prepared = prepare(&source).unwrap();
+        let prepared = prepared(&source).unwrap();
         let merged = match stopped {
             None => prepared.commit().unwrap(),
             Some(changes) => {

@@ -14,7 +14,7 @@ use crate::layered::{Scratch, World, is_litter, manifest, rooted};
 
 /// A whole merge.
 pub(super) fn merge(source: &Source<'_>) -> Result<MergeReport, MergeError> {
-    prepare(source)?.commit()?.keep()
+    prepared(source)?.commit()?.keep()
 }
 
 pub(super) struct Merge {
@@ -170,7 +170,7 @@ fn a_failure_while_staging_leaves_the_tree_as_it_was() {
     change_everything(&world.after());
     let merge = Merge::new(world, &|_| false);
     mark_immutable(merge.world.live().join("a"), true);
-    let refused = prepare(&merge.source());
+    let refused = prepared(&merge.source());
     mark_immutable(merge.world.live().join("a"), false);
     let Err(MergeError::Refused(Refusals(refused))) = refused else { panic!("{refused:?}") };
     let [Refusal::Obstacle { path, .. }] = &refused[..] else { panic!("{refused:?}") };
@@ -179,7 +179,7 @@ fn a_failure_while_staging_leaves_the_tree_as_it_was() {
     // What is there by that name is somebody else's.
     fs::create_dir_all(merge.world.live().join(".disco-undo/20120101-1")).unwrap();
     fs::write(merge.world.live().join(".disco-undo/20120101-1/theirs"), "").unwrap();
-    assert!(prepare(&merge.source()).is_err());
+    assert!(prepared(&merge.source()).is_err());
     clear(&merge.world.live().join(".disco-undo"));
     assert_eq!(manifest(&merge.world.live()), manifest(&merge.world.lower()));
     self::merge(&merge.source()).unwrap();
@@ -192,7 +192,7 @@ fn a_failure_while_applying_takes_everything_back() {
         let world = World::new(fill);
         change_everything(&world.after());
         let merge = Merge::new(world, &|_| false);
-        let prepared = prepare(&merge.source()).unwrap();
+        let prepared = prepared(&merge.source()).unwrap();
         mark_immutable(merge.world.live().join(stubborn), true);
         let failed = prepared.commit();
         mark_immutable(merge.world.live().join(stubborn), false);
@@ -363,7 +363,7 @@ fn a_place_that_somebody_changes_at_the_last_moment_keeps_all_of_it_from_being_m
     change_everything(&world.after());
     let merge = Merge::new(world, &|_| false);
     let live = merge.world.live();
-    let prepared = prepare(&merge.source()).unwrap();
+    let prepared = prepared(&merge.source()).unwrap();
     fs::write(live.join("theirs"), "theirs\n").unwrap();
     fs::rename(live.join("theirs"), live.join("top")).unwrap();
     let before = manifest(&live);

@@ -141,6 +141,13 @@ pub struct RunRecord {
     pub label: Label,
     /// What disco's own work cost: `fetch_params`, `plan`, `sandbox`, `validators` (their sandbox), `diff`, `merge`.
     pub internal: Vec<InternalCost>,
+    /// What `merge` among these is made of: `survey`, `stage`, `commit`, `keep`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merge_phases: Vec<InternalCost>,
+    /// What disco's own process cost in all, each of its threads once, those of the overlay too; no wall time. It is more than
+    /// `internal`, where what is done while a step runs is left out. Absent until the run has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Cost>,
     /// The modules, as far as they were reached.
     pub modules: Vec<ModuleRecord>,
     /// The commands for the running system, in order.
@@ -183,6 +190,13 @@ pub struct InternalCost {
     pub began: Option<f64>,
     /// Its cost.
     pub cost: Cost,
+}
+
+impl InternalCost {
+    /// What a part cost that began so many seconds after the run.
+    pub fn new(part: &str, began: f64, cost: Cost) -> InternalCost {
+        InternalCost { part: part.to_owned(), began: Some(began), cost }
+    }
 }
 
 /// How an action ended on the live system.

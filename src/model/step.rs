@@ -183,6 +183,12 @@ pub struct Metrics {
     /// Seconds of CPU that the overlay used for them, in disco's own process: none of them is in the step's cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlay_cpu: Option<f64>,
+    /// Bytes that the overlay read from devices for them: what a step reads of its root is read there, and is not in `io_read`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay_read: Option<u64>,
+    /// Bytes that the overlay wrote to devices for them, or is going to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay_written: Option<u64>,
 }
 
 /// One line that a step printed.
@@ -244,6 +250,15 @@ impl StepRecord {
         let (command, began, metrics, output) = (None, None, None, None);
         StepRecord { step, outcome, command, began, cost, metrics, label, output, actions, attempts }
     }
+
+    /// Puts steps that ran one after another into their places in time, the first having begun so many seconds after the run.
+    pub fn place_in_time(records: &mut [StepRecord], began: f64) {
+        let mut at = began;
+        for record in records {
+            record.began = Some(at);
+            at += record.cost.time_real;
+        }
+    }
 }
 
 /// What became of one module.
@@ -268,17 +283,35 @@ pub struct ModuleRecord {
     pub changes: ChangeCounts,
     /// What fetching it cost.
     pub fetch: Option<Cost>,
+    /// When that began, in seconds since the run did; several are fetched at a time. Absent in records of form 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_began: Option<f64>,
     /// What finding its differences cost.
     pub diff: Option<Cost>,
+    /// When that began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff_began: Option<f64>,
 }
 
 impl ModuleRecord {
     /// A module that has succeeded, by what its steps were and what it changed.
     pub fn done(module: ModuleName, steps: Vec<StepRecord>, changes: ChangeCounts) -> ModuleRecord {
         let label = Label::of_all(steps.iter().map(|step| &step.label));
-        let (began, digest, fetch, diff) = (None, None, None, None);
-        let outcome = ModuleOutcome::Done;
-        ModuleRecord { module, outcome, label, steps, began, digest, changes, fetch, diff }
+        let (began, digest, outcome) = (None, None, ModuleOutcome::Done);
+        let (fetch, fetch_began, diff, diff_began) = (None, None, None, None);
+        ModuleRecord {
+            module,
+            outcome,
+            label,
+            steps,
+            began,
+            digest,
+            changes,
+            fetch,
+            fetch_began,
+            diff,
+            diff_began,
+        }
     }
 }
 

@@ -33,6 +33,8 @@ fn record(mode: Mode, outcome: RunOutcome, changes: usize) -> RunRecord {
         noise: 0,
         label: Label::default(),
         internal: Vec::new(),
+        merge_phases: Vec::new(),
+        own: None,
         modules: vec![ModuleRecord::done("web".parse().unwrap(), vec![step.clone(), step], counts)],
         actions: Vec::new(),
         duties: Vec::new(),

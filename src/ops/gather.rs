@@ -8,7 +8,6 @@ mod ahead;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use thiserror::Error;
 
@@ -18,13 +17,12 @@ use crate::model::module::Module;
 use crate::model::names::{ModuleName, NameError, NodeName};
 use crate::model::params::Params;
 use crate::model::plan::Plan;
-use crate::model::run::InternalCost;
-use crate::model::step::Cost;
 use crate::modules::{self, ModuleError};
 use crate::params::origin::{Traced, trace_merged};
 use crate::params::{self, ParamsError};
 use crate::plan::{self, PlanError};
 use crate::settings::Settings;
+use crate::sys::clock::{Meter, Timed};
 use crate::sys::files::{self, FileError};
 use crate::sys::host;
 use crate::sys::tree::Root;
@@ -43,9 +41,9 @@ pub struct Gathered {
     /// The facts of this host.
     pub facts: Facts,
     /// What fetching each module cost; empty where nothing was fetched.
-    pub fetched: BTreeMap<ModuleName, Cost>,
+    pub fetched: BTreeMap<ModuleName, Timed>,
     /// What else it cost: `fetch_params`, where something was fetched, and `plan`.
-    pub internal: Vec<InternalCost>,
+    pub internal: Vec<(&'static str, Timed)>,
 }
 
 /// A run that cannot start.
@@ -136,7 +134,7 @@ impl Supply<'_> {
         &mut self,
         names: &BTreeSet<ModuleName>,
         told: &mut dyn FnMut(usize),
-    ) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
+    ) -> Result<BTreeMap<ModuleName, Timed>, FetchError> {
         match self {
             Supply::Master { fetch, ahead } => ahead.complete(fetch, names, told),
             Supply::Cache(cache) => cache.modules(names).map(|()| BTreeMap::new()),
@@ -197,7 +195,7 @@ pub fn gather(
     let selected = selected(&view.join(What::Parameters(node.clone()).folder()).join("modules"))?;
 
     let Discovered { modules, names, fetched } = discover(&mut supply, view, &selected, told)?;
-    let started = Instant::now();
+    let meter = Meter::start();
     if let Some(stranger) = only.difference(&names).next() {
         return Err(GatherError::NotOurs { module: stranger.clone(), node: node.clone() });
     }
@@ -209,7 +207,7 @@ pub fn gather(
         strange(view.join(What::Module(name.clone()).folder()).join("parameters"))?;
     }
     let plan = plan::plan(if only.is_empty() { &selected } else { only }, &modules)?;
-    let planning = Cost { time_real: started.elapsed().as_secs_f64(), ..Cost::default() };
+    let planning = meter.timed();
 
     if let Supply::Master { ahead, .. } = supply {
         ahead.drop_the_rest(view, &fetched)?;
@@ -219,9 +217,8 @@ pub fn gather(
     }
     fetch::lay_defaults(view, home, node, &names)?;
     let params = strange(own)?;
-    let parts = fetch_params.map(|cost| ("fetch_params", cost)).into_iter().chain([("plan", planning)]);
-    let internal =
-        parts.map(|(part, cost)| InternalCost { part: part.to_owned(), began: None, cost }).collect();
+    let parts = fetch_params.map(|fetched| ("fetch_params", fetched)).into_iter();
+    let internal = parts.chain([("plan", planning)]).collect();
     Ok(Gathered { selected, plan, params, facts: host::facts(root)?, fetched, internal })
 }
 
@@ -269,7 +266,7 @@ pub fn origins(home: &Path, node: &NodeName) -> Result<(Vec<Traced>, bool), Gath
 struct Discovered {
     modules: Vec<Module>,
     names: BTreeSet<ModuleName>,
-    fetched: BTreeMap<ModuleName, Cost>,
+    fetched: BTreeMap<ModuleName, Timed>,
 }
 
 /// Fetches the selected modules, then what they require, until nothing new appears.
@@ -384,7 +381,7 @@ mod tests {
         let stranger = origins(&dir.path().join("home"), &NodeName::new("stranger").unwrap()).unwrap();
         assert_eq!(stranger, (Vec::new(), false));
         assert_eq!(
-            gathered.internal.iter().map(|i| i.part.as_str()).collect::<Vec<_>>(),
+            gathered.internal.iter().map(|(part, _)| *part).collect::<Vec<_>>(),
             ["fetch_params", "plan"]
         );
         assert!(dir.path().join("home/modules/late/scripts/a.sh").exists());

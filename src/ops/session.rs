@@ -75,16 +75,18 @@ pub fn session(
         let mut differences = Differences::new(sandbox.layers(), ground, scratch.path())?;
 
         let (name, command) = described(session, &ground.root);
+        let began = run.seconds();
         let mut tell = |event: StepEvent<'_>| {
             if let StepEvent::Asked(action) = event {
                 (run.on_event)(DanceEvent::Asked { action, root: &ground.root });
             }
         };
-        let done = {
+        let mut done = {
             let own_terminal = pty::is_terminal();
             let wires = Wires::new(if own_terminal { Some(sandbox.open_terminal()?) } else { None })?;
             step::attend(&mut sandbox, &context, &name, command, wires.inner(), own_terminal, &mut tell)?
         };
+        done.began = Some(began);
         let changes = differences.since_last(sandbox.layers())?;
         if let Outcome::Failed { .. } | Outcome::TimedOut { .. } = &done.outcome {
             // Its own status does not say it.

@@ -214,6 +214,8 @@ mod tests {
             noise: 0,
             label: Label::default(),
             internal: Vec::new(),
+            merge_phases: Vec::new(),
+            own: None,
             modules: Vec::new(),
             actions: Vec::new(),
             duties: Vec::new(),

@@ -6,13 +6,15 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::thread::JoinHandle;
 
 use crate::model::names::RunId;
-use crate::model::step::Outcome;
+use crate::model::step::{Metrics, Outcome};
 use crate::sandbox::protocol::Counted;
 use crate::sandbox::{SandboxError, cannot};
 use crate::settings::{Amount, Settings};
+use crate::sys::cgroup::of_step::{StepGroup, StepGroups};
 use crate::sys::cgroup::{Bounds, Group, Held};
 
 /// The limits of each step of a sandbox.
@@ -49,12 +51,23 @@ const OURS: u64 = 4;
 #[derive(Debug)]
 pub(super) struct Limited {
     limits: Limits,
+    /// Where the groups of steps come from. Before the run's, which they are below.
+    groups: Option<StepGroups>,
+    /// That of the task that comes next: its first process is in it already.
+    next: Option<StepGroup>,
+    /// That of a task that has ended.
+    ended: Option<StepGroup>,
     group: Option<Group>,
 }
 
 /// What there was when a step began.
 pub(super) struct Begun {
     held: Held,
+    /// The groups that it alone is in.
+    group: Option<StepGroup>,
+    /// Whether it is in them.
+    pub(super) grouped: bool,
+    work: disco_fuse::Work,
     /// What it may take of the disk, in bytes.
     room: u64,
     /// What its files held already.
@@ -62,19 +75,25 @@ pub(super) struct Begun {
 }
 
 /// A process on its way into the run's group.
-pub(super) struct Joining(Option<JoinHandle<io::Result<Group>>>);
+pub(super) struct Joining(Option<JoinHandle<Joined>>);
+
+/// The run's group, and where those of its steps come from.
+type Joined = io::Result<(Group, StepGroups)>;
 
 impl Limited {
     /// Those limits, in the group of that run. The process goes there meanwhile, with all that it will start.
     pub(super) fn start(limits: Limits, run: &RunId, pid: u32) -> Result<(Limited, Joining), SandboxError> {
         let bounds = Bounds { memory: limits.memory, processes: u64::from(limits.processes) + OURS };
-        let thread = Group::create(run.as_str(), bounds).map(|group| {
-            std::thread::Builder::new()
-                .name("joining".to_owned())
-                .spawn(move || group.add(pid).map(|()| group))
+        let thread = Group::create(run.as_str(), bounds).map(|mut group| {
+            std::thread::Builder::new().name("joining".to_owned()).spawn(move || {
+                group.add(pid)?;
+                let groups = StepGroups::start(&group)?;
+                Ok((group, groups))
+            })
         });
         let thread = cannot("start a thread", thread.transpose())?;
-        Ok((Limited { limits, group: None }, Joining(thread)))
+        let (groups, next, ended, group) = (None, None, None, None);
+        Ok((Limited { limits, groups, next, ended, group }, Joining(thread)))
     }
 
     /// What is counted inside, whether there is a group or not.
@@ -85,20 +104,38 @@ impl Limited {
     /// Waits until the process is in its group. Nothing may run before.
     pub(super) fn joined(&mut self, joining: Joining) {
         // Who may not join one that he could make is counted, as where there is none.
-        self.group = joining.0.and_then(|thread| thread.join().ok()?.ok());
+        if let Some((group, groups)) = joining.0.and_then(|thread| thread.join().ok()?.ok()) {
+            (self.group, self.groups) = (Some(group), Some(groups));
+        }
+        self.prepare();
     }
 
-    /// A step begins, for which these files are open.
+    /// The doors of the next task's groups, for its first process.
+    pub(super) fn doors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.next.iter().flat_map(StepGroup::doors)
+    }
+
+    fn prepare(&mut self) {
+        let ended = self.ended.take();
+        self.next = self.groups.as_ref().and_then(|groups| groups.next(ended));
+    }
+
+    /// A step begins, for which these files are open. From now on the next task's doors are those of another one.
     pub(super) fn begin(
-        &self,
+        &mut self,
         overlay: &disco_fuse::Overlay,
         files: &[&File],
     ) -> Result<Begun, SandboxError> {
+        let group = self.next.take();
+        self.prepare();
         let (free, there) = cannot("look at the scratchpad's disk", overlay.disk())?;
         let room = self.limits.disk.bytes_of(free);
         overlay.keep_free(room.map_or(0, |room| kept(free, there, room)));
         Ok(Begun {
             held: self.group.as_ref().map(Group::held).unwrap_or_default(),
+            group,
+            grouped: false,
+            work: overlay.work(),
             room: room.unwrap_or(free),
             spooled: cannot("look at what a step wrote", size(files))?,
         })
@@ -138,14 +175,31 @@ impl Limited {
             return Some(failed(reason));
         }
         let held = self.group.as_ref().map(Group::held).unwrap_or_default();
-        let memory = self.limits.memory.filter(|_| held.killed > begun.held.killed);
+        let own = begun.group.as_ref().map(StepGroup::held).unwrap_or_default();
+        let killed = own.killed > 0 || held.killed > begun.held.killed;
+        let memory = self.limits.memory.filter(|_| killed);
         if let Some(most) = memory {
             return Some(failed(out_of_memory(most)));
         }
-        (held.refused > begun.held.refused).then(|| {
+        (own.refused > 0 || held.refused > begun.held.refused).then(|| {
             let most = self.limits.processes;
             failed(format!("more than {most} processes and threads at once (setting client/step_processes)"))
         })
+    }
+
+    /// What a step that has ended has used beside its cost. Its group goes.
+    pub(super) fn metrics(&mut self, overlay: &disco_fuse::Overlay, begun: &mut Begun) -> Metrics {
+        let (before, now) = (begun.work, overlay.work());
+        let more = |before: Option<u64>, now: Option<u64>| Some(now?.saturating_sub(before?));
+        self.ended = begun.group.take();
+        let of_group = self.ended.as_ref().filter(|_| begun.grouped).map(StepGroup::metrics);
+        Metrics {
+            overlay_requests: Some(now.requests.saturating_sub(before.requests)),
+            overlay_cpu: Some(now.cpu.saturating_sub(before.cpu).as_secs_f64()),
+            overlay_read: more(before.read, now.read),
+            overlay_written: more(before.written, now.written),
+            ..of_group.unwrap_or_default()
+        }
     }
 }
 

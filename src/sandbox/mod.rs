@@ -253,7 +253,8 @@ impl Sandbox {
         let pretended = spec.upon.map(|earlier| earlier.pretended.clone()).unwrap_or_default();
         let shims = cannot("listen to the shims", Desk::new(listener, pretended.clone()))?;
         limited.joined(joining);
-        cannot("reach the inside", channel.send(&ToInside::Begin, &[]))?;
+        let doors: Vec<_> = limited.doors().collect();
+        cannot("reach the inside", channel.send(&ToInside::Begin, &doors))?;
         let earlier = spec.upon.map(|earlier| earlier.layers.upper());
         let uppers = std::iter::once(overlay.upper_dir()).chain(earlier).map(copy);
         let ground = report::Ground {

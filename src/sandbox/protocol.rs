@@ -16,10 +16,17 @@ pub const SHIM_SOCKET: &str = "/dev/disco";
 pub enum ToInside {
     /// The first message, with an open /dev/fuse for each file system to mount: raise the walls.
     Setup(Setup),
-    /// Whatever is started from now on is in the run's control group, if there is one: get ready for tasks.
+    /// Whatever is started from now on is in the run's control group, if there is one: get ready for tasks. Comes with the
+    /// doors of the first task's own groups.
     Begin,
-    /// Run this task, with its standard output and standard error, then the descriptors that the task names.
-    Run(Task),
+    /// Run this task.
+    Run {
+        /// What is to be done.
+        task: Task,
+        /// How many descriptors are the task's: its standard output and standard error, then those that it names. What comes
+        /// after them are the doors of the next task's groups.
+        own: usize,
+    },
     /// Open a terminal pair of the sandbox's own.
     OpenTerminal,
     /// End the running task at once.
@@ -140,7 +147,10 @@ pub enum FromInside {
     /// The walls are up; comes with the listening socket of the shims.
     Ready,
     /// A task is about to begin; comes with the listener of its system calls, where it could have one.
-    Begun,
+    Begun {
+        /// Whether its first process, and so all of it, is in the groups that were made for it.
+        grouped: bool,
+    },
     /// A terminal pair: comes with the side of whoever attends, then the task's.
     Terminal,
     /// A wall could not be raised, or a task not be started: why.

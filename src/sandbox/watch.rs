@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::model::action::Effect;
 use crate::model::attempt::Attempt;
-use crate::model::step::{Cost, Outcome, Stream};
+use crate::model::step::{Cost, Metrics, Outcome, Stream};
 use crate::model::truth::{Label, Truth};
 use crate::sandbox::limits::Begun;
 use crate::sandbox::lines::Lines;
@@ -50,6 +50,8 @@ pub struct TaskRun {
     pub outcome: Outcome,
     /// What it cost.
     pub cost: Cost,
+    /// What else is known of that.
+    pub metrics: Metrics,
     /// How true what is known of it is: less than exact where a stub or a stopped call could have changed its course.
     pub label: Label,
     /// What it tried to do to the world outside, in the order of the first time; what has become an effect apart.
@@ -78,7 +80,7 @@ impl Sandbox {
         let mut fds = vec![theirs_out.as_fd(), theirs_err.as_fd()];
         fds.extend(files.iter().map(|file| file.as_fd()));
         let begun = self.limited.begin(&self.layers.overlay, files)?;
-        cannot("reach the inside", self.channel.send(&ToInside::Run(task), &fds))?;
+        self.send(task, fds)?;
         drop((theirs_out, theirs_err));
         let lines = |stream, from| {
             Lines::new(stream, from).map_err(|source| SandboxError::Cannot { action: "make a pipe", source })
@@ -108,16 +110,22 @@ impl Sandbox {
         // The inside has the kernel forget before such a task: what is shown now is what counts.
         self.layers.overlay.look_afresh();
         let begun = self.limited.begin(&self.layers.overlay, &[])?;
-        let task = ToInside::Run(Task::Attend { command, own_terminal });
-        cannot("reach the inside", self.channel.send(&task, &[stdout, stderr, stdin]))?;
+        self.send(Task::Attend { command, own_terminal }, vec![stdout, stderr, stdin])?;
         let (shims, label) = (Shims::new(), Label::default());
         let mut watch = Watch { streams: Vec::new(), shims, label, begun, files: &[], on_event };
         self.follow(&mut watch, FOREVER, interrupt)
     }
 
+    /// Sends a task with its descriptors, and the doors for the one after it.
+    fn send<'a>(&'a self, task: Task, mut fds: Vec<BorrowedFd<'a>>) -> Result<(), SandboxError> {
+        let own = fds.len();
+        fds.extend(self.limited.doors());
+        cannot("reach the inside", self.channel.send(&ToInside::Run { task, own }, &fds))
+    }
+
     /// Follows the task that was just sent, to its end.
     fn follow(
-        &self,
+        &mut self,
         watch: &mut Watch<'_>,
         limit: Duration,
         interrupt: &Interrupt,
@@ -132,6 +140,7 @@ impl Sandbox {
         self.tell_asked(watch)?;
         self.tell_writes(watch);
         let met = self.limited.end(&self.layers.overlay, &watch.begun);
+        let metrics = self.limited.metrics(&self.layers.overlay, &mut watch.begun);
         self.reporter.end();
         let mut attempts = self.reporter.attempts();
         attempts.extend(self.network.iter().flat_map(Network::take_tried));
@@ -145,7 +154,7 @@ impl Sandbox {
             Some(Stop::Printed) => self.limited.too_much(),
             None => met.unwrap_or(end.outcome),
         };
-        Ok(TaskRun { outcome, cost: end.cost, label, attempts })
+        Ok(TaskRun { outcome, cost: end.cost, metrics, label, attempts })
     }
 
     /// Tells and remembers what was written to the kernel's files and pretended.
@@ -208,7 +217,10 @@ impl Sandbox {
             }
             if said {
                 match cannot("reach the inside", self.channel.receive())? {
-                    Some((FromInside::Begun, listener)) => self.begin(watch, listener),
+                    Some((FromInside::Begun { grouped }, listener)) => {
+                        watch.begun.grouped = grouped;
+                        self.begin(watch, listener);
+                    }
                     Some((FromInside::Ended(end), _)) => return Ok((end, stopped)),
                     Some((FromInside::Failed(reason), _)) => return Err(SandboxError::Inside(reason)),
                     Some(_) | None => return Err(SandboxError::Lost),

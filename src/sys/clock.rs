@@ -61,8 +61,28 @@ pub fn pause_for(seconds: u64) {
     std::thread::sleep(Duration::from_secs(seconds));
 }
 
+/// A piece of work that is done: when it began, and what it cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timed {
+    /// When it began.
+    pub began: Instant,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// What this whole process has cost so far, each of its threads once and those that have ended among them; no wall time.
+pub fn whole_process() -> Cost {
+    usage(UsageWho::RUSAGE_SELF)
+}
+
+/// Has the kernel forget the largest size of this process so far, so that the next piece of its work has one of its own. A
+/// kernel that will not do it goes on with that size (proc_pid_clear_refs(5)).
+pub fn forget_size() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
 /// Measures a piece of this thread's work: wall and CPU time, faults and blocks are this piece's, `mem_max` is the largest
-/// size of the whole process so far (the kernel keeps no other).
+/// size of the whole process so far, or since [`forget_size`] (the kernel keeps no other).
 #[derive(Debug)]
 pub struct Meter {
     started: Instant,
@@ -72,12 +92,17 @@ pub struct Meter {
 impl Meter {
     /// Starts measuring.
     pub fn start() -> Meter {
-        Meter { started: Instant::now(), before: usage() }
+        Meter { started: Instant::now(), before: usage(UsageWho::RUSAGE_THREAD) }
+    }
+
+    /// The work since the start.
+    pub fn timed(&self) -> Timed {
+        Timed { began: self.started, cost: self.stop() }
     }
 
     /// The cost since the start.
     pub fn stop(&self) -> Cost {
-        let (now, before) = (usage(), &self.before);
+        let (now, before) = (usage(UsageWho::RUSAGE_THREAD), &self.before);
         Cost {
             time_real: self.started.elapsed().as_secs_f64(),
             time_user: now.time_user - before.time_user,
@@ -93,9 +118,9 @@ impl Meter {
     }
 }
 
-fn usage() -> Cost {
+fn usage(who: UsageWho) -> Cost {
     // It fails only for a bad pointer or `who`, and both are nix's; nothing is what then was used.
-    match getrusage(UsageWho::RUSAGE_THREAD) {
+    match getrusage(who) {
         Ok(usage) => super::wait::cost_from(usage.as_ref(), Duration::ZERO),
         Err(_) => Cost::default(),
     }

@@ -48,6 +48,7 @@ pub mod signals;
 pub mod sparse;
 pub mod spawn;
 pub mod spool;
+pub mod starter;
 pub mod streams;
 pub mod system_log;
 pub mod tail;

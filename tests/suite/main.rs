@@ -22,6 +22,7 @@ mod limits;
 mod lint;
 mod merge;
 mod metadata;
+mod metrics;
 mod moments;
 mod monitors;
 mod network;

@@ -60,7 +60,8 @@ fn figures_are_of_the_step_and_not_of_those_before_it() {
         .module("m")
         .script("10-idle.sh", "sleep 0.7")
         .script("20-busy.sh", "for ((i = 0; i < 300000; i++)); do :; done")
-        .script("30-large.sh", "head -c 200000000 /dev/zero | tail -c 200000000 | wc -c >/dev/null")
+        .script("30-large.sh", "head -c 300000000 /dev/zero | tail -c 300000000 | wc -c >/dev/null")
+        .script("35-middle.sh", "head -c 20000000 /dev/zero | tail -c 20000000 | wc -c >/dev/null")
         .script("40-small.sh", ":");
     world.master();
     world.disco(&["dance", "--noop"]).succeeds();
@@ -69,7 +70,9 @@ fn figures_are_of_the_step_and_not_of_those_before_it() {
     assert!(of("10-idle.sh", "time_real") >= 0.7, "{report}");
     assert!(of("10-idle.sh", "time_user") < 0.3, "{report}");
     assert!(of("20-busy.sh", "time_user") > 0.1, "{report}");
-    assert!(of("30-large.sh", "mem_max") > 150_000.0, "{report}");
+    assert!(of("30-large.sh", "mem_max") > 250_000.0, "{report}");
+    let middle = of("35-middle.sh", "mem_max");
+    assert!((19_000.0..60_000.0).contains(&middle), "20 MB after 300 MB\n{report}");
     assert!(
         of("40-small.sh", "mem_max") < 100_000.0,
         "a later step shows the peak of an earlier one\n{report}"

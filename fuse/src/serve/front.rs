@@ -41,6 +41,12 @@ impl Front {
         Front { overlay, writes }
     }
 
+    /// The overlay, for an answer: one more that it has given.
+    pub(super) fn asked(&self) -> &Overlay {
+        self.overlay.served.count();
+        &self.overlay
+    }
+
     /// Remembers that there was no space for a change. (Not asked of allocate, which may ask for too much, nor of
     /// attributes, whose limits have the same error.)
     pub(super) fn noted<T>(&self, done: crate::Result<T>) -> crate::Result<T> {

@@ -29,7 +29,7 @@ impl Filesystem for Front {
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let executes = || super::executes::executes(request.pid());
-        match self.overlay.lookup_for(parent.0, name, executes) {
+        match self.asked().lookup_for(parent.0, name, executes) {
             Ok(Some((node, stat, false))) => answer_entry(reply, Ok((node, stat))),
             Ok(Some((node, stat, true))) => answer_fleeting(reply, (node, stat)),
             Ok(None) => answer_nothing(reply),
@@ -42,7 +42,7 @@ impl Filesystem for Front {
     }
 
     fn getattr(&self, _request: &Request, ino: INodeNo, _fh: Option<FileHandle>, reply: ReplyAttr) {
-        match self.overlay.get_attributes(ino.0) {
+        match self.asked().get_attributes(ino.0) {
             Ok(stat) => reply.attr(&KEPT, &attributes(&stat)),
             Err(errno) => reply.error(error(errno)),
         }
@@ -77,14 +77,14 @@ impl Filesystem for Front {
             told: ctime.is_some(),
             privileged: request.uid() == 0,
         };
-        match self.noted(self.overlay.set_attributes(ino.0, &change)) {
+        match self.noted(self.asked().set_attributes(ino.0, &change)) {
             Ok(stat) => reply.attr(&KEPT, &attributes(&stat)),
             Err(errno) => reply.error(error(errno)),
         }
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.overlay.read_link(ino.0) {
+        match self.asked().read_link(ino.0) {
             Ok(target) => reply.data(&target),
             Err(errno) => reply.error(error(errno)),
         }
@@ -101,7 +101,7 @@ impl Filesystem for Front {
         reply: ReplyEntry,
     ) {
         let maker = maker(request, mode, umask);
-        answer_entry(reply, self.noted(self.overlay.make_node(parent.0, name, maker, u64::from(rdev))));
+        answer_entry(reply, self.noted(self.asked().make_node(parent.0, name, maker, u64::from(rdev))));
     }
 
     fn mkdir(
@@ -115,21 +115,21 @@ impl Filesystem for Front {
     ) {
         answer_entry(
             reply,
-            self.noted(self.overlay.make_directory(parent.0, name, maker(request, mode, umask))),
+            self.noted(self.asked().make_directory(parent.0, name, maker(request, mode, umask))),
         );
     }
 
     fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        answer_empty(reply, self.noted(self.overlay.unlink(parent.0, name)));
+        answer_empty(reply, self.noted(self.asked().unlink(parent.0, name)));
     }
 
     fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        answer_empty(reply, self.noted(self.overlay.remove_directory(parent.0, name)));
+        answer_empty(reply, self.noted(self.asked().remove_directory(parent.0, name)));
     }
 
     fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
         let maker = maker(request, 0o777, 0);
-        answer_entry(reply, self.noted(self.overlay.make_symlink(parent.0, name, target.as_os_str(), maker)));
+        answer_entry(reply, self.noted(self.asked().make_symlink(parent.0, name, target.as_os_str(), maker)));
     }
 
     fn rename(
@@ -149,10 +149,11 @@ impl Filesystem for Front {
             RenameFlags::RENAME_EXCHANGE if !whiteout => Target::Exchange,
             _ => return reply.error(Errno::EINVAL),
         };
-        let moved = self.overlay.rename((parent.0, name), (newparent.0, newname), target).and_then(|()| {
+        let overlay = self.asked();
+        let moved = overlay.rename((parent.0, name), (newparent.0, newname), target).and_then(|()| {
             if whiteout {
                 // What whoever builds layers of other overlays asks for: a device 0:0 at the old name.
-                self.overlay.make_node(parent.0, name, maker(request, libc::S_IFCHR, 0), 0)?;
+                overlay.make_node(parent.0, name, maker(request, libc::S_IFCHR, 0), 0)?;
             }
             Ok(())
         });
@@ -160,10 +161,11 @@ impl Filesystem for Front {
     }
 
     fn link(&self, _request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
-        answer_entry(reply, self.noted(self.overlay.make_link(ino.0, newparent.0, newname)));
+        answer_entry(reply, self.noted(self.asked().make_link(ino.0, newparent.0, newname)));
     }
 
     fn open(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.asked();
         // Reads and writes name the node: the kernel opens by itself from now on, and truncates by an attribute.
         reply.error(Errno::ENOSYS);
     }
@@ -178,7 +180,7 @@ impl Filesystem for Front {
         _flags: i32,
         reply: ReplyCreate,
     ) {
-        match self.noted(self.overlay.create(parent.0, name, maker(request, mode, umask))) {
+        match self.noted(self.asked().create(parent.0, name, maker(request, mode, umask))) {
             Ok((node, stat)) => {
                 node.remembered();
                 let flags = FopenFlags::FOPEN_KEEP_CACHE;
@@ -199,7 +201,7 @@ impl Filesystem for Front {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        self.overlay.read(ino.0, offset, size as usize, |data| match data {
+        self.asked().read(ino.0, offset, size as usize, |data| match data {
             Ok(data) => reply.data(data),
             Err(errno) => reply.error(error(errno)),
         });
@@ -218,13 +220,14 @@ impl Filesystem for Front {
         reply: ReplyWrite,
     ) {
         let drop_ids = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        match self.noted(self.overlay.write(ino.0, offset, data, drop_ids)) {
+        match self.noted(self.asked().write(ino.0, offset, data, drop_ids)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }
     }
 
     fn flush(&self, _: &Request, _ino: INodeNo, _fh: FileHandle, _owner: LockOwner, reply: ReplyEmpty) {
+        self.asked();
         // Writes have been answered one by one; ENOSYS spares the kernel the question from now on.
         reply.error(Errno::ENOSYS);
     }
@@ -239,24 +242,26 @@ impl Filesystem for Front {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        self.asked();
         reply.ok();
     }
 
     fn fsync(&self, _: &Request, ino: INodeNo, _fh: FileHandle, datasync: bool, reply: ReplyEmpty) {
-        answer_empty(reply, self.noted(self.overlay.sync(ino.0, datasync)));
+        answer_empty(reply, self.noted(self.asked().sync(ino.0, datasync)));
     }
 
     fn opendir(&self, _request: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.asked();
         // Reading a directory needs no handle, and the kernel need not ask again.
         reply.error(Errno::ENOSYS);
     }
 
     fn fsyncdir(&self, _: &Request, ino: INodeNo, _fh: FileHandle, datasync: bool, reply: ReplyEmpty) {
-        answer_empty(reply, self.overlay.sync(ino.0, datasync));
+        answer_empty(reply, self.asked().sync(ino.0, datasync));
     }
 
     fn readdir(&self, _: &Request, ino: INodeNo, _fh: FileHandle, offset: u64, mut reply: ReplyDirectory) {
-        let done = self.overlay.read_directory(ino.0, offset, |entry| {
+        let done = self.asked().read_directory(ino.0, offset, |entry| {
             reply.add(INodeNo(entry.id), entry.cookie, kind(entry.kind), &entry.name)
         });
         match done {
@@ -273,7 +278,7 @@ impl Filesystem for Front {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let done = self.overlay.read_directory_plus(ino.0, offset, |entry, stat| {
+        let done = self.asked().read_directory_plus(ino.0, offset, |entry, stat| {
             let attributes = attributes(stat);
             let kept = kept(stat.ino);
             reply.add(attributes.ino, entry.cookie, &entry.name, &kept, &attributes, GENERATION)
@@ -285,7 +290,7 @@ impl Filesystem for Front {
     }
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
-        match self.overlay.room() {
+        match self.asked().room() {
             Ok(room) => reply.statfs(
                 room.f_blocks,
                 room.f_bfree,
@@ -310,20 +315,20 @@ impl Filesystem for Front {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let set = c_string(name).and_then(|name| self.overlay.set_xattr(ino.0, &name, value, flags as u32));
+        let set = c_string(name).and_then(|name| self.asked().set_xattr(ino.0, &name, value, flags as u32));
         answer_empty(reply, set);
     }
 
     fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        answer_xattr(reply, size, c_string(name).and_then(|name| self.overlay.get_xattr(ino.0, &name)));
+        answer_xattr(reply, size, c_string(name).and_then(|name| self.asked().get_xattr(ino.0, &name)));
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        answer_xattr(reply, size, self.overlay.list_xattrs(ino.0));
+        answer_xattr(reply, size, self.asked().list_xattrs(ino.0));
     }
 
     fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        answer_empty(reply, c_string(name).and_then(|name| self.overlay.remove_xattr(ino.0, &name)));
+        answer_empty(reply, c_string(name).and_then(|name| self.asked().remove_xattr(ino.0, &name)));
     }
 
     fn fallocate(
@@ -336,12 +341,12 @@ impl Filesystem for Front {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        answer_empty(reply, self.overlay.allocate(ino.0, mode as u32, offset, length, request.uid() != 0));
+        answer_empty(reply, self.asked().allocate(ino.0, mode as u32, offset, length, request.uid() != 0));
     }
 
     fn lseek(&self, _: &Request, ino: INodeNo, _fh: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
         let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
-        match self.overlay.seek(ino.0, offset, whence) {
+        match self.asked().seek(ino.0, offset, whence) {
             Ok(offset) => reply.offset(offset as i64),
             Err(errno) => reply.error(error(errno)),
         }
@@ -361,7 +366,7 @@ impl Filesystem for Front {
         reply: ReplyWrite,
     ) {
         let (from, to, drop_ids) = ((ino_in.0, offset_in), (ino_out.0, offset_out), request.uid() != 0);
-        match self.noted(self.overlay.copy_range(from, to, len, drop_ids)) {
+        match self.noted(self.asked().copy_range(from, to, len, drop_ids)) {
             Ok(length) => reply.written(length as u32),
             Err(errno) => reply.error(error(errno)),
         }

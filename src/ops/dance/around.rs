@@ -88,7 +88,8 @@ pub(super) fn merge(
     around: &Around,
 ) -> Result<(RunOutcome, Result<(), DanceError>), DanceError> {
     let id = run.record.run.clone();
-    let mut prepared = run.metered("merge", |_| merge::prepare(source))?;
+    let facts = run.merging("survey", || merge::survey(source))?;
+    let mut prepared = run.merging("stage", || merge::prepare(source, &facts))?;
     // Whoever finishes this run after a crash reads what it was to do.
     run.save()?;
     let mut pending = Pending::load(&settings.home.value)?;
@@ -115,7 +116,7 @@ pub(super) fn merge(
         tell_left(run, &prepared.discard()?);
         return Err(error.into());
     }
-    let merged = match run.metered("merge", |_| prepared.commit()) {
+    let merged = match run.merging("commit", || prepared.commit()) {
         Ok(merged) => merged,
         Err(error) => {
             duties.bring_back(run, settings)?;
@@ -163,7 +164,7 @@ pub(super) fn settle(
     // saves it again.
     run.record.outcome = outcome.clone();
     let _ = run.save();
-    let report = run.metered("merge", |_| merged.keep())?;
+    let report = run.merging("keep", || merged.keep())?;
     for path in &report.sockets {
         let why = "a socket lives with the process that listens on it";
         (run.on_event)(DanceEvent::NotMerged { path, why });

@@ -6,6 +6,7 @@
 pub(super) mod around;
 mod confirm;
 mod conflicts;
+mod costs;
 pub(super) mod differences;
 mod duties;
 mod error;
@@ -35,8 +36,8 @@ use crate::model::change::ChangeSet;
 use crate::model::module::Module;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::root::LiveRoot;
-use crate::model::run::{InternalCost, Mode, RunOutcome, RunRecord, SCHEMA};
-use crate::model::step::{Cost, ModuleRecord};
+use crate::model::run::{Mode, RunOutcome, RunRecord, SCHEMA};
+use crate::model::step::ModuleRecord;
 use crate::model::told::in_full;
 use crate::model::truth::Label;
 use crate::ops::gather::{self};
@@ -45,11 +46,12 @@ use crate::runs::Runs;
 use crate::sandbox::{self};
 use crate::settings::Settings;
 use crate::step::StepError;
-use crate::sys::clock::{self, Meter};
+use crate::sys::clock::{self, Timed};
 use crate::sys::files::{self};
 use crate::sys::interrupt::Interrupt;
 use crate::sys::scratch::{self, ScratchFolder};
 use crate::sys::spool;
+use crate::sys::starter;
 
 pub use error::DanceError;
 pub use event::{DanceEvent, Doing};
@@ -82,7 +84,7 @@ pub(super) struct Run<'a> {
     folder: PathBuf,
     began: Instant,
     runs: Runs,
-    fetched: BTreeMap<ModuleName, Cost>,
+    fetched: BTreeMap<ModuleName, Timed>,
     /// Where what it has shown is kept as a plan.
     pub(super) plan_file: Option<PathBuf>,
     pub(super) confirm: Option<u64>,
@@ -105,27 +107,6 @@ impl Run<'_> {
     /// Keeps what a module changed beside the record.
     pub(super) fn keep(&self, module: &ModuleName, changes: &ChangeSet) -> Result<(), DanceError> {
         Ok(self.runs.add_changes(&self.record.run, module, changes)?)
-    }
-
-    /// Seconds since the run began.
-    pub(super) fn seconds(&self) -> f64 {
-        self.began.elapsed().as_secs_f64()
-    }
-
-    /// Does a part of disco's own work, and keeps what it cost, with what that part has cost before.
-    pub(super) fn metered<T>(&mut self, part: &str, work: impl FnOnce(&mut Self) -> T) -> T {
-        let (meter, began) = (Meter::start(), Some(self.seconds()));
-        let result = work(self);
-        let cost = meter.stop();
-        (self.on_event)(DanceEvent::Spent { part, cost: &cost });
-        match self.record.internal.iter_mut().find(|known| known.part == part) {
-            Some(known) => {
-                let time_real = known.cost.time_real + cost.time_real;
-                known.cost = Cost { time_real, ..known.cost.with(cost) };
-            }
-            None => self.record.internal.push(InternalCost { part: part.to_owned(), began, cost }),
-        }
-        result
     }
 }
 
@@ -175,9 +156,13 @@ pub(super) fn recorded(
     let (said, settings) = (settings, &prepare_home(settings)?);
     let ground = &Ground::look(said, settings)?;
     let id = new_run_id();
-    let _lock = match mode {
-        Mode::Live => Some(lock::take(&ground.lock(&settings.home.value)?, wait, &id, interrupt, on_event)?),
-        Mode::Noop => None,
+    let (_lock, waited) = match mode {
+        Mode::Live => {
+            let path = ground.lock(&settings.home.value)?;
+            let (lock, waited) = lock::take(&path, wait, &id, interrupt, on_event)?;
+            (Some(lock), waited)
+        }
+        Mode::Noop => (None, None),
     };
     if mode == Mode::Live {
         recover::recover(settings, ground, Extent::Whole, on_event)?;
@@ -195,9 +180,10 @@ pub(super) fn recorded(
         confirm: None,
         on_event,
     };
+    run.record.waits.extend(waited);
     run.save()?;
     let result = work(&mut run, settings, ground, &scratch).map_err(|error| interrupted(interrupt, error));
-    run.record.ended = Some(clock::now());
+    (run.record.ended, run.record.own) = (Some(clock::now()), Some(clock::whole_process()));
     if let Err(error) = &result {
         run.record.outcome = match error {
             DanceError::Interrupted(signal) => RunOutcome::Interrupted { signal: *signal },
@@ -303,10 +289,7 @@ fn run_in(
     let mut fetched = |done, of| (run.on_event)(DanceEvent::Doing(Doing::FetchingModules { done, of }));
     let (only, stop) = (&options.only, interrupt.flag());
     let gathered = gather::gather(settings, &view, &ground.tree, only, stop, &mut fetched)?;
-    for InternalCost { part, cost, .. } in &gathered.internal {
-        (run.on_event)(DanceEvent::Spent { part, cost });
-    }
-    run.record.internal.extend(gathered.internal);
+    gathered.internal.iter().for_each(|(part, timed)| run.took(part, *timed));
     run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
     run.fetched = gathered.fetched;
     run.save()?;
@@ -365,7 +348,7 @@ fn new_record(settings: &Settings, root: &LiveRoot, run: RunId, mode: Mode) -> R
         mode,
         root: root.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        by: None,
+        by: Some(starter::starter()),
         waits: Vec::new(),
         started: clock::now(),
         ended: None,
@@ -375,6 +358,8 @@ fn new_record(settings: &Settings, root: &LiveRoot, run: RunId, mode: Mode) -> R
         noise: 0,
         label: Label::default(),
         internal: Vec::new(),
+        merge_phases: Vec::new(),
+        own: None,
         modules: Vec::new(),
         actions: Vec::new(),
         duties: Vec::new(),

@@ -26,8 +26,10 @@ pub(super) fn run_all(
     let mut seq = 0;
     for (at, planned) in plan.modules.iter().enumerate() {
         let name = &planned.module.name;
+        let fetched = run.fetched.get(name).copied();
         let mut record = ModuleRecord {
-            fetch: run.fetched.get(name).copied(),
+            fetch: fetched.map(|fetched| fetched.cost),
+            fetch_began: fetched.map(|fetched| run.seconds_at(fetched.began)),
             ..ModuleRecord::done(name.clone(), Vec::new(), ChangeCounts::default())
         };
         let mut changes = ChangeSet::default();
@@ -39,6 +41,7 @@ pub(super) fn run_all(
             record.began = Some(run.seconds());
             run_steps(run, planned, &mut record, &mut seq, sandbox, context)?;
             (run.on_event)(DanceEvent::Doing(Doing::Comparing));
+            record.diff_began = Some(run.seconds());
             let meter = Meter::start();
             changes = differences.since_last(sandbox.layers())?;
             record.changes = (&changes).into();
@@ -70,6 +73,7 @@ fn run_steps(
             let (at, of) = (first + 1, planned.module.steps.len());
             (run.on_event)(DanceEvent::Doing(Doing::Step { step: step.label(), at, of }));
         }
+        let began = run.seconds();
         let (on_event, root) = (&mut run.on_event, &run.record.root);
         let mut tell = |at: usize, event: StepEvent<'_>| match event {
             StepEvent::Line { stream, text } => {
@@ -79,6 +83,7 @@ fn run_steps(
             StepEvent::Asked(action) => on_event(DanceEvent::Asked { action, root }),
         };
         let mut done = step::run(sandbox, context, module, batch, seq, &mut tell)?;
+        StepRecord::place_in_time(&mut done, began);
         output.finish(&mut done)?;
         for step in &done {
             super::truth::tell(run.on_event, module, step);

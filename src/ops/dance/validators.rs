@@ -70,6 +70,7 @@ fn run_one(
     (run.on_event)(DanceEvent::Doing(Doing::Step { step: validator, at: at + 1, of }));
     let batch = [StepKind::Validator { script: script.to_owned() }];
     let mut output = Output::new(&run.folder, module, "validate-", at, &batch);
+    let began = run.seconds();
     let on_event = &mut run.on_event;
     let mut tell = |_, event: StepEvent<'_>| match event {
         StepEvent::Line { stream, text } => {
@@ -80,6 +81,7 @@ fn run_one(
         StepEvent::Asked(_) => {}
     };
     let mut done = step::run(sandbox, context, module, &batch, &mut 0, &mut tell)?;
+    StepRecord::place_in_time(&mut done, began);
     output.finish(&mut done)?;
     // A batch of one is begun whatever happens.
     let mut record = done.remove(0);

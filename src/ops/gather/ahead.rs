@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::fetch::{Fetch, FetchError, What};
 use crate::model::names::{ModuleName, NodeName};
-use crate::model::step::Cost;
 use crate::modules;
+use crate::sys::clock::Timed;
 use crate::sys::files::FileError;
 use crate::sys::folders;
 
@@ -17,7 +17,7 @@ use super::{GatherError, selected};
 #[derive(Debug)]
 pub(super) struct Ahead {
     tried: BTreeSet<ModuleName>,
-    fetched: BTreeMap<ModuleName, Cost>,
+    fetched: BTreeMap<ModuleName, Timed>,
 }
 
 impl Ahead {
@@ -27,7 +27,7 @@ impl Ahead {
         fetch: &Fetch<'_>,
         node: &NodeName,
         told: &mut dyn FnMut(usize, usize),
-    ) -> Result<(Ahead, Cost), GatherError> {
+    ) -> Result<(Ahead, Timed), GatherError> {
         let tried = needed_last_time(fetch.home, node);
         let (parameters, fetched) = std::thread::scope(|scope| {
             let parameters = scope.spawn(|| fetch.parameters(node));
@@ -47,7 +47,7 @@ impl Ahead {
         fetch: &Fetch<'_>,
         names: &BTreeSet<ModuleName>,
         told: &mut dyn FnMut(usize),
-    ) -> Result<BTreeMap<ModuleName, Cost>, FetchError> {
+    ) -> Result<BTreeMap<ModuleName, Timed>, FetchError> {
         let (mut there, mut missing) = (BTreeMap::new(), BTreeSet::new());
         for name in names {
             match self.fetched.remove(name) {

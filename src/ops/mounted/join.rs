@@ -33,6 +33,7 @@ pub fn join(
     };
     dance::recorded(settings, Mode::Noop, false, interrupt, on_event, |run, _, ground, _| {
         let (name, command) = session::described(&Session::Shell, &ground.root);
+        let began = run.seconds();
         let done = {
             let mut sides = sides.into_iter();
             let terminal = sides.next().zip(sides.next());
@@ -44,7 +45,8 @@ pub fn join(
             cannot("ask for a shell", mounted.channel.send(&attend, &wires.inner()))?;
             follow(&mounted.channel, &ground.root, interrupt, run.on_event)?
         };
-        let Attended { step, changes } = read(done)?;
+        let Attended { mut step, changes } = read(done)?;
+        step.began = Some(began);
         dance::truth::tell(run.on_event, &name, &step);
         run.record.changes = changes.0.len();
         run.record.plan.push(name.clone());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
 use crate::model::step::{Cost, Outcome};
 use crate::sandbox::inside::payload::{self, Streams, told};
@@ -17,7 +18,7 @@ use crate::sys::channel::Channel;
 use crate::sys::clock::Meter;
 use crate::sys::seccomp::Reporter;
 use crate::sys::wait::Seen;
-use crate::sys::{crowd, files, lay, namespace, seccomp, spawn, wait};
+use crate::sys::{cgroup, crowd, files, lay, namespace, seccomp, spawn, wait};
 
 /// How often a payload's processes are counted.
 const TICK: Duration = Duration::from_millis(200);
@@ -25,9 +26,18 @@ const TICK: Duration = Duration::from_millis(200);
 /// What the first process says of its task: how it ended, or why it could not be started.
 pub type Report = Result<TaskEnd, String>;
 
-/// What it says first: that its walls are up, with its descriptor of the listener of its system calls, where it could have one;
-/// or why they are not. The descriptor is fetched: to send it would be such a call.
-pub type Raised = Result<Option<i32>, String>;
+/// What it says first: that its walls are up, or why they are not.
+pub type Raised = Result<Walled, String>;
+
+/// A first process whose walls are up.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Walled {
+    /// Its descriptor of the listener of its system calls, where it could have one. It is fetched: to send it would be such a
+    /// call.
+    pub listener: Option<i32>,
+    /// Whether it is in control groups of its task's own.
+    pub grouped: bool,
+}
 
 /// What every task of a sandbox is held to.
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +51,16 @@ pub struct Bounds {
 /// The body of the first process; its exit status only says whether the report was sent. Walls and the payload's process
 /// first: the task may be long in coming, on `channel` to this process and on `worker` to the payload's. Without a task it
 /// ends.
-pub fn main(channel: Channel, worker: Channel, bounds: Bounds) -> i32 {
-    // First, so that the end of the process that started this one is noticed, should it come before the walls.
+pub fn main(channel: Channel, worker: Channel, bounds: Bounds, doors: Vec<OwnedFd>) -> i32 {
+    // Before anything is closed, the doors too. In other groups its task would be as well, but nobody could tell them apart.
+    let grouped = !doors.is_empty() && cgroup::of_step::enter(&doors).is_ok();
+    drop(doors);
+    // Before all else, so that the end of the process that started this one is noticed, should it come before the walls.
     let closed = spawn::close_all_but([channel.as_fd(), worker.as_fd()]);
     let reporter = closed.and_then(|()| raise(bounds)).map_err(chain);
     let raised: Raised = reporter.as_ref().map_err(String::clone).map(|reporter| match reporter {
-        Reporter::Listener(listener) => Some(listener.as_raw_fd()),
-        Reporter::Nobody => None,
+        Reporter::Listener(listener) => Walled { listener: Some(listener.as_raw_fd()), grouped },
+        Reporter::Nobody => Walled { listener: None, grouped },
     });
     if channel.send(&raised, &[]).is_err() || raised.is_err() {
         return 1;

@@ -66,13 +66,15 @@ pub fn main() -> Result<(), InsideError> {
     let mut tasks = Tasks { bounds, next: None, ending: Vec::new() };
     while let Some((message, fds)) = channel.receive::<ToInside>().map_err(InsideError::Channel)? {
         match message {
-            ToInside::Run(task) => {
-                let answer =
-                    tasks.run(&channel, &task, fds).unwrap_or_else(|error| FromInside::Failed(chain(error)));
+            ToInside::Run { task, own } => {
+                let mut fds = fds;
+                let doors = fds.split_off(own.min(fds.len()));
+                let answer = tasks.run(&channel, &task, fds, doors);
+                let answer = answer.unwrap_or_else(|error| FromInside::Failed(chain(error)));
                 say(&answer, &[])?;
             }
             // A first process that cannot be started is tried again, and told, when there is a task.
-            ToInside::Begin => tasks.next = Ready::start(bounds).ok(),
+            ToInside::Begin => tasks.next = Ready::start(bounds, fds).ok(),
             ToInside::OpenTerminal => match nix::pty::openpty(None, None) {
                 Ok(pair) => say(&FromInside::Terminal, &[pair.master, pair.slave])?,
                 Err(errno) => say(&FromInside::Failed(format!("cannot open a terminal: {errno}")), &[])?,
@@ -98,17 +100,24 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn run(&mut self, supervisor: &Channel, task: &Task, fds: Vec<OwnedFd>) -> io::Result<FromInside> {
+    /// Does a task; the next one's first process goes through these doors.
+    fn run(
+        &mut self,
+        supervisor: &Channel,
+        task: &Task,
+        fds: Vec<OwnedFd>,
+        doors: Vec<OwnedFd>,
+    ) -> io::Result<FromInside> {
         if matches!(task, Task::Attend { .. }) {
             // The sandbox may have been there for days: whoever attends sees the node as it is now.
             mount::forget("/".as_ref()).map_err(io::Error::other)?;
         }
-        let ready = self.next.take().map_or_else(|| Ready::start(self.bounds), Ok)?;
+        let ready = self.next.take().map_or_else(|| Ready::start(self.bounds, Vec::new()), Ok)?;
         let running = ready.give(task, &fds, supervisor)?;
         drop(fds);
         self.collect()?;
         // This task is under way: one that cannot be started now is tried again with the next.
-        self.next = Ready::start(self.bounds).ok();
+        self.next = Ready::start(self.bounds, doors).ok();
         let (answer, ending) = running.finish(supervisor)?;
         // The supervisor looks at the scratchpad next. Who closed its files has waited for this; others map them, or are gone.
         mount::settle("/".as_ref()).map_err(io::Error::other)?;

@@ -11,7 +11,7 @@ use crate::render::Renderer;
 use crate::sandbox::inside::init::exited;
 use crate::sandbox::inside::payload::told;
 use crate::sandbox::protocol::{MOST_MEMORY, TaskEnd, Template};
-use crate::sys::clock::Meter;
+use crate::sys::clock::{self, Meter};
 use crate::sys::{files, lay, namespace};
 
 /// Renders and writes them up to the first that fails. How each ended goes to `ends` at once, so that it is known even
@@ -30,6 +30,8 @@ pub(super) fn all(
         values.read_to_end(&mut json)?;
         let renderer = Renderer::from_json(&json)?;
         for template in templates {
+            // Else each would show the largest of those before it.
+            clock::forget_size();
             let meter = Meter::start();
             let outcome = one(&renderer, module, folder, template);
             let end = TaskEnd { outcome, cost: meter.stop() };

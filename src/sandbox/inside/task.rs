@@ -24,24 +24,26 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Starts one. Its walls go up while this returns; one that does not is told when the task is given.
-    pub(super) fn start(bounds: Bounds) -> io::Result<Ready> {
+    /// Starts one, in the groups with these doors. Its walls go up while this returns; one that does not is told when the task
+    /// is given.
+    pub(super) fn start(bounds: Bounds, doors: Vec<OwnedFd>) -> io::Result<Ready> {
         let ((channel, its), (worker, its_workers)) = (Channel::pair()?, Channel::pair()?);
-        let (pidfd, pid) = spawn::clone_as_init(|| init::main(its, its_workers, bounds))?;
+        let (pidfd, pid) = spawn::clone_as_init(|| init::main(its, its_workers, bounds, doors))?;
         Ok(Ready { pidfd, pid, channel, worker })
     }
 
     /// Hands the task over, once the walls are up and the supervisor listens.
     pub(super) fn give(self, task: &Task, fds: &[OwnedFd], supervisor: &Channel) -> io::Result<Running> {
-        let listener = match self.channel.receive::<init::Raised>()? {
-            Some((Ok(number), _)) => {
-                number.map(|number| spawn::descriptor_of(&self.pidfd, number)).transpose()?
+        let (listener, grouped) = match self.channel.receive::<init::Raised>()? {
+            Some((Ok(init::Walled { listener, grouped }), _)) => {
+                let copy = listener.map(|number| spawn::descriptor_of(&self.pidfd, number));
+                (copy.transpose()?, grouped)
             }
             Some((Err(reason), _)) => return Err(io::Error::other(reason)),
             None => return Err(io::Error::other("the task's first process is lost")),
         };
         let listener: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
-        supervisor.send(&FromInside::Begun, &listener)?;
+        supervisor.send(&FromInside::Begun { grouped }, &listener)?;
         let started = Instant::now();
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         self.worker.send(task, &fds)?;

@@ -20,6 +20,23 @@ impl World {
         folders
     }
 
+    /// Does the same with those that tell figures and bound nothing: the group of block I/O, and of version 2 beside version 1,
+    /// where the machine has them.
+    pub fn mount_other_groups(&self) -> Vec<String> {
+        let mut folders = Vec::new();
+        for (name, mount, own) in [
+            ("blkio", "mount -t cgroup -o blkio blkio", "^[0-9]+:blkio:"),
+            ("unified", "mount -t cgroup2 unified", "^0::"),
+        ] {
+            let at = format!("/mnt/groups/{name}");
+            if self.sh(&format!("mkdir -p {at} && {mount} {at}")).status == Some(0) {
+                let group = self.sh(&format!("grep -E '{own}' /proc/self/cgroup | cut -d: -f3"));
+                folders.push(format!("{at}{}", group.stdout.trim()));
+            }
+        }
+        folders
+    }
+
     /// The groups in those folders that are of runs of this node.
     pub fn groups(&self, folders: &[String]) -> Vec<String> {
         let patterns: Vec<String> = folders.iter().map(|folder| format!("{folder}/disco-*")).collect();
