@@ -25,6 +25,7 @@ mod pretty_view;
 mod pretty_words;
 pub mod recover;
 pub mod report;
+mod report_many;
 pub mod report_table;
 pub mod report_text;
 pub mod runs;
@@ -199,12 +200,17 @@ Examples:
     /// Show plans
     #[command(subcommand, after_help = "Example:\n  disco plan show web1.plan")]
     Plan(plan::Command),
-    /// Show what each step of a run has cost
+    /// Show what each step of a run has cost, and what became slower
     #[command(after_help = "\
 Examples:
-  disco report
   disco report --sort time
-  disco report 20261120-190451-042-1234 --format json")]
+  disco report --format html > run.html
+  disco report --trace run.trace.json
+  disco report --trend web-1 --measure memory
+  disco report --compare 20261101-..20261107- 20261108-..
+
+Exit status: 0; 1 no such run; 2 marked as slower (--detailed-exitcodes), for
+which it has to exceed the noise: docs/report.md says how.")]
     Report(report::Args),
     /// List the runs that are kept
     #[command(after_help = "Example:\n  disco runs --format json")]
@@ -337,7 +343,7 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
             return done.map_err(|error| Failure::from_error(Kind::Software, &error));
         }
         Command::Doctor(args) => return doctor::run(&args, global, terminal),
-        Command::Report(args) => report::run(&args, global)?,
+        Command::Report(args) => return report::run(&args, global, terminal),
         Command::Runs(args) => runs::run(&args, global)?,
         Command::Param(args) => param::run(args, global)?,
         Command::Module(args) => return module::run(args, global, terminal),

@@ -1,9 +1,10 @@
 //! What a run cost, as a table for people that fits their terminal. Pure.
 
+use crate::cli::line::{Ink, Line, Signs};
 use crate::cli::report_text::one_line;
-use crate::cli::runs;
 use crate::model::run::{Mode, RunRecord};
-use crate::model::step::{Cost, ModuleOutcome};
+use crate::model::step::Cost;
+use crate::reports::parts::{self, Entry, Part, Skipped};
 
 /// The order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -17,6 +18,15 @@ pub enum Sort {
     Memory,
 }
 
+/// What a terminal shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// Its columns; `None` where there is no terminal, and no end to a line.
+    pub width: Option<usize>,
+    /// Its signs.
+    pub signs: &'a Signs,
+}
+
 /// What a column shows, and what becomes of it where the terminal is narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -24,131 +34,154 @@ enum Column {
     Words,
     /// Figures, to the right. Where words have no room left, those of the highest number go first.
     Figures(u8),
+    /// A bar, in the room that is left.
+    Bar,
 }
 
-const COLUMNS: [(&str, Column); 9] = [
+const HOW_MANY: usize = 11;
+const COLUMNS: [(&str, Column); HOW_MANY] = [
     ("MODULE", Column::Words),
     ("STEP", Column::Words),
     ("REAL", Column::Figures(0)),
-    ("USER", Column::Figures(2)),
-    ("SYS", Column::Figures(2)),
+    ("", Column::Bar),
+    ("USER", Column::Figures(3)),
+    ("SYS", Column::Figures(3)),
     ("MEMORY", Column::Figures(1)),
-    ("READ", Column::Figures(3)),
-    ("WRITE", Column::Figures(3)),
+    ("READ", Column::Figures(4)),
+    ("WRITE", Column::Figures(4)),
+    ("OVERLAY", Column::Figures(2)),
     ("OUTCOME", Column::Words),
 ];
+const BAR: usize = 3;
+const OUTCOME: usize = 10;
 /// The room that words keep, whatever the figures need.
 const LEAST: usize = 8;
+/// The shortest bar that is worth its room, and the longest.
+const BARS: (usize, usize) = (6, 20);
 const GAP: &str = "  ";
 
-struct Row<'a> {
-    module: &'a str,
-    step: String,
-    cost: Cost,
-    outcome: String,
+struct Row {
+    cells: [String; HOW_MANY],
+    ink: Ink,
+    time: f64,
+    memory: u64,
 }
 
-/// The table of a run, each line ended and not longer than `width`, where there is one.
-pub fn table(record: &RunRecord, sort: Sort, width: Option<usize>) -> String {
-    let mut rows = rows(record);
+/// The table of a run that ended so, no line longer than the terminal is wide.
+pub fn table(record: &RunRecord, outcome: &str, sort: Sort, look: &Look<'_>) -> Vec<Line> {
+    let entries = parts::entries(record);
+    let mut rows: Vec<Row> = entries.iter().map(row).collect();
     match sort {
         Sort::Order => {}
-        Sort::Time => rows.sort_by(|a, b| b.cost.time_real.total_cmp(&a.cost.time_real)),
-        Sort::Memory => rows.sort_by_key(|row| std::cmp::Reverse(row.cost.mem_max)),
+        Sort::Time => rows.sort_by(|a, b| b.time.total_cmp(&a.time)),
+        Sort::Memory => rows.sort_by_key(|row| std::cmp::Reverse(row.memory)),
     }
-    let mut total = rows.iter().fold(Cost::default(), |total, row| Cost {
-        time_real: total.time_real + row.cost.time_real,
-        ..total.with(row.cost)
-    });
-    // Some of it happens at the same time; the run knows how long it took.
-    total.time_real = runs::seconds(record).unwrap_or(total.time_real);
-    rows.push(Row { module: "total", step: String::new(), cost: total, outcome: String::new() });
-    let mut cells = vec![COLUMNS.map(|(head, _)| head.to_owned())];
-    cells.extend(rows.iter().map(shown));
-    let widths = widths(&cells, width);
-    let lines = cells.iter().map(|row| format!("{}\n", line(row, &widths).trim_end()));
-    std::iter::once(head(record, width)).chain(lines).collect()
+    let longest = rows.iter().map(|row| row.time).fold(0.0, f64::max);
+    rows.push(total(record));
+    let heads = COLUMNS.map(|(head, _)| head.to_owned());
+    let cells: Vec<&[String; HOW_MANY]> =
+        std::iter::once(&heads).chain(rows.iter().map(|row| &row.cells)).collect();
+    let widths = widths(&cells, look.width);
+    let mut lines = head(record, outcome, look.width);
+    if entries.is_empty() {
+        lines.push(Line::new(Ink::Plain, "Nothing has run."));
+        return lines;
+    }
+    lines.push(Line::new(Ink::Bold, line(&heads, &widths, "").trim_end()));
+    let last = rows.len() - 1;
+    for (at, row) in rows.iter().enumerate() {
+        let share = if longest > 0.0 && at < last { row.time / longest } else { 0.0 };
+        let bar = bar(share, widths[BAR], look.signs);
+        let shown = line(&row.cells, &widths, &bar);
+        let before = line_up_to_outcome(&widths).min(shown.chars().count());
+        let (figures, outcome): (String, String) =
+            (shown.chars().take(before).collect(), shown.chars().skip(before).collect());
+        let ink = if at == last { Ink::Bold } else { Ink::Plain };
+        let (figures, outcome) = match outcome.trim_end() {
+            "" => (figures.trim_end().to_owned(), String::new()),
+            words => (figures, words.to_owned()),
+        };
+        lines.push(Line::new(ink, figures).and(row.ink, outcome));
+    }
+    lines
 }
 
 /// A run in a line: which, how, and how it ended.
-fn head(record: &RunRecord, width: Option<usize>) -> String {
+fn head(record: &RunRecord, outcome: &str, width: Option<usize>) -> Vec<Line> {
     let mode = match record.mode {
         Mode::Noop => "noop",
         Mode::Live => "live",
     };
-    let outcome = runs::outcome(&record.outcome);
-    let text = format!("Run {} of {}, {mode}: {outcome}", record.run, record.node);
-    format!("{}\n\n", cut(&text, width.unwrap_or(usize::MAX)))
+    let text = format!("Run {} of {}, {mode}: {}", record.run, record.node, one_line(outcome));
+    vec![Line::new(Ink::Bold, cut(&text, width.unwrap_or(usize::MAX))), Line::default()]
 }
 
-fn rows(record: &RunRecord) -> Vec<Row<'_>> {
-    let own =
-        |module, step: &str, cost| Row { module, step: format!("({step})"), cost, outcome: String::new() };
-    let of_disco = |place: Place| {
-        let parts = record.internal.iter().filter(move |internal| Place::of(&internal.part) == place);
-        parts.map(|internal| own("disco", &internal.part, internal.cost))
+fn row(entry: &Entry<'_>) -> Row {
+    let part = match entry {
+        Entry::Part(part) => part,
+        Entry::Skipped(Skipped { module, because }) => {
+            let mut cells: [String; HOW_MANY] = Default::default();
+            cells[0] = module.to_string();
+            cells[OUTCOME] = format!("skipped: needs {because}");
+            return Row { cells, ink: Ink::Care, time: 0.0, memory: 0 };
+        }
     };
-    let mut rows: Vec<Row<'_>> = of_disco(Place::First).collect();
-    for module in &record.modules {
-        let name = module.module.as_str();
-        rows.extend(module.fetch.map(|cost| own(name, "fetch", cost)));
-        if let ModuleOutcome::Skipped { because } = &module.outcome {
-            let outcome = format!("skipped: needs {because}");
-            rows.push(Row { module: name, step: String::new(), cost: Cost::default(), outcome });
-        }
-        rows.extend(module.steps.iter().map(|step| Row {
-            module: name,
-            step: one_line(step.step.label()),
-            cost: step.cost,
-            outcome: one_line(&step.outcome.to_string()),
-        }));
-        rows.extend(module.diff.map(|cost| own(name, "diff", cost)));
+    let outcome = part.step.map(|step| (&step.outcome, step.outcome.is_done()));
+    let mut cells = figures(part.cost, part.memory(), [part.read(), part.written()]);
+    cells[0] = part.owner().to_owned();
+    cells[1] = one_line(&part.label());
+    cells[9] = part.overlay_share().map_or(String::new(), |share| format!("{:.0}%", share * 100.0));
+    cells[OUTCOME] = outcome.map_or(String::new(), |(outcome, _)| one_line(&outcome.to_string()));
+    let ink = if outcome.is_some_and(|(_, done)| !done) { Ink::Bad } else { Ink::Plain };
+    Row { cells, ink, time: part.cost.time_real, memory: part.memory() }
+}
+
+/// All of it: times and blocks added up, the largest memory, and the overlay's share of all that steps needed.
+fn total(record: &RunRecord) -> Row {
+    let parts = parts::parts(record);
+    let mut cost = parts.iter().fold(Cost::default(), |total, part| Cost {
+        time_real: total.time_real + part.cost.time_real,
+        ..total.with(*part.cost)
+    });
+    // Some of it happens at the same time; the run knows how long it took.
+    cost.time_real = parts::seconds(record).unwrap_or(cost.time_real);
+    let memory = parts.iter().map(Part::memory).max().unwrap_or(0);
+    let sum = |of: fn(&Part<'_>) -> u64| parts.iter().map(of).fold(0, u64::saturating_add);
+    let mut cells = figures(&cost, memory, [sum(|part| part.read()), sum(|part| part.written())]);
+    cells[0] = "total".to_owned();
+    let overlay: Vec<(f64, f64)> =
+        parts.iter().filter_map(|part| Some((part.metrics()?.overlay_cpu?, part.cpu()))).collect();
+    let (own, steps): (f64, f64) =
+        overlay.iter().fold((0.0, 0.0), |sums, (own, step)| (sums.0 + own, sums.1 + step));
+    if own + steps > 0.0 {
+        cells[9] = format!("{:.0}%", own / (own + steps) * 100.0);
     }
-    rows.extend(of_disco(Place::Between));
-    rows.extend(record.validators.iter().map(|one| Row {
-        module: one.module.as_str(),
-        step: one_line(&format!("validate/{}", one.record.step.label())),
-        cost: one.record.cost,
-        outcome: one_line(&one.record.outcome.to_string()),
-    }));
-    rows.extend(of_disco(Place::Last));
-    rows
+    Row { cells, ink: Ink::Bold, time: cost.time_real, memory }
 }
 
-/// Where a part of disco's own work stands among what it is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Before all modules.
-    First,
-    /// Between modules and validators.
-    Between,
-    /// After all of them.
-    Last,
+fn figures(cost: &Cost, memory: u64, [read, written]: [u64; 2]) -> [String; HOW_MANY] {
+    let seconds = |value: f64| format!("{value:.2}");
+    let mut cells: [String; HOW_MANY] = Default::default();
+    cells[2] = seconds(cost.time_real);
+    cells[4] = seconds(cost.time_user);
+    cells[5] = seconds(cost.time_sys);
+    cells[6] = size(memory);
+    cells[7] = size(read);
+    cells[8] = size(written);
+    cells
 }
 
-impl Place {
-    fn of(part: &str) -> Place {
-        match part {
-            "fetch_params" | "plan" | "sandbox" => Place::First,
-            "validators" => Place::Between,
-            _ => Place::Last,
-        }
+/// A bar of so many characters for a share of 1, without blanks after it.
+pub(super) fn bar(share: f64, width: usize, signs: &Signs) -> String {
+    let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
+    // Whatever took time is seen.
+    let eighths = if share > 0.0 { eighths.max(1) } else { 0 };
+    if *signs == Signs::ASCII {
+        return "#".repeat(eighths.div_ceil(8));
     }
-}
-
-fn shown(row: &Row<'_>) -> [String; 9] {
-    let Cost { time_real, time_user, time_sys, mem_max, io_fsin, io_fsout, .. } = row.cost;
-    [
-        row.module.to_owned(),
-        row.step.clone(),
-        format!("{time_real:.2}"),
-        format!("{time_user:.2}"),
-        format!("{time_sys:.2}"),
-        size(mem_max.saturating_mul(1024)),
-        size(io_fsin.saturating_mul(512)),
-        size(io_fsout.saturating_mul(512)),
-        row.outcome.clone(),
-    ]
+    const PARTS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let part = (eighths % 8).checked_sub(1).map(|at| PARTS[at]);
+    std::iter::repeat_n('█', eighths / 8).chain(part).collect()
 }
 
 /// A number of bytes in four characters or five: `0`, `512B`, `4.6M`, `190M`.
@@ -167,20 +200,27 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// How wide each column is; 0 for one that is left out.
-fn widths(cells: &[[String; 9]], room: Option<usize>) -> [usize; 9] {
-    let natural = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let mut widths: [usize; 9] = std::array::from_fn(natural);
-    let Some(room) = room else { return widths };
+fn widths(cells: &[&[String; HOW_MANY]], room: Option<usize>) -> [usize; HOW_MANY] {
+    // A column of nothing but its head is none.
+    let natural = |column: usize| {
+        let lengths = || cells.iter().map(|row| row[column].chars().count());
+        if lengths().skip(1).any(|length| length > 0) { lengths().max().unwrap_or(0) } else { 0 }
+    };
+    let mut widths: [usize; HOW_MANY] = std::array::from_fn(natural);
+    let Some(room) = room else {
+        widths[BAR] = BARS.1;
+        return widths;
+    };
     let words = |column: &usize| COLUMNS[*column].1 == Column::Words;
-    let taken = |widths: &[usize; 9], least: bool| -> usize {
-        let used: Vec<usize> = (0..9).filter(|&column| widths[column] > 0).collect();
+    let taken = |widths: &[usize; HOW_MANY], least: bool| -> usize {
+        let used: Vec<usize> = (0..HOW_MANY).filter(|&column| widths[column] > 0).collect();
         let width = |&column: &usize| match least && words(&column) {
             true => widths[column].min(LEAST),
             false => widths[column],
         };
         used.iter().map(width).sum::<usize>() + GAP.len() * used.len().saturating_sub(1)
     };
-    for first in (1..=3).rev() {
+    for first in (1..=4).rev() {
         if taken(&widths, true) <= room {
             break;
         }
@@ -192,26 +232,35 @@ fn widths(cells: &[[String; 9]], room: Option<usize>) -> [usize; 9] {
     }
     // The widest words give way, one character at a time.
     while taken(&widths, false) > room {
-        let widest = (0..9).filter(words).max_by_key(|&column| widths[column]);
+        let widest = (0..HOW_MANY).filter(words).max_by_key(|&column| widths[column]);
         match widest {
             Some(column) if widths[column] > 1 => widths[column] -= 1,
             Some(_) | None => break,
         }
     }
+    let left = room.saturating_sub(taken(&widths, false) + GAP.len());
+    widths[BAR] = if left >= BARS.0 { left.min(BARS.1) } else { 0 };
     widths
 }
 
-fn line(row: &[String; 9], widths: &[usize; 9]) -> String {
+fn line(row: &[String; HOW_MANY], widths: &[usize; HOW_MANY], bar: &str) -> String {
     let cells = row.iter().zip(widths).zip(COLUMNS).filter(|((_, width), _)| **width > 0);
     let cells = cells.map(|((cell, &width), (_, kind))| match kind {
         Column::Words => format!("{:<width$}", cut(cell, width)),
         Column::Figures(_) => format!("{cell:>width$}"),
+        Column::Bar => format!("{bar:<width$}"),
     });
     cells.collect::<Vec<_>>().join(GAP)
 }
 
+/// How many characters come before the outcome.
+fn line_up_to_outcome(widths: &[usize; HOW_MANY]) -> usize {
+    let before = widths[..OUTCOME].iter().filter(|width| **width > 0);
+    before.map(|width| width + GAP.len()).sum()
+}
+
 /// At most that many characters; an ellipsis stands for the rest.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     match text.chars().count() > width {
         true => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
         false => text.to_owned(),
@@ -219,111 +268,5 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::report_text::tests::record;
-    use crate::model::run::{InternalCost, ValidatorRecord};
-    use crate::model::step::{StepKind, StepRecord};
-
-    #[test]
-    fn the_table_of_the_readmes_run() {
-        let expected = "\
-Run 20120101-1 of localhost, noop: shown
-
-MODULE           STEP                       REAL  USER   SYS  MEMORY  READ  WRITE  OUTCOME
-disco            (fetch_params)             1.26  0.02  0.08     11M     0      0
-testmodule-1.0   (fetch)                    2.72  0.06  0.15     11M     0    12K
-testmodule-1.0   00-hello.sh                0.27  0.03  0.18    4.6M  3.2M   4.0K  done
-testmodule-1.0   10-service_stop.sh         0.58  0.03  0.41    4.8M   13M   4.0K  exit status 1
-testmodule-1.0   (diff)                     2.56  0.42  2.10    5.1M     0    16K
-othermodule-3.2  (fetch)                    2.28  0.05  0.14     11M     0    12K
-othermodule-3.2  etc/othermodule/stuff.cfg  0.56  0.04  0.37    4.5M   12M   8.0K  done
-othermodule-3.2  (diff)                     0.80  0.13  0.65    4.7M     0   4.0K
-disco            (diff)                     0.82  0.14  0.66    5.1M     0   4.0K
-total                                       7.50  0.92  4.74     11M   28M    64K
-";
-        assert_eq!(table(&record(), Sort::Order, None), expected);
-    }
-
-    #[test]
-    fn rows_stand_in_the_order_of_what_happened() {
-        let mut record = record();
-        record.validators = vec![ValidatorRecord {
-            module: record.modules[1].module.clone(),
-            record: StepRecord {
-                step: StepKind::Validator { script: "10-syntax".to_owned() },
-                ..record.modules[1].steps[0].clone()
-            },
-        }];
-        for part in ["sandbox", "validators", "verify", "merge"] {
-            record.internal.push(InternalCost { part: part.to_owned(), began: None, cost: Cost::default() });
-        }
-        let table = table(&record, Sort::Order, None);
-        let steps: Vec<_> = table.lines().skip(3).filter_map(|line| line.split_whitespace().nth(1)).collect();
-        assert_eq!(
-            steps,
-            [
-                "(fetch_params)",
-                "(sandbox)",
-                "(fetch)",
-                "00-hello.sh",
-                "10-service_stop.sh",
-                "(diff)",
-                "(fetch)",
-                "etc/othermodule/stuff.cfg",
-                "(diff)",
-                "(validators)",
-                "validate/10-syntax",
-                "(diff)",
-                "(verify)",
-                "(merge)",
-                "7.50"
-            ]
-        );
-    }
-
-    #[test]
-    fn rows_are_sorted_by_what_is_asked_for() {
-        let order = |sort| -> Vec<String> {
-            let table = table(&record(), sort, None);
-            let lines = table
-                .lines()
-                .skip(3)
-                .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
-            lines.collect()
-        };
-        assert_eq!(order(Sort::Time)[..2], ["testmodule-1.0 (fetch)", "testmodule-1.0 (diff)"]);
-        assert_eq!(order(Sort::Memory)[..2], ["testmodule-1.0 (fetch)", "othermodule-3.2 (fetch)"]);
-        let last = order(Sort::Time).pop().unwrap();
-        assert!(last.starts_with("total"), "{last}");
-    }
-
-    #[test]
-    fn no_line_is_longer_than_the_terminal() {
-        let mut record = record();
-        record.modules[0].steps[0].step = StepKind::Script { script: format!("10-\n{}", "long".repeat(50)) };
-        for width in [30, 40, 60, 80, 100, 132, 400] {
-            for line in table(&record, Sort::Order, Some(width)).lines() {
-                assert!(line.chars().count() <= width, "{width}: {line:?}");
-            }
-        }
-        let wide = table(&record, Sort::Order, Some(80));
-        assert!(wide.contains("WRITE") && wide.contains('…'), "{wide}");
-        let narrow = table(&record, Sort::Order, Some(40));
-        assert!(narrow.contains("REAL") && !narrow.contains("WRITE"), "{narrow}");
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        for (bytes, text) in [
-            (0, "0"),
-            (512, "512B"),
-            (1024, "1.0K"),
-            (4672 * 1024, "4.6M"),
-            (190 * 1024 * 1024, "190M"),
-            (u64::MAX, "16384P"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-    }
-}
+#[path = "report_table_tests.rs"]
+mod tests;

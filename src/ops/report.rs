@@ -1,5 +1,11 @@
 //! Finds the records that `disco report` and `disco runs` print. No printing.
 
+mod many;
+mod page;
+
+pub use many::{NoRunsOf, Of, compare, trend};
+pub use page::{Life, csv, html, life, trace};
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -112,6 +112,20 @@ impl Lock {
         }
     }
 
+    /// Whether somebody holds it, without asking for more than a look; `None` where that cannot be found out.
+    pub fn is_held(path: &Path) -> Option<bool> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(false),
+            // Not everybody may look.
+            other => other.ok()?,
+        };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Some(false),
+            Err(rustix::io::Errno::WOULDBLOCK) => Some(true),
+            Err(_) => None,
+        }
+    }
+
     /// Gives it up; only dropping it would do too, this says so.
     pub fn release(self) -> io::Result<()> {
         Ok(rustix::fs::flock(&self.file, FlockOperation::Unlock)?)

@@ -130,3 +130,33 @@ fn a_step_says_how_true_its_report_is_and_what_network_it_had() {
     world.disco(&["dance", "--noop", "--network", "host"]).succeeds().stdout_has("reached\n");
     assert_eq!(truths(), ["unknown [network]", "unknown [network]", "unknown [network,service]"]);
 }
+
+#[test]
+fn a_run_has_a_page_a_table_of_fields_a_trace_and_a_trend() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10-prints.sh", "echo '<b>hello</b>'; echo there >/etc/made");
+    world.master();
+    world.disco(&["dance", "--noop"]).succeeds();
+    let page = world.disco(&["report", "--format", "html"]);
+    page.succeeds()
+        .stdout_has("&lt;b&gt;hello")
+        .stdout_has("/etc/made")
+        .stdout_lacks("<b>hello")
+        .stderr_is("");
+    let csv = world.disco(&["report", "--format", "csv"]);
+    csv.succeeds().stdout_has("run,node,mode,module").stdout_has(",exec,10-prints.sh,");
+    world.disco(&["report", "--trace", "/root/run.trace.json"]).succeeds().stdout_is("");
+    let trace: serde_json::Value =
+        serde_json::from_str(&world.read("/root/run.trace.json")).expect("a trace is JSON");
+    let named = |event: &serde_json::Value| event["name"] == "10-prints.sh";
+    assert!(trace["traceEvents"].as_array().is_some_and(|events| events.iter().any(named)), "{trace}");
+    world.disco(&["report", "--trend"]).succeeds().stdout_has("no trend can be told");
+    world.disco(&["report", "--trend", "nowhere"]).exits(1).stderr_has("nowhere");
+    let compared = world.disco(&["report", "--compare", "..", "..", "--format", "json"]);
+    compared.succeeds().stdout_has(r#""verdict":"too-few""#);
+    world.disco(&["report", "--trend", "--format", "html"]).exits(64);
+    world
+        .sh(r#"sed -i 's/"ended": "shown"/"ended": "unfinished"/' /var/disco/runs/*/record.json"#)
+        .succeeds();
+    world.disco(&["report"]).succeeds().stderr_has("stopped without a word");
+}

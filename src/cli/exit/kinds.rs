@@ -12,6 +12,7 @@ use crate::ops::gather::GatherError;
 use crate::ops::lint::LintError;
 use crate::ops::modules::ModulesError;
 use crate::ops::mounted::MountedError;
+use crate::ops::report::NoRunsOf;
 use crate::ops::settings::ReadSettingsError;
 use crate::params::ParamsError;
 use crate::plan::PlanError;
@@ -370,5 +371,22 @@ impl From<RunError> for Failure {
             RunError::File(_) | RunError::Damaged { .. } | RunError::Newer { .. } => None,
         };
         Failure::from_error(run_kind(&error), &error).hint(hint)
+    }
+}
+
+impl From<NoRunsOf> for Failure {
+    fn from(error: NoRunsOf) -> Failure {
+        let hint = match error {
+            NoRunsOf::Run(error) => return error.into(),
+            NoRunsOf::None(_) => "`disco runs` lists what is kept; --mode chooses NOOP or live runs",
+            NoRunsOf::Module(_) => "`disco report --trend` lists the modules",
+        };
+        Failure::from_error(Kind::Failed, &error).hint(Some(hint.to_owned()))
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Failure {
+        Failure::from_error(file_kind(&error), &error)
     }
 }
