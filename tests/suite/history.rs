@@ -13,9 +13,9 @@ fn two_modules(world: &World) {
         .module("a")
         .file("etc/t", 0o644, "one\ntwo\n")
         .script("10-add.sh", "echo said; echo warned >&2; echo three >>/etc/t; echo x >/etc/other")
-        .script("20-change.sh", "sed -i s/two/2/ /etc/t; ln -s t /etc/link; mkdir -m 700 /etc/dir")
+        .script("20-change.sh", "sed -i s/two/2/ /etc/t; ln -sfn t /etc/link; mkdir -p -m 700 /etc/dir")
         .script("30-mode.sh", "chmod 640 /etc/other");
-    world.module("b").requires("after a").script("10-last.sh", "echo four >>/etc/t; rm /etc/motd");
+    world.module("b").requires("after a").script("10-last.sh", "echo four >>/etc/t; rm -f /etc/motd");
     world.write("/etc/motd", "hello\n");
     world.master();
 }
