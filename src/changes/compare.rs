@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::changes::snapshot::{Present, Snapshot, State};
+use crate::model::attributes::Attributes;
 use crate::model::change::{Change, ChangeKind, ChangeSet, ContentChange};
 use crate::model::path::RootedPath;
 use crate::model::text::Text;
@@ -26,6 +27,12 @@ pub fn compare(previous: &Snapshot, current: &Snapshot) -> ChangeSet {
         Some(Change { path: path.clone(), kind, content })
     });
     ChangeSet(changes.collect())
+}
+
+/// Whether what is there is what was left there, long ago: labels that the kernel gives to what was left without one are none of it.
+pub fn stayed(left: &Attributes, there: &Attributes) -> bool {
+    let labelled = Attributes { selinux: left.selinux.clone().and(there.selinux.clone()), ..there.clone() };
+    left.is_same(&labelled)
 }
 
 /// The paths of both, each once, sorted, with what each side has there. Both are long and mostly the same, so they are

@@ -76,6 +76,20 @@ pub fn stat(before: &str, after: &str) -> String {
     format!("+{came} -{gone}")
 }
 
+/// For each line of `after` which line of `before` it is, counted from 0; none where it is new.
+pub fn same_lines(before: &str, after: &str) -> Vec<Option<usize>> {
+    let (old, new) = (lines(before), lines(after));
+    let (mut same, mut at) = (Vec::with_capacity(new.len()), 0);
+    for (gone, come) in hunks(&old, &new) {
+        let stayed = gone.start - at;
+        same.extend((at..at + stayed).map(Some));
+        same.extend(come.map(|_| None));
+        at = gone.end;
+    }
+    same.extend((at..old.len()).map(Some));
+    same
+}
+
 fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }

@@ -75,6 +75,11 @@ impl Snapshot {
         Some(self.entries.get(path)?.kind)
     }
 
+    /// The number of the object that the scratchpad holds at a path, where that may have several names.
+    pub fn number_at(&self, path: &RootedPath) -> Option<u64> {
+        number(self.entries.get(path)?)
+    }
+
     /// Adds what the scratchpad holds at a path.
     pub(super) fn holds(&mut self, entry: LayerEntry) {
         self.by_number.extend(number(&entry).map(|number| (number, entry.path.clone())));

@@ -1,12 +1,15 @@
 //! The command line: arguments into a call of one `ops` function, and what comes back onto a stream.
 
 pub mod apply;
+pub mod blame;
 pub mod confirm;
 pub mod dance;
 mod dance_classic;
 mod dance_json;
 mod dance_pretty;
+pub mod diff;
 pub mod doctor;
+pub mod drift;
 mod ending;
 pub mod exit;
 pub mod fs;
@@ -15,6 +18,7 @@ mod json_forms;
 pub mod line;
 pub mod lint;
 pub mod live;
+mod manual;
 pub mod merge_log;
 pub mod module;
 pub mod param;
@@ -32,18 +36,20 @@ pub mod runs;
 mod schedule;
 pub mod session;
 pub mod settings;
+pub mod show;
 mod spent;
 pub mod terminal;
 pub mod undo;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cli::exit::{Exit, Failure, Kind};
+use crate::cli::manual::{manual, unfold};
 use crate::cli::terminal::{Color, Level, Terminal};
 use crate::model::names::RunId;
 use crate::sandbox::inside;
@@ -56,22 +62,26 @@ The first minutes:
   disco param set disco/server/uri rsync://HOST   where the master is, once
   disco dance --noop      show what would change on this machine; change nothing
   disco dance             the same, and merge it if everything has succeeded
-  disco undo              take that back
-  disco module new NAME   a skeleton of a module";
+  disco undo              take that back";
 
 /// The help of disco itself fits a screen: what to do first, then the commands; each of them says what options it has.
 const HELP: &str = "\
 {about}
 {usage-heading} {usage}{after-help}
-
 Commands:
 {subcommands}
-
 Options of all: --home DIR, --node NAME, --color WHEN. Examples: COMMAND --help";
 
 /// Brings this node to the state of its modules, and shows every change first
 #[derive(Debug, Parser)]
-#[command(name = "disco", version, max_term_width = 100, after_help = FIRST_MINUTES, help_template = HELP)]
+#[command(
+    name = "disco",
+    version,
+    max_term_width = 100,
+    after_help = FIRST_MINUTES,
+    help_template = HELP,
+    disable_help_subcommand = true
+)]
 struct Disco {
     #[command(flatten)]
     global: Global,
@@ -213,8 +223,23 @@ Exit status: 0; 1 no such run; 2 marked as slower (--detailed-exitcodes), for
 which it has to exceed the noise: docs/report.md says how.")]
     Report(report::Args),
     /// List the runs that are kept
-    #[command(after_help = "Example:\n  disco runs --format json")]
+    #[command(after_help = "\
+Examples:
+  disco runs --live --last 10
+  disco runs --failed --format json | jq -r .run")]
     Runs(runs::Args),
+    /// Show all that is recorded of a step, and what it printed
+    #[command(after_help = show::EXAMPLES)]
+    Show(show::Args),
+    /// Show again the differences that a run has shown
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Args),
+    /// Show which run, module and step wrote a file, and each line of it
+    #[command(after_help = blame::EXAMPLES)]
+    Blame(blame::Args),
+    /// Show what is no longer as disco has written it
+    #[command(after_help = drift::EXAMPLES)]
+    Drift(drift::Args),
     /// Read and change the parameters in disco's own folder
     Param(param::Args),
     /// Make modules, check them, and show their order
@@ -345,6 +370,10 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Doctor(args) => return doctor::run(&args, global, terminal),
         Command::Report(args) => return report::run(&args, global, terminal),
         Command::Runs(args) => runs::run(&args, global)?,
+        Command::Show(args) => show::run(&args, global)?,
+        Command::Diff(args) => diff::run(&args, global)?,
+        Command::Blame(args) => blame::run(&args, global)?,
+        Command::Drift(args) => return drift::run(&args, global, terminal),
         Command::Param(args) => param::run(args, global)?,
         Command::Module(args) => return module::run(args, global, terminal),
         Command::Settings(args) => settings::run(args, global)?,
@@ -360,38 +389,6 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
     }
     terminal.results(&said.result);
     Ok(Exit::Done)
-}
-
-/// The manual page of a command, by the words that call it.
-fn manual(words: &[String]) -> Result<String, Failure> {
-    let mut disco = Disco::command();
-    disco.build();
-    let mut command = &disco;
-    for word in words {
-        command =
-            command.find_subcommand(word).filter(|command| !command.is_hide_set()).ok_or_else(|| {
-                Failure::new(Kind::Usage, format!("{} has no command {word}", command.get_name()))
-            })?;
-    }
-    let name = std::iter::once("disco").chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
-    let mut text = Vec::new();
-    clap_mangen::Man::new(command.clone().name(name))
-        .render(&mut text)
-        .map_err(|error| Failure::new(Kind::Software, "cannot write the manual").because(&error))?;
-    // Examples keep their lines.
-    Ok(String::from_utf8_lossy(&text).replace(".SH EXTRA\n", ".SH EXAMPLES\n.nf\n"))
-}
-
-/// The old names: `disco-param dump` is `disco param dump`.
-fn unfold(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
-    let name = arguments.first().and_then(|name| Path::new(name).file_name()?.to_str().map(str::to_owned));
-    if let Some(command) = name.as_deref().and_then(|name| name.strip_prefix("disco-")) {
-        // `disco-sh-shell` is the first disco's name of the shell.
-        let words = command.strip_prefix("sh-").unwrap_or(command).split('-');
-        arguments.splice(..1, std::iter::once("disco".into()).chain(words.map(OsString::from)));
-    }
-    arguments
 }
 
 #[cfg(test)]

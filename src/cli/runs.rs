@@ -6,13 +6,26 @@ use crate::cli::exit::Failure;
 use crate::cli::{Format, Global, Said};
 use crate::model::names::RunId;
 use crate::model::root::LiveRoot;
-use crate::model::run::{Mode, RunOutcome, RunRecord};
-use crate::ops::report::{self, Listed};
+use crate::model::run::{Mode, RunOutcome};
+use crate::ops::history;
 use crate::ops::settings::{for_anybody, home};
+use crate::runs::{Entry, Listed};
 
 /// What `disco runs` takes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Only those that may merge
+    #[arg(long, conflicts_with = "noop")]
+    pub live: bool,
+    /// Only dry runs
+    #[arg(long)]
+    pub noop: bool,
+    /// Only those in which something failed
+    #[arg(long)]
+    pub failed: bool,
+    /// Only the last so many of them
+    #[arg(long, value_name = "NUMBER")]
+    pub last: Option<usize>,
     /// How to print them
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
@@ -20,13 +33,45 @@ pub struct Args {
 
 /// The list.
 pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
-    let runs = report::all(&home(&for_anybody(global.flags()))?.value)?;
+    let all = history::list(&home(&for_anybody(global.flags()))?.value)?;
+    let none = all.is_empty().then(|| "there is no run yet: `disco dance --noop` makes one".to_owned());
+    let runs = chosen(args, all);
     let text = match args.format {
         Format::Text => table(&runs),
         Format::Json => json_lines(&runs),
     };
-    let none = runs.is_empty().then(|| "there is no run yet: `disco dance --noop` makes one".to_owned());
     Ok(Said { result: text, warnings: none.into_iter().collect() })
+}
+
+/// Those that were asked for. What cannot be read is one of them: nobody knows what it was.
+fn chosen(args: &Args, mut runs: Vec<Listed>) -> Vec<Listed> {
+    runs.retain(|listed| match listed {
+        Listed::Entry(entry) => {
+            let mode = match entry.mode {
+                Mode::Live => !args.noop,
+                Mode::Noop => !args.live,
+            };
+            mode && (!args.failed || has_failed(&entry.outcome))
+        }
+        Listed::Unreadable { .. } => true,
+    });
+    let first = args.last.map_or(0, |last| runs.len().saturating_sub(last));
+    runs.split_off(first)
+}
+
+/// Whether something failed; that somebody has taken it back is no failure, nor that it is still under way.
+fn has_failed(outcome: &RunOutcome) -> bool {
+    match outcome {
+        RunOutcome::NotStarted { .. }
+        | RunOutcome::Failed
+        | RunOutcome::ActionFailed
+        | RunOutcome::MergeFailed { .. }
+        | RunOutcome::Interrupted { .. } => true,
+        RunOutcome::Undone { reason } => !reason.starts_with("by run "),
+        RunOutcome::Unfinished | RunOutcome::Shown | RunOutcome::Merged | RunOutcome::Unconfirmed { .. } => {
+            false
+        }
+    }
 }
 
 /// The version of the JSON lines' form.
@@ -43,6 +88,8 @@ struct Line<'a> {
     outcome: String,
     changes: usize,
     seconds: Option<f64>,
+    undoes: Option<&'a RunId>,
+    bytes: u64,
 }
 
 /// What is left of a run whose record cannot be read.
@@ -50,28 +97,30 @@ struct Line<'a> {
 struct Unreadable<'a> {
     schema: u32,
     run: &'a RunId,
-    unreadable: &'a str,
+    unreadable: String,
 }
 
-fn line(record: &RunRecord) -> Line<'_> {
+fn line(entry: &Entry) -> Line<'_> {
     Line {
         schema: SCHEMA,
-        run: &record.run,
-        started: &record.started,
-        mode: record.mode,
-        root: &record.root,
-        outcome: outcome(&record.outcome),
-        changes: record.changes,
-        seconds: seconds(record),
+        run: &entry.run,
+        started: &entry.started,
+        mode: entry.mode,
+        root: &entry.root,
+        outcome: outcome(&entry.outcome),
+        changes: entry.changes,
+        seconds: between(&entry.started, entry.ended.as_deref()),
+        undoes: entry.undoes.as_ref(),
+        bytes: entry.bytes,
     }
 }
 
 /// A table with a head; the oldest run first.
 fn table(runs: &[Listed]) -> String {
     let head = ["RUN", "STARTED", "MODE", "CHANGES", "SECONDS", "OUTCOME"].map(str::to_owned);
-    let rows = runs.iter().map(|run| match run {
-        Listed::Record(record) => {
-            let line = line(record);
+    let rows = runs.iter().map(|listed| match listed {
+        Listed::Entry(entry) => {
+            let line = line(entry);
             let mode = match line.mode {
                 Mode::Noop => "noop",
                 Mode::Live => "live",
@@ -84,14 +133,18 @@ fn table(runs: &[Listed]) -> String {
             };
             [run, started, mode.to_owned(), line.changes.to_string(), seconds, outcome]
         }
-        Listed::Unreadable { run, reason } => {
+        Listed::Unreadable { run, error } => {
             let [started, mode, changes, seconds] = [(); 4].map(|()| "-".to_owned());
-            [run.to_string(), started, mode, changes, seconds, reason.clone()]
+            [run.to_string(), started, mode, changes, seconds, error.to_string()]
         }
     });
-    let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
+    columns(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
+}
+
+/// Rows of cells as lines, each column as wide as its widest cell.
+pub(in crate::cli) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..6).map(width).collect();
+    let widths: [usize; N] = std::array::from_fn(width);
     let shown = rows.iter().map(|row| {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -101,10 +154,10 @@ fn table(runs: &[Listed]) -> String {
 }
 
 fn json_lines(runs: &[Listed]) -> String {
-    let lines = runs.iter().map(|run| match run {
-        Listed::Record(record) => serde_json::json!(line(record)),
-        Listed::Unreadable { run, reason } => {
-            serde_json::json!(Unreadable { schema: SCHEMA, run, unreadable: reason })
+    let lines = runs.iter().map(|listed| match listed {
+        Listed::Entry(entry) => serde_json::json!(line(entry)),
+        Listed::Unreadable { run, error } => {
+            serde_json::json!(Unreadable { schema: SCHEMA, run, unreadable: error.to_string() })
         }
     });
     lines.map(|line| format!("{line}\n")).collect()
@@ -127,10 +180,9 @@ pub fn outcome(outcome: &RunOutcome) -> String {
     .replace(char::is_control, " ")
 }
 
-/// How long the run took; `None` where it has no end, or a time that is none.
-pub(in crate::cli) fn seconds(record: &RunRecord) -> Option<f64> {
+fn between(started: &str, ended: Option<&str>) -> Option<f64> {
     let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
-    let (started, ended) = (time(&record.started)?, time(record.ended.as_deref()?)?);
+    let (started, ended) = (time(started)?, time(ended?)?);
     Some(ended.duration_since(started).as_secs_f64())
 }
 

@@ -1,5 +1,6 @@
 //! Differences between two states of the node's tree.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,12 @@ impl ChangeKind {
             ChangeKind::Deleted { before } => (Some(before), None),
         }
     }
+
+    /// The sizes of both sides; 0 where there is nothing.
+    pub fn sizes(&self) -> (u64, u64) {
+        let (before, after) = self.sides();
+        (before.map_or(0, |it| it.size), after.map_or(0, |it| it.size))
+    }
 }
 
 /// How the content of a regular file, or the target of a symlink, differs.
@@ -100,7 +107,35 @@ pub struct Recorded {
     /// The difference, against the state before the module.
     #[serde(flatten)]
     pub change: Change,
+    /// What earlier steps of the module left there, where it is a text and they are known: the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
+    /// Whether its texts were left out, because the record would have become too large; it is `large` then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
+
+/// A text as a step left it that was not the last of its module to write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// The step.
+    pub step: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Which step of a module was the last to write a path, and what is known of those before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The last.
+    pub step: String,
+    /// Those before, the oldest first.
+    pub earlier: Vec<Earlier>,
+}
+
+/// Who made the changes of a module, by their paths; a path that is not in it nobody is known for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Writers(pub BTreeMap<RootedPath, Written>);
 
 /// How many objects differ, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

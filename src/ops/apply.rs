@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::merge::settle::Settled;
 use crate::merge::{Files, Source};
-use crate::model::change::ChangeSet;
+use crate::model::change::{ChangeSet, Writers};
 use crate::model::names::{ModuleName, NodeName};
 use crate::model::run::{ActionRecord, Mode, RunOutcome, RunRecord};
 use crate::model::saved::PlanHead;
@@ -201,7 +201,7 @@ fn enter(run: &mut Run<'_>, plan: &Plan, changes: &ChangeSet, was_so: bool) -> R
     run.record.plan.push(name.clone());
     run.record.changes = changes.0.len();
     let record = ModuleRecord::done(name, Vec::new(), changes.into());
-    run.add(ModuleRecord { label: plan.head.label.clone(), ..record }, changes)?;
+    run.add(ModuleRecord { label: plan.head.label.clone(), ..record }, changes, &Writers::default())?;
     if !was_so {
         let asked = plan.head.actions.iter();
         run.record.actions =

@@ -1,10 +1,14 @@
 //! One function a command: what it does, from the parts below. No printing, no arguments, no exit codes.
 
 pub mod apply;
+pub mod blame;
 pub mod confirm;
 pub mod dance;
+pub mod diff;
 pub mod doctor;
+pub mod drift;
 pub mod gather;
+pub mod history;
 pub mod lint;
 pub mod merge_log;
 pub mod modules;
@@ -16,4 +20,5 @@ pub mod recover;
 pub mod report;
 pub mod session;
 pub mod settings;
+pub mod show;
 pub mod undo;

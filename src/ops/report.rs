@@ -1,4 +1,4 @@
-//! Finds the records that `disco report` and `disco runs` print. No printing.
+//! Finds the record that `disco report` prints. No printing.
 
 mod many;
 mod page;
@@ -14,20 +14,6 @@ use crate::model::names::{ModuleName, RunId};
 use crate::model::run::RunRecord;
 use crate::runs::{RunError, Runs};
 
-/// A run that is kept.
-#[derive(Debug)]
-pub enum Listed {
-    /// Its record.
-    Record(Box<RunRecord>),
-    /// Its record cannot be read: damaged, or a newer disco's.
-    Unreadable {
-        /// Which run.
-        run: RunId,
-        /// Why, in words.
-        reason: String,
-    },
-}
-
 /// The record of one run, or of the last one.
 pub fn one(home: &Path, run: Option<&RunId>) -> Result<RunRecord, RunError> {
     let runs = Runs::new(home);
@@ -37,23 +23,13 @@ pub fn one(home: &Path, run: Option<&RunId>) -> Result<RunRecord, RunError> {
     }
 }
 
-/// All runs, the oldest first. One that cannot be read does not hide the others.
-pub fn all(home: &Path) -> Result<Vec<Listed>, RunError> {
-    let runs = Runs::new(home);
-    let listed = runs.list()?.into_iter().map(|run| match runs.load(&run) {
-        Ok(record) => Listed::Record(Box::new(record)),
-        Err(error) => Listed::Unreadable { run, reason: error.to_string() },
-    });
-    Ok(listed.collect())
-}
-
 /// The whole record as one line of JSON, with what each module changed.
 pub fn json(home: &Path, record: &RunRecord) -> Result<String, RunError> {
     let damaged = |source| RunError::Damaged { run: record.run.clone(), source };
     let mut json = serde_json::to_value(record).map_err(damaged)?;
     let mut by_module: BTreeMap<ModuleName, Vec<serde_json::Value>> = BTreeMap::new();
     for recorded in Runs::new(home).changes(&record.run)? {
-        let Recorded { module, step, change } = recorded?;
+        let Recorded { module, step, change, .. } = recorded?;
         let mut change = serde_json::to_value(change).map_err(damaged)?;
         if let Some(step) = step {
             change["step"] = step.into();

@@ -87,7 +87,9 @@ pub fn session(
             step::attend(&mut sandbox, &context, &name, command, wires.inner(), own_terminal, &mut tell)?
         };
         done.began = Some(began);
+        differences.stepped(sandbox.layers(), std::slice::from_ref(&done.step), false)?;
         let changes = differences.since_last(sandbox.layers())?;
+        let writers = differences.writers(&changes);
         if let Outcome::Failed { .. } | Outcome::TimedOut { .. } = &done.outcome {
             // Its own status does not say it.
             let (step, outcome) = (done.step.label(), &done.outcome);
@@ -103,7 +105,7 @@ pub fn session(
         };
         run.record.plan.push(name.clone());
         let record = ModuleRecord::done(name, vec![done], (&changes).into());
-        run.add(ModuleRecord { outcome, ..record }, &changes)?;
+        run.add(ModuleRecord { outcome, ..record }, &changes, &writers)?;
         run.save()?;
         let sealed = sandbox.seal()?;
         let wanted = dance::finish::Wanted { modules: &[], fetched: &view };

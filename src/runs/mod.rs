@@ -3,11 +3,19 @@
 //! have yet.
 
 mod changes;
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod fixture;
+mod index;
+mod keep;
+mod paths;
 mod progress;
 
 pub use changes::Changes;
+pub use index::{Entry, Listed};
+pub use keep::Keep;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -17,7 +25,6 @@ use crate::model::names::RunId;
 use crate::model::run::{RunRecord, SCHEMA};
 use crate::model::step::ModuleRecord;
 use crate::sys::files::{self, FileError, Ownership};
-use crate::sys::folders;
 
 /// A record that could not be kept or read.
 #[derive(Debug, Error)]
@@ -79,7 +86,7 @@ impl Runs {
         if files::look(&progress)?.is_some() {
             files::remove_file(&progress)?;
         }
-        Ok(())
+        self.index(record)
     }
 
     /// Adds a module to the saved record of a run. It outlives a crash of disco; after one of the machine it may be
@@ -99,16 +106,27 @@ impl Runs {
             return Ok(Vec::new());
         }
         let mut runs = Vec::new();
-        for name in files::list_dir(&self.0)? {
-            let run = name.to_str().and_then(|name| RunId::new(name).ok());
-            if let Some(run) = run
-                && files::look(&self.folder(&run).join("record.json"))?.is_some()
-            {
+        for run in self.named()? {
+            if self.has_record(&run)? {
                 runs.push(run);
             }
         }
-        runs.sort();
         Ok(runs)
+    }
+
+    fn has_record(&self, run: &RunId) -> Result<bool, FileError> {
+        Ok(files::look(&self.folder(run).join("record.json"))?.is_some())
+    }
+
+    /// The newest run that has a record.
+    pub fn newest(&self) -> Result<RunId, RunError> {
+        let named = if files::look(&self.0)?.is_some() { self.named()? } else { Vec::new() };
+        for run in named.into_iter().rev() {
+            if self.has_record(&run)? {
+                return Ok(run);
+            }
+        }
+        Err(RunError::NoRuns(self.0.clone()))
     }
 
     /// The record of one run.
@@ -124,8 +142,7 @@ impl Runs {
 
     /// The record of the newest run.
     pub fn latest(&self) -> Result<RunRecord, RunError> {
-        let newest = self.list()?.pop().ok_or_else(|| RunError::NoRuns(self.0.clone()))?;
-        self.load(&newest)
+        self.load(&self.newest()?)
     }
 
     /// Removes what a killed run had half written of its record, and the folder of one that had written none.
@@ -151,23 +168,11 @@ impl Runs {
         if files::look(&self.0)?.is_none() {
             return Ok(());
         }
-        let names = files::list_dir(&self.0)?;
-        let runs = names.iter().filter_map(|name| RunId::new(name.to_str()?).ok());
-        runs.filter(|run| !under_way(run)).try_for_each(|run| self.tidy(&run))
-    }
-
-    /// Removes the oldest, so that `keep` are left, but none that is `under_way`; returns what was removed.
-    pub fn prune(&self, keep: usize, under_way: &dyn Fn(&RunId) -> bool) -> Result<Vec<OsString>, RunError> {
-        let runs = self.list()?;
-        let surplus = runs.len().saturating_sub(keep);
-        runs.into_iter()
-            .take(surplus)
-            .filter(|run| !under_way(run))
-            .map(|run| {
-                folders::remove_tree(&self.folder(&run))?;
-                Ok(OsString::from(String::from(run)))
-            })
-            .collect()
+        for name in files::list_dir(&self.0)?.iter().filter(|name| files::is_temporary(name)) {
+            files::remove_file(&self.0.join(name))?;
+        }
+        let runs = self.named()?;
+        runs.iter().filter(|run| !under_way(run)).try_for_each(|run| self.tidy(run))
     }
 }
 
@@ -188,44 +193,16 @@ fn parse(run: &RunId, text: &str) -> Result<RunRecord, RunError> {
 mod tests {
     use super::*;
     use crate::model::action::{Action, Effect, EffectKind};
-    use crate::model::change::{ChangeCounts, ChangeSet};
-    use crate::model::names::NodeName;
+    use crate::model::change::{ChangeCounts, ChangeSet, Writers};
     use crate::model::path::RootedPath;
-    use crate::model::run::{Mode, RunOutcome};
+    use crate::model::run::RunOutcome;
     use crate::model::step::{Cost, Outcome, StepKind, StepRecord};
     use crate::model::truth::Label;
+    use crate::runs::fixture::record;
     use crate::sys::line_log;
 
-    fn record(run: &str) -> RunRecord {
-        RunRecord {
-            schema: SCHEMA,
-            run: RunId::new(run).unwrap(),
-            node: NodeName::new("localhost").unwrap(),
-            mode: Mode::Noop,
-            root: Default::default(),
-            version: "0".into(),
-            by: None,
-            waits: Vec::new(),
-            started: "2026-01-01T00:00:00Z".into(),
-            ended: None,
-            outcome: RunOutcome::NotStarted { reason: "x".into() },
-            plan: vec!["m".parse().unwrap()],
-            changes: 0,
-            noise: 0,
-            label: Label::default(),
-            internal: Vec::new(),
-            merge_phases: Vec::new(),
-            own: None,
-            modules: Vec::new(),
-            actions: Vec::new(),
-            duties: Vec::new(),
-            undoes: None,
-            validators: Vec::new(),
-        }
-    }
-
     #[test]
-    fn records_are_kept_found_and_pruned() {
+    fn records_are_kept_and_found() {
         let home = tempfile::tempdir().unwrap();
         let runs = Runs::new(home.path());
         assert!(matches!(runs.latest(), Err(RunError::NoRuns(_))));
@@ -233,10 +210,8 @@ mod tests {
             runs.save(&record(run)).unwrap();
         }
         assert_eq!(runs.latest().unwrap(), record("20260103-1"));
-        assert!(runs.prune(2, &|_| true).unwrap().is_empty(), "a run under way keeps its record");
-        assert_eq!(runs.prune(2, &|_| false).unwrap(), ["20260101-1"]);
-        assert!(matches!(runs.load(&RunId::new("20260101-1").unwrap()), Err(RunError::NoSuchRun(_))));
-        assert_eq!(runs.list().unwrap().len(), 2);
+        assert!(matches!(runs.load(&RunId::new("20260104-1").unwrap()), Err(RunError::NoSuchRun(_))));
+        assert_eq!(runs.list().unwrap().len(), 3);
         let gone = home.path().join("gone");
         assert!(Runs::new(&gone).save(&record("20260101-1")).is_err());
         assert!(!gone.exists(), "a home was made");
@@ -257,7 +232,8 @@ mod tests {
         assert!(!runs.folder(&ids[1]).exists());
         ids.iter().for_each(|run| std::fs::create_dir_all(runs.folder(run)).unwrap());
         runs.tidy_all(&|run| *run == ids[2]).unwrap();
-        assert_eq!(files::list_dir(&home.path().join("runs")).unwrap(), [ids[0].as_str(), ids[2].as_str()]);
+        let left = files::list_dir(&home.path().join("runs")).unwrap();
+        assert_eq!(left, [".index.jsonl", ids[0].as_str(), ids[2].as_str()]);
     }
 
     #[test]
@@ -306,7 +282,7 @@ mod tests {
     fn what_modules_changed_is_kept_also_when_the_last_of_it_is_torn() {
         let home = tempfile::tempdir().unwrap();
         let runs = Runs::new(home.path());
-        let record = record("20260101-1");
+        let mut record = RunRecord { outcome: RunOutcome::Unfinished, ..record("20260101-1") };
         runs.save(&record).unwrap();
         assert_eq!(runs.changes(&record.run).unwrap().count(), 0);
         let fixture = Runs::new(&fixtures("v1"));
@@ -314,7 +290,8 @@ mod tests {
             fixture.changes(&fixture.list().unwrap()[0]).unwrap().map(Result::unwrap).collect();
         let changes = ChangeSet(known.iter().map(|recorded| recorded.change.clone()).collect());
         for name in ["a", "b"] {
-            runs.add_changes(&record.run, &name.parse().unwrap(), &changes).unwrap();
+            let module = name.parse().unwrap();
+            runs.add_changes(&record.run, &module, &changes, &Writers::default()).unwrap();
         }
         let told = || -> Vec<_> {
             let all = runs.changes(&record.run).unwrap().map(Result::unwrap);
@@ -330,6 +307,10 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 20]).unwrap();
         let left = told();
         assert!(left.len() >= 3 && expected.starts_with(&left), "{left:?}");
+        record.outcome = RunOutcome::Merged;
+        runs.save(&record).unwrap();
+        let told = runs.changes(&record.run).unwrap().last();
+        assert!(matches!(told, Some(Err(RunError::File(_)))), "no kill has torn what a run has ended with");
     }
 
     fn fixtures(form: &str) -> PathBuf {
@@ -351,6 +332,38 @@ mod tests {
         let output = module.steps[2].output.as_deref().unwrap();
         let printed: Vec<_> = line_log::read(&runs.folder(&record.run).join(output)).unwrap().collect();
         assert_eq!(printed.len(), 3, "{printed:?}");
+    }
+
+    #[test]
+    fn records_of_form_2_are_read() {
+        let runs = Runs::new(&fixtures("v2"));
+        let record = runs.latest().unwrap();
+        assert_eq!((record.schema, record.changes, record.modules.len()), (2, 3, 1));
+        let module = &record.modules[0];
+        assert_eq!(module.digest.as_ref().map(String::len), Some(64));
+        let path = RootedPath::new("/etc/web.conf").unwrap();
+        let at = runs.changes_at(&record.run, &path).unwrap();
+        assert_eq!(at.len(), 1);
+        assert_eq!(at[0].step.as_deref(), Some("20-port.sh"));
+        let earlier: Vec<_> = at[0].earlier.iter().map(|earlier| earlier.step.as_str()).collect();
+        assert_eq!(earlier, ["files", "10-hello.sh"]);
+        let output = module.steps[2].output.as_deref().unwrap();
+        assert_eq!(line_log::read(&runs.folder(&record.run).join(output)).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn texts_that_would_make_a_record_too_large_are_left_out_and_it_says_so() {
+        let (home, v2) = (tempfile::tempdir().unwrap(), Runs::new(&fixtures("v2")));
+        let (runs, record) = (Runs::new(home.path()), record("20260101-1"));
+        runs.save(&record).unwrap();
+        let path = RootedPath::new("/etc/web.conf").unwrap();
+        let mut change = v2.changes_at(&v2.newest().unwrap(), &path).unwrap().remove(0).change;
+        let after = "x".repeat(1 << 14).into();
+        change.content = crate::model::change::ContentChange::Text { before: Default::default(), after };
+        let changes = ChangeSet(vec![change; 70]);
+        runs.add_changes(&record.run, &"m".parse().unwrap(), &changes, &Writers::default()).unwrap();
+        let cut = runs.changes(&record.run).unwrap().filter(|one| one.as_ref().unwrap().cut).count();
+        assert!((1..20).contains(&cut), "{cut}");
     }
 
     #[test]

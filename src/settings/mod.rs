@@ -193,8 +193,12 @@ pub struct Settings {
     pub fetch_jobs: Sourced<usize>,
     /// How long a master may be silent.
     pub fetch_timeout: Sourced<Duration>,
-    /// How many run records are kept, at least 1.
+    /// How many run records are kept, of NOOP and live runs each, at least 1.
     pub keep_runs: Sourced<usize>,
+    /// For how many days they are.
+    pub keep_days: Sourced<u32>,
+    /// How much disk space they may take, of that file system's.
+    pub keep_size: Sourced<Amount>,
     /// What a failed action or health check does to the merge.
     pub on_action_failure: Sourced<OnActionFailure>,
     /// Whether a reboot that a step asked for is done.
@@ -263,6 +267,8 @@ impl Settings {
             Name::FetchJobs => shown(&self.fetch_jobs, usize::to_string),
             Name::FetchTimeout => shown(&self.fetch_timeout, seconds),
             Name::KeepRuns => shown(&self.keep_runs, usize::to_string),
+            Name::KeepDays => shown(&self.keep_days, u32::to_string),
+            Name::KeepSize => shown(&self.keep_size, Amount::to_string),
             Name::OnActionFailure => shown(&self.on_action_failure, |what| what.word().to_owned()),
             Name::AllowReboot => shown(&self.allow_reboot, bool::to_string),
             Name::OnConflict => shown(&self.on_conflict, OnConflict::to_string),

@@ -59,6 +59,8 @@ pub fn resolve(
         fetch_jobs: said.parse(Name::FetchJobs, |text| number(text, 64))?,
         fetch_timeout: said.parse(Name::FetchTimeout, seconds)?,
         keep_runs: said.parse(Name::KeepRuns, |text| number(text, 1_000_000))?,
+        keep_days: said.parse(Name::KeepDays, days)?,
+        keep_size: said.parse(Name::KeepSize, amount)?,
         on_action_failure: said.parse(Name::OnActionFailure, on_action_failure)?,
         allow_reboot: said.parse(Name::AllowReboot, truth)?,
         on_conflict: said
@@ -67,9 +69,7 @@ pub fn resolve(
             "0" => Ok(0),
             text => number(text, 1_000_000),
         })?,
-        undo_days: said.parse(Name::UndoDays, |text| {
-            number(text, 36_600).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
-        })?,
+        undo_days: said.parse(Name::UndoDays, days)?,
         undo_size: said.parse(Name::UndoSize, amount)?,
         storage: said.parse(Name::Storage, |text| {
             if text.is_empty() { Ok(home.value.join("scratch")) } else { folder(text) }
@@ -205,6 +205,10 @@ fn amount(text: &str) -> Result<Amount, String> {
     .map_err(|_| allowed())
 }
 
+fn days(text: &str) -> Result<u32, String> {
+    number(text, 36_600).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+}
+
 fn number(text: &str, most: usize) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (1..=most).contains(&number) => Ok(number),
@@ -254,6 +258,8 @@ mod tests {
                 row("client/fetch_jobs", "8"),
                 row("client/fetch_timeout", "60"),
                 row("client/keep_runs", "100"),
+                row("client/keep_days", "3650"),
+                row("client/keep_size", "5%"),
                 row("client/on_action_failure", "undo"),
                 row("client/allow_reboot", "false"),
                 row("client/on_conflict", "abort"),

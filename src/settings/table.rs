@@ -37,6 +37,10 @@ pub enum Name {
     FetchTimeout,
     /// Run records kept.
     KeepRuns,
+    /// For how long they are.
+    KeepDays,
+    /// How much disk space they may take.
+    KeepSize,
     /// What becomes of a merge after which an action fails.
     OnActionFailure,
     /// Whether recorded actions may end the system's run.
@@ -98,7 +102,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 27] = [
+pub static TABLE: [Setting; 29] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -187,7 +191,21 @@ pub static TABLE: [Setting; 27] = [
     ),
     parameter(Name::FetchJobs, "client/fetch_jobs", None, "8", "fetches at a time"),
     parameter(Name::FetchTimeout, "client/fetch_timeout", None, "60", "seconds that a master may be silent"),
-    parameter(Name::KeepRuns, "client/keep_runs", None, "100", "run records that are kept"),
+    parameter(
+        Name::KeepRuns,
+        "client/keep_runs",
+        None,
+        "100",
+        "records that are kept, of NOOP and live runs each",
+    ),
+    parameter(Name::KeepDays, "client/keep_days", None, "3650", "days for which a record is kept"),
+    parameter(
+        Name::KeepSize,
+        "client/keep_size",
+        None,
+        "5%",
+        "disk space of all records: MiB, a part of the disk (5%), or unlimited",
+    ),
     parameter(
         Name::OnActionFailure,
         "client/on_action_failure",

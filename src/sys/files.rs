@@ -72,6 +72,20 @@ pub fn read_if_there(path: &Path) -> Result<Option<String>, FileError> {
     }
 }
 
+/// The bytes of a file, or none where there is no such file.
+pub fn read_bytes_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::at("read", path)(error)),
+    }
+}
+
+/// The number of a file on its file system, and the time of its last change of content in seconds and nanoseconds.
+pub fn number_and_time(found: &fs::Metadata) -> (u64, (i64, i64)) {
+    (found.ino(), (found.mtime(), found.mtime_nsec()))
+}
+
 /// How the names of files begin and end that are written to be renamed.
 const TEMPORARY: &str = ".disco-";
 const TEMPORARY_END: &str = "~";

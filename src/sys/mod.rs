@@ -11,6 +11,7 @@ pub mod channel;
 pub mod clock;
 pub mod crowd;
 pub mod daemon;
+pub mod digest;
 pub mod door;
 pub mod durable_log;
 pub mod execute;

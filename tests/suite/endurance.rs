@@ -100,7 +100,7 @@ fn dances_one_after_another_leave_only_their_records() {
 
     world.setting("disco/client/keep_runs", "3");
     world.disco(&["dance", "--noop"]).succeeds();
-    world.sh("ls /var/disco/runs | wc -l").stdout_is("3\n");
+    world.sh("grep -l '\"mode\": \"noop\"' /var/disco/runs/*/record.json | wc -l").stdout_is("3\n");
     if let Some(path) = std::env::var_os("DISCO_COUNTS") {
         let mut file =
             std::fs::OpenOptions::new().append(true).create(true).open(path).expect("a file for counts");

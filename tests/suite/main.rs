@@ -16,6 +16,7 @@ mod first_use;
 mod floors;
 mod follows;
 mod fs;
+mod history;
 mod json;
 mod knobs;
 mod limits;

@@ -25,7 +25,7 @@ use crate::sys::lock::LockError;
 
 use super::{Failure, Kind};
 
-fn file_kind(error: &FileError) -> Kind {
+pub(super) fn file_kind(error: &FileError) -> Kind {
     io_kind(&error.source)
 }
 

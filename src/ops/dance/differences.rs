@@ -8,15 +8,17 @@ use crate::changes::rescan;
 use crate::changes::scan::{self, ScanError};
 use crate::changes::snapshot::Snapshot;
 use crate::model::attributes::FileKind;
-use crate::model::change::{Change, ChangeKind, ChangeSet};
+use crate::model::change::{Change, ChangeKind, ChangeSet, Writers};
 use crate::model::layer::{LayerEntry, Touched};
 use crate::model::path::RootedPath;
+use crate::model::step::StepKind;
 use crate::sandbox::{self, Layers, SandboxError, Scratch};
 use crate::sys::texts::Texts;
 use crate::sys::tree::{Root, TreeError};
 
 use super::DanceError;
 use super::ground::Ground;
+use super::writers::Watch;
 
 /// Follows the sandbox from module to module.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct Differences {
     last: Snapshot,
     /// What was touched since then: all that a look that failed was told of, too.
     touched: Touched,
+    /// Who touched it.
+    watch: Watch,
     entries: Vec<LayerEntry>,
 }
 
@@ -45,22 +49,40 @@ impl Differences {
         let (upper, lower) =
             (duplicate(layers.upper(), "scratchpad")?, duplicate(layers.lower(), "live root")?);
         let (exclude, made) = (ground.excluded(), ground.made.clone());
-        let (last, touched, entries) = (Snapshot::default(), Touched::default(), Vec::new());
-        let texts = Texts::on_disk(folder).map_err(ScanError::Texts)?;
-        Ok(Differences { upper, lower, exclude, texts, made, last, touched, entries })
+        let (last, touched, watch) = Default::default();
+        let (texts, entries) = (Texts::on_disk(folder).map_err(ScanError::Texts)?, Vec::new());
+        Ok(Differences { upper, lower, exclude, texts, made, last, touched, watch, entries })
     }
 
     /// The differences of a sandbox that is long gone: its scratchpad as it was kept, above the live root as it is.
     pub fn kept(upper: Root, entries: Vec<LayerEntry>, live: Root, ground: &Ground) -> Differences {
-        let (last, touched) = (Snapshot::default(), Touched::default());
+        let (last, touched, watch) = Default::default();
         let (exclude, made) = (ground.excluded(), Vec::new());
         let texts = Texts::default();
-        Differences { upper, lower: live, exclude, texts, made, last, touched, entries }
+        Differences { upper, lower: live, exclude, texts, made, last, touched, watch, entries }
+    }
+
+    /// A batch of steps has ended; `more` may follow before [`Differences::since_last`] is asked.
+    pub(in crate::ops) fn stepped(
+        &mut self,
+        layers: &Layers,
+        batch: &[StepKind],
+        more: bool,
+    ) -> Result<(), DanceError> {
+        self.watch.stepped(batch, layers.take_touched()?, more, &self.upper);
+        Ok(())
+    }
+
+    /// Which steps made the changes that [`Differences::since_last`] has just found.
+    pub(in crate::ops) fn writers(&mut self, changes: &ChangeSet) -> Writers {
+        let number = |path: &RootedPath| self.last.number_at(path);
+        std::mem::take(&mut self.watch).writers(changes, &number)
     }
 
     /// What has changed since the last call (since the start, for the first): read is what was touched. One only may ask so
     /// of a sandbox, for it is told once what was touched; and nothing may be running in it.
     pub fn since_last(&mut self, layers: &Layers) -> Result<ChangeSet, DanceError> {
+        self.watch.touched().for_each(|touched| self.touched.add(touched.clone()));
         self.touched.add(layers.take_touched()?);
         let sources = sources(&self.upper, &self.lower, &self.exclude, &self.texts);
         let read = |path: &RootedPath, extent| Ok::<_, DanceError>(layers.entries_at(path, extent)?);

@@ -26,13 +26,14 @@ mod services;
 pub(super) mod truth;
 mod undo;
 mod validators;
+mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::merge;
-use crate::model::change::ChangeSet;
+use crate::model::change::{ChangeSet, Writers};
 use crate::model::module::Module;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::root::LiveRoot;
@@ -42,7 +43,7 @@ use crate::model::told::in_full;
 use crate::model::truth::Label;
 use crate::ops::gather::{self};
 use crate::render;
-use crate::runs::Runs;
+use crate::runs::{Keep, Runs};
 use crate::sandbox::{self};
 use crate::settings::Settings;
 use crate::step::StepError;
@@ -97,16 +98,26 @@ impl Run<'_> {
     }
 
     /// Adds a module that has had its turn, and what it changed, to the record, also on disk.
-    pub(super) fn add(&mut self, module: ModuleRecord, changes: &ChangeSet) -> Result<(), DanceError> {
-        self.keep(&module.module, changes)?;
+    pub(super) fn add(
+        &mut self,
+        module: ModuleRecord,
+        changes: &ChangeSet,
+        writers: &Writers,
+    ) -> Result<(), DanceError> {
+        self.keep(&module.module, changes, writers)?;
         self.runs.add(&self.record.run, &module)?;
         self.record.add(module);
         Ok(())
     }
 
     /// Keeps what a module changed beside the record.
-    pub(super) fn keep(&self, module: &ModuleName, changes: &ChangeSet) -> Result<(), DanceError> {
-        Ok(self.runs.add_changes(&self.record.run, module, changes)?)
+    pub(super) fn keep(
+        &self,
+        module: &ModuleName,
+        changes: &ChangeSet,
+        writers: &Writers,
+    ) -> Result<(), DanceError> {
+        Ok(self.runs.add_changes(&self.record.run, module, changes, writers)?)
     }
 }
 
@@ -196,10 +207,7 @@ pub(super) fn recorded(
     let saved = run.save();
     let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
     (run.on_event)(DanceEvent::Ended { record: &run.record });
-    let journals = merge::journals(&settings.home.value);
-    let under_way =
-        |run: &RunId| [&settings.storage.value, &journals].iter().any(|one| one.join(run.as_str()).exists());
-    let pruned = run.runs.prune(settings.keep_runs.value, &under_way);
+    let pruned = prune(settings, &run.runs);
     let forgotten = if mode == Mode::Live { undo::prune(settings, &ground.root) } else { Ok(()) };
     let removed = scratch.remove().map_err(DanceError::Prepare);
     // What ended the run is told first: mostly all of these have one cause.
@@ -210,6 +218,20 @@ pub(super) fn recorded(
         (run.on_event)(DanceEvent::Warned { message: &message });
     }
     removed.map(|()| run.record)
+}
+
+/// Removes the records that need not be kept any longer: none of a run under way, or whose merge is not finished or can be undone.
+fn prune(settings: &Settings, runs: &Runs) -> Result<(), DanceError> {
+    let home = &settings.home.value;
+    let needed = [settings.storage.value.clone(), merge::journals(home), merge::undo::folder(home)];
+    let needed = |run: &RunId| needed.iter().any(|one| one.join(run.as_str()).exists());
+    let keep = Keep {
+        runs: settings.keep_runs.value,
+        seconds: u64::from(settings.keep_days.value) * 24 * 3600,
+        bytes: settings.keep_size.value.bytes_of(files::disk_size(home)?),
+    };
+    runs.prune(keep, &needed)?;
+    Ok(())
 }
 
 /// Finishes merges that were stopped and removes what their runs have left, as every live run does first, and nothing else.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::change::{ChangeCounts, ChangeSet};
+use crate::model::change::{ChangeCounts, ChangeSet, Writers};
 use crate::model::plan::{Plan, PlannedModule};
 use crate::model::run::RunRecord;
 use crate::model::step::{ModuleOutcome, ModuleRecord, StepRecord};
 use crate::sandbox::Sandbox;
 use crate::step::{self, StepEvent};
 use crate::sys::clock::Meter;
+use crate::sys::digest;
 
 use super::differences::Differences;
 use super::output::Output;
@@ -32,18 +33,21 @@ pub(super) fn run_all(
             fetch_began: fetched.map(|fetched| run.seconds_at(fetched.began)),
             ..ModuleRecord::done(name.clone(), Vec::new(), ChangeCounts::default())
         };
-        let mut changes = ChangeSet::default();
+        let (mut changes, mut writers) = (ChangeSet::default(), Writers::default());
         if let Some(because) = planned.needs.iter().find(|needed| without_success.contains(*needed)) {
             (run.on_event)(DanceEvent::Skipped { module: name, because });
             record.outcome = ModuleOutcome::Skipped { because: because.clone() };
         } else {
             (run.on_event)(DanceEvent::Processing { module: name, at: at + 1 });
             record.began = Some(run.seconds());
-            run_steps(run, planned, &mut record, &mut seq, sandbox, context)?;
+            let folder = context.view.join("modules").join(name.as_str());
+            record.digest = Some(digest::of_folder(&folder)?);
+            run_steps(run, planned, &mut record, &mut seq, sandbox, context, differences)?;
             (run.on_event)(DanceEvent::Doing(Doing::Comparing));
             record.diff_began = Some(run.seconds());
             let meter = Meter::start();
             changes = differences.since_last(sandbox.layers())?;
+            writers = differences.writers(&changes);
             record.changes = (&changes).into();
             record.diff = Some(meter.stop());
             (run.on_event)(DanceEvent::Changed { module: name, changes: &changes, label: &record.label });
@@ -51,7 +55,7 @@ pub(super) fn run_all(
         if record.outcome != ModuleOutcome::Done {
             without_success.insert(name.clone());
         }
-        run.add(record, &changes)?;
+        run.add(record, &changes, &writers)?;
     }
     Ok(())
 }
@@ -64,9 +68,11 @@ fn run_steps(
     seq: &mut u32,
     sandbox: &mut Sandbox,
     context: &step::Context<'_>,
+    differences: &mut Differences,
 ) -> Result<(), DanceError> {
     let module = &planned.module.name;
-    for batch in step::batches(&planned.module.steps) {
+    let mut batches = step::batches(&planned.module.steps).peekable();
+    while let Some(batch) = batches.next() {
         let first = record.steps.len();
         let mut output = Output::new(&run.folder, module, "", first, batch);
         if let Some(step) = batch.first() {
@@ -85,6 +91,7 @@ fn run_steps(
         let mut done = step::run(sandbox, context, module, batch, seq, &mut tell)?;
         StepRecord::place_in_time(&mut done, began);
         output.finish(&mut done)?;
+        differences.stepped(sandbox.layers(), batch, batches.peek().is_some())?;
         for step in &done {
             super::truth::tell(run.on_event, module, step);
             (run.on_event)(DanceEvent::StepEnded { module, record: step });

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::model::change::Writers;
 use crate::model::run::{ActionRecord, Mode, RunRecord};
 use crate::model::truth::Label;
 use crate::ops::dance::ground::Ground;
@@ -96,7 +97,7 @@ fn held(
         run.record.actions = asked.collect();
         run.record.label = Label::of_all(book.shells.iter().map(|(shell, _)| &shell.label));
         for (shell, changes) in book.shells {
-            run.keep(&shell.module, &changes)?;
+            run.keep(&shell.module, &changes, &Writers::default())?;
             run.record.modules.push(shell);
         }
         let Place { sandbox, mut differences } = place;

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::model::change::Writers;
 use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::model::step::ModuleRecord;
@@ -50,7 +51,7 @@ pub fn join(
         dance::truth::tell(run.on_event, &name, &step);
         run.record.changes = changes.0.len();
         run.record.plan.push(name.clone());
-        run.add(ModuleRecord::done(name, vec![step], (&changes).into()), &changes)?;
+        run.add(ModuleRecord::done(name, vec![step], (&changes).into()), &changes, &Writers::default())?;
         run.record.outcome = RunOutcome::Shown;
         Ok(())
     })

@@ -55,6 +55,8 @@ fn hostile() -> String {
         recorded: Recorded {
             module: record.modules[0].module.clone(),
             step: Some(HOSTILE.into()),
+            earlier: Vec::new(),
+            cut: false,
             change: Change {
                 path: RootedPath::new(path).unwrap(),
                 kind: ChangeKind::Modified {

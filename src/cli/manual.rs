@@ -1,0 +1,41 @@
+//! The manual page of each command, and the old names by which some are called.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::CommandFactory;
+
+use crate::cli::Disco;
+use crate::cli::exit::{Failure, Kind};
+
+/// The manual page of a command, by the words that call it.
+pub(super) fn manual(words: &[String]) -> Result<String, Failure> {
+    let mut disco = Disco::command();
+    disco.build();
+    let mut command = &disco;
+    for word in words {
+        command =
+            command.find_subcommand(word).filter(|command| !command.is_hide_set()).ok_or_else(|| {
+                Failure::new(Kind::Usage, format!("{} has no command {word}", command.get_name()))
+            })?;
+    }
+    let name = std::iter::once("disco").chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command.clone().name(name))
+        .render(&mut text)
+        .map_err(|error| Failure::new(Kind::Software, "cannot write the manual").because(&error))?;
+    // Examples keep their lines.
+    Ok(String::from_utf8_lossy(&text).replace(".SH EXTRA\n", ".SH EXAMPLES\n.nf\n"))
+}
+
+/// The old names: `disco-param dump` is `disco param dump`.
+pub(super) fn unfold(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let name = arguments.first().and_then(|name| Path::new(name).file_name()?.to_str().map(str::to_owned));
+    if let Some(command) = name.as_deref().and_then(|name| name.strip_prefix("disco-")) {
+        // `disco-sh-shell` is the first disco's name of the shell.
+        let words = command.strip_prefix("sh-").unwrap_or(command).split('-');
+        arguments.splice(..1, std::iter::once("disco".into()).chain(words.map(OsString::from)));
+    }
+    arguments
+}
