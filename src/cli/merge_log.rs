@@ -9,6 +9,7 @@ use crate::model::duty::DutyOrigin;
 use crate::model::names::RunId;
 use crate::ops::merge_log;
 use crate::ops::settings::settings;
+use crate::secrets::known;
 
 /// What `disco merge-log` takes.
 #[derive(Debug, clap::Args)]
@@ -26,8 +27,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
     let (settings, _) = settings(&global.flags())?;
     let recorded = merge_log::read(&settings, args.run.as_ref())?;
     Ok(match args.format {
-        Format::Text => text(&recorded),
-        Format::Json => json_lines(recorded),
+        Format::Text => known::shown(&text(&recorded)).into_owned(),
+        Format::Json => known::shown(&json_lines(recorded)).into_owned(),
     }
     .into())
 }

@@ -9,7 +9,7 @@ use crate::cli::dance::Diff;
 use crate::cli::ending::count;
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::json_actions::Asked;
-use crate::cli::{Format, Said};
+use crate::cli::{Format, Global, Said};
 use crate::model::action::Effect;
 use crate::model::change::ChangeSet;
 use crate::model::duty::Schedule;
@@ -18,6 +18,7 @@ use crate::model::root::LiveRoot;
 use crate::model::saved::{Content, LiveScript};
 use crate::model::truth::Label;
 use crate::ops::plan_show::plan_show;
+use crate::ops::settings::settings;
 use crate::plans::Plan;
 
 /// What `disco plan` takes.
@@ -73,9 +74,11 @@ struct Line<'a> {
 }
 
 /// Shows something of a plan.
-pub fn run(command: &Command) -> Result<Said, Failure> {
+pub fn run(command: &Command, global: &Global) -> Result<Said, Failure> {
     let Command::Show(args) = command;
-    let plan = plan_show(&args.file)?;
+    // A plan can be looked at where disco has no good settings, too.
+    let settings = settings(&global.flags()).ok().map(|(settings, _)| settings);
+    let plan = plan_show(settings.as_ref(), &args.file)?;
     let text = match args.format {
         Format::Text => described(&plan, args),
         Format::Json => json(&plan, &args.file)

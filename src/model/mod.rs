@@ -21,6 +21,7 @@ pub mod requirement;
 pub mod root;
 pub mod run;
 pub mod saved;
+pub mod secret;
 pub mod step;
 pub mod told;
 pub mod truth;

@@ -11,6 +11,7 @@ use crate::model::run::{Mode, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord, Outcome};
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::{self, DanceError, DanceEvent};
+use crate::ops::secrets::Opened;
 use crate::sandbox::SandboxError;
 use crate::sandbox::protocol::Command;
 use crate::settings::Settings;
@@ -85,6 +86,7 @@ pub fn session(
             let wires = Wires::new(if own_terminal { Some(sandbox.open_terminal()?) } else { None })?;
             step::attend(&mut sandbox, &context, &name, command, wires.inner(), own_terminal, &mut tell)?
         };
+        Opened::watch(sandbox.layers()).look();
         let changes = differences.since_last(sandbox.layers())?;
         if let Outcome::Failed { .. } | Outcome::TimedOut { .. } = &done.outcome {
             // Its own status does not say it.

@@ -180,6 +180,8 @@ pub struct Settings {
     pub undo_days: Sourced<u32>,
     /// How much disk space that may take, of that file system's.
     pub undo_size: Sourced<Amount>,
+    /// Patterns of the parameters that are secrets beside those that always are, with spaces between.
+    pub secrets: Sourced<String>,
     /// The folder of scratchpads.
     pub storage: Sourced<PathBuf>,
 }
@@ -236,6 +238,7 @@ impl Settings {
             Name::UndoRuns => shown(&self.undo_runs, usize::to_string),
             Name::UndoDays => shown(&self.undo_days, u32::to_string),
             Name::UndoSize => shown(&self.undo_size, Amount::to_string),
+            Name::Secrets => shown(&self.secrets, String::clone),
             Name::Storage => shown(&self.storage, path),
         };
         Row { name: setting.label, value, origin, about: setting.about }

@@ -70,6 +70,8 @@ pub fn resolve(
             number(text, 36_600).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
         })?,
         undo_size: said.parse(Name::UndoSize, amount)?,
+        secrets: said
+            .parse(Name::Secrets, |text| crate::model::secret::parse(text).map(|_| text.to_owned()))?,
         storage: said.parse(Name::Storage, |text| {
             if text.is_empty() { Ok(home.value.join("scratch")) } else { folder(text) }
         })?,
@@ -249,6 +251,7 @@ mod tests {
                 row("client/undo/runs", "10"),
                 row("client/undo/days", "30"),
                 row("client/undo/size", "10%"),
+                row("client/secrets", ""),
                 row("client/storage", "/var/disco/scratch"),
             ]
         );

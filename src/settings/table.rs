@@ -49,6 +49,8 @@ pub enum Name {
     UndoDays,
     /// How much disk space that may take.
     UndoSize,
+    /// The parameters that are secrets.
+    Secrets,
     /// The folder of scratchpads.
     Storage,
 }
@@ -92,7 +94,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 24] = [
+pub static TABLE: [Setting; 25] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -211,6 +213,13 @@ pub static TABLE: [Setting; 24] = [
         None,
         "10%",
         "disk space of what merges replaced: MiB, a part of the disk (10%), or unlimited",
+    ),
+    parameter(
+        Name::Secrets,
+        "client/secrets",
+        None,
+        "",
+        "more parameters whose values are never shown: patterns of their paths; with ! such as are no secrets",
     ),
     parameter(
         Name::Storage,

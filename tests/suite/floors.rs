@@ -9,8 +9,8 @@ const FLOORS: [&[&str]; 7] = [
     &["model"],
     &["sys"],
     &[
-        "settings", "fetch", "modules", "plan", "plans", "render", "params", "changes", "merge", "actions",
-        "lock", "runs", "sources",
+        "secrets", "settings", "fetch", "modules", "plan", "plans", "render", "params", "changes", "merge",
+        "actions", "lock", "runs", "sources",
     ],
     &["sandbox"],
     &["step"],

@@ -12,6 +12,7 @@ mod error;
 mod event;
 pub(super) mod finish;
 pub(super) mod ground;
+pub(super) mod hidden;
 mod live_scripts;
 mod lock;
 mod modules;
@@ -40,9 +41,11 @@ use crate::model::step::{Cost, ModuleRecord};
 use crate::model::told::in_full;
 use crate::model::truth::Label;
 use crate::ops::gather::{self};
+use crate::ops::secrets;
 use crate::render;
 use crate::runs::Runs;
 use crate::sandbox::{self};
+use crate::secrets::known;
 use crate::settings::Settings;
 use crate::step::StepError;
 use crate::sys::clock::{self, Meter};
@@ -91,20 +94,21 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     pub(super) fn save(&self) -> Result<(), DanceError> {
-        Ok(self.runs.save(&self.record)?)
+        Ok(self.runs.save(&*hidden::to_keep(&self.record.run, &self.record)?)?)
     }
 
     /// Adds a module that has had its turn, and what it changed, to the record, also on disk.
     pub(super) fn add(&mut self, module: ModuleRecord, changes: &ChangeSet) -> Result<(), DanceError> {
         self.keep(&module.module, changes)?;
-        self.runs.add(&self.record.run, &module)?;
+        self.runs.add(&self.record.run, &*hidden::to_keep(&self.record.run, &module)?)?;
         self.record.add(module);
         Ok(())
     }
 
     /// Keeps what a module changed beside the record.
     pub(super) fn keep(&self, module: &ModuleName, changes: &ChangeSet) -> Result<(), DanceError> {
-        Ok(self.runs.add_changes(&self.record.run, module, changes)?)
+        known::learn(|secrets| secrets.add_withheld(changes));
+        Ok(self.runs.add_changes(&self.record.run, module, &known::hider().changes(changes))?)
     }
 
     /// Seconds since the run began.
@@ -173,6 +177,8 @@ pub(super) fn recorded(
     }
     let (said, settings) = (settings, &prepare_home(settings)?);
     let ground = &Ground::look(said, settings)?;
+    secrets::learn(settings, Some(&ground.tree));
+    let on_event: &mut dyn FnMut(DanceEvent<'_>) = &mut |event| hidden::tell(event, on_event);
     let id = new_run_id();
     let _lock = match mode {
         Mode::Live => Some(lock::take(&ground.lock(&settings.home.value)?, wait, &id, interrupt, on_event)?),
@@ -221,7 +227,10 @@ pub(super) fn recorded(
         let message = format!("cannot forget what could be undone: {}", in_full(&error));
         (run.on_event)(DanceEvent::Warned { message: &message });
     }
-    removed.map(|()| run.record)
+    for message in known::take_warnings() {
+        (run.on_event)(DanceEvent::Warned { message: &message });
+    }
+    removed.map(|()| hidden::to_show(run.record))
 }
 
 /// Finishes merges that were stopped and removes what their runs have left, as every live run does first, and nothing else.
@@ -234,6 +243,8 @@ pub(super) fn recovered(
 ) -> Result<(), DanceError> {
     let (said, settings) = (settings, &prepare_home(settings)?);
     let ground = &Ground::look(said, settings)?;
+    secrets::learn(settings, Some(&ground.tree));
+    let on_event: &mut dyn FnMut(DanceEvent<'_>) = &mut |event| hidden::tell(event, on_event);
     let path = ground.lock(&settings.home.value)?;
     let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
     match recover::recover(settings, ground, extent, on_event) {
@@ -266,6 +277,8 @@ pub(super) fn refused(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<Option<RunId>, DanceError> {
     let settings = &prepare_home(settings)?;
+    secrets::learn(settings, Some(&recover::open(&LiveRoot::Own)?));
+    let on_event: &mut dyn FnMut(DanceEvent<'_>) = &mut |event| hidden::tell(event, on_event);
     let path = settings.home.value.join("lock");
     let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
     confirm::refuse(settings, run, on_event)

@@ -6,6 +6,7 @@ use crate::model::change::{ChangeCounts, ChangeSet};
 use crate::model::plan::{Plan, PlannedModule};
 use crate::model::run::RunRecord;
 use crate::model::step::{ModuleOutcome, ModuleRecord, StepRecord};
+use crate::ops::secrets::Opened;
 use crate::sandbox::Sandbox;
 use crate::step::{self, StepEvent};
 use crate::sys::clock::Meter;
@@ -24,6 +25,7 @@ pub(super) fn run_all(
 ) -> Result<(), DanceError> {
     let mut without_success = BTreeSet::new();
     let mut seq = 0;
+    let mut opened = Opened::watch(sandbox.layers());
     for (at, planned) in plan.modules.iter().enumerate() {
         let name = &planned.module.name;
         let mut record = ModuleRecord {
@@ -37,7 +39,7 @@ pub(super) fn run_all(
         } else {
             (run.on_event)(DanceEvent::Processing { module: name, at: at + 1 });
             record.began = Some(run.seconds());
-            run_steps(run, planned, &mut record, &mut seq, sandbox, context)?;
+            run_steps(run, planned, &mut record, &mut seq, sandbox, context, &mut opened)?;
             (run.on_event)(DanceEvent::Doing(Doing::Comparing));
             let meter = Meter::start();
             changes = differences.since_last(sandbox.layers())?;
@@ -61,21 +63,25 @@ fn run_steps(
     seq: &mut u32,
     sandbox: &mut Sandbox,
     context: &step::Context<'_>,
+    opened: &mut Opened,
 ) -> Result<(), DanceError> {
     let module = &planned.module.name;
     for batch in step::batches(&planned.module.steps) {
         let first = record.steps.len();
-        let mut output = Output::new(&run.folder, module, "", first, batch);
+        let mut output = Output::new(&run.folder, module, "", first, batch, opened);
         if let Some(step) = batch.first() {
             (run.on_event)(DanceEvent::Doing(Doing::Step { step: step.label() }));
         }
         let (on_event, root) = (&mut run.on_event, &run.record.root);
         let mut tell = |at: usize, event: StepEvent<'_>| match event {
             StepEvent::Line { stream, text } => {
-                output.line(at, stream, text);
+                let text = &output.line(at, stream, text);
                 on_event(DanceEvent::Line { module, step: batch[at].label(), stream, text })
             }
-            StepEvent::Asked(action) => on_event(DanceEvent::Asked { action, root }),
+            StepEvent::Asked(action) => {
+                output.look();
+                on_event(DanceEvent::Asked { action, root })
+            }
         };
         let mut done = step::run(sandbox, context, module, batch, seq, &mut tell)?;
         output.finish(&mut done)?;
