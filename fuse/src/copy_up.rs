@@ -126,6 +126,7 @@ impl Overlay {
         self.touch_name(parent, name, Extent::Itself);
         let layer = if node.is_dir() { Layer::Merged } else { Layer::Upper };
         switch(node, layer, copy.file, None);
+        self.note_copied(node);
         Ok(())
     }
 
@@ -135,6 +136,7 @@ impl Overlay {
         self.ids.copied(copy.stat.ino, node.id);
         self.links.index(node.id, stat.nlink);
         switch(node, Layer::Indexed, copy.file, None);
+        self.note_copied(node);
         Ok(())
     }
 

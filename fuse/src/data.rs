@@ -118,6 +118,7 @@ impl Overlay {
             if before.is_none() {
                 self.kept.add(node);
             }
+            self.note_private(node, &file);
             return Ok(file);
         }
     }

@@ -17,7 +17,8 @@
 //! - `serve` is the one place that knows FUSE, and `knobs` the other: a file system of its own, which shows the kernel's
 //!   files and pretends what is written to them; it has nothing of the overlay but the transport.
 //! - `layer` decodes an upper directory for whoever compares and merges, without touching the mount, and `layer_at`
-//!   parts of it; `below` makes it a lower layer of another overlay; `touched` says which parts are worth it, and `seen` what the lower had when it was first shown.
+//!   parts of it; `below` makes it a lower layer of another overlay; `touched` says which parts are worth it, `seen` what the lower had when it was first shown,
+//!   and `private` which files were opened that not everybody can read.
 //!
 //! What this version does not do:
 //!
@@ -55,6 +56,7 @@ mod moved;
 mod node;
 mod overlay;
 mod place;
+mod private;
 mod put;
 mod readdir;
 mod remove;
@@ -79,6 +81,7 @@ pub use knobs::{Keeper, Knobs, Refusal, Shown, Write, serve_knobs};
 pub use layer::{LayerEntry, LayerKind, read_layer};
 pub use layer_at::{read_layer_at, read_layer_within};
 pub use overlay::{Error, Options, Overlay};
+pub use private::Opened;
 pub use scratch::Scratch;
 pub use seen::{Copied, Look};
 pub use serve::{Server, Writes, serve};

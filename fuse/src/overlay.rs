@@ -122,6 +122,7 @@ pub struct Overlay {
     /// What objects of the lower were when they were first shown.
     pub(crate) seen: Seen,
     pub(crate) touches: Touches,
+    pub(crate) private: crate::private::Private,
     /// Whether the upper's file system numbers a directory's entries as it numbers the files.
     pub(crate) listed_inodes: bool,
     /// Whether a change was refused for want of space.
@@ -180,6 +181,7 @@ impl Overlay {
             hidden,
             seen: Seen::default(),
             touches: Touches::default(),
+            private: Default::default(),
             listed_inodes,
             filled: AtomicBool::new(false),
             room: Room::default(),

@@ -123,7 +123,7 @@ impl Overlay {
 
 impl Node {
     /// Returns the paths of all names that are known.
-    fn paths(&self) -> Vec<PathBuf> {
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let names: Vec<_> =
             self.lock().names.iter().map(|name| (name.parent.clone(), name.name.clone())).collect();
         names.iter().filter_map(|(parent, name)| Some(parent.path()?.join(&**name))).collect()

@@ -5,6 +5,9 @@ use crate::changes::diff::{self, DiffStyle};
 use crate::model::attributes::{Attributes, FileKind};
 use crate::model::change::{Change, ChangeKind, ChangeSet, ContentChange};
 
+/// What is said of content that only root can read.
+pub const WITHHELD: &str = "content withheld: only root can read it; --show-secrets shows it on a terminal";
+
 /// The text of all differences, each line ended. A created directory that is plainly the parent of something created is
 /// implied by it and not printed.
 pub fn change_set(changes: &ChangeSet, style: DiffStyle) -> String {
@@ -60,6 +63,7 @@ pub fn content(change: &Change, style: DiffStyle) -> String {
                 format!("{}\n", diff::stat(&before.shown(), &after.shown()))
             }
         }
+        (ContentChange::Withheld { .. }, _) => format!("{WITHHELD}\n"),
         (ContentChange::Binary { before, after }, _) => by_hash("binary content", sides, *before, *after),
         (ContentChange::Large { before, after }, _) => by_hash("large content", sides, *before, *after),
     }

@@ -22,6 +22,7 @@ use crate::model::told::in_full;
 use crate::model::truth::Label;
 use crate::monitors::Standing;
 use crate::ops::dance::{DanceError, DanceEvent};
+use crate::secrets::known;
 
 /// The version of the lines' form.
 const SCHEMA: u32 = 1;
@@ -304,9 +305,11 @@ impl Teller<'_> {
 
     /// The last lines of a run that could not be done; the failure is for standard error and the exit code.
     fn not_done(&mut self, outcome: Option<RunOutcome>, failure: Failure) -> Failure {
-        self.put(Event::Error { message: &failure.message, hint: failure.hint.as_deref() });
+        let message = known::shown(&failure.message);
+        let hint = failure.hint.as_deref().map(known::shown);
+        self.put(Event::Error { message: &message, hint: hint.as_deref() });
         let outcome = outcome.unwrap_or_else(|| match self.done + self.failed + self.skipped {
-            0 => RunOutcome::NotStarted { reason: failure.message.clone() },
+            0 => RunOutcome::NotStarted { reason: message.into_owned() },
             _ => RunOutcome::Failed,
         });
         self.end(&outcome, None, failure.kind.code().into());

@@ -11,6 +11,7 @@ use crate::model::names::RunId;
 use crate::ops::dance::DanceError;
 use crate::ops::merge_log;
 use crate::ops::settings::settings;
+use crate::secrets::known;
 use crate::sys::files::FileError;
 
 /// What `disco merge-log` takes.
@@ -46,7 +47,7 @@ struct Printed<'a> {
 impl Printed<'_> {
     fn line(&mut self, line: &str) {
         const MANY: usize = 64 * 1024;
-        self.waiting.push_str(line);
+        self.waiting.push_str(&known::shown(line));
         self.waiting.push('\n');
         if self.waiting.len() >= MANY {
             self.all();

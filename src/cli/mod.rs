@@ -34,6 +34,7 @@ pub mod report_table;
 pub mod report_text;
 pub mod runs;
 mod schedule;
+mod secrets;
 pub mod session;
 pub mod settings;
 pub mod show;
@@ -53,6 +54,7 @@ use crate::cli::manual::{manual, unfold};
 use crate::cli::terminal::{Color, Level, Terminal};
 use crate::model::names::RunId;
 use crate::sandbox::inside;
+use crate::secrets::known;
 use crate::settings::Flags;
 use crate::settings::table::Name;
 use crate::sys::interrupt;
@@ -70,7 +72,8 @@ const HELP: &str = "\
 {usage-heading} {usage}{after-help}
 Commands:
 {subcommands}
-Options of all: --home DIR, --node NAME, --color WHEN. Examples: COMMAND --help";
+
+Options of all: --home, --node, --color, --show-secrets. More: COMMAND --help";
 
 /// Brings this node to the state of its modules, and shows every change first
 #[derive(Debug, Parser)]
@@ -109,6 +112,9 @@ pub struct Global {
         hide_possible_values = true
     )]
     pub color: Color,
+    /// Show secrets too: for root at a terminal, nothing of it in a pipe or a record
+    #[arg(long, global = true, display_order = 900)]
+    pub show_secrets: bool,
 }
 
 impl Global {
@@ -341,7 +347,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(failure) => {
             let failure = failure.or_root();
             for line in failure.to_string().lines() {
-                terminal.say(line);
+                terminal.say(&known::shown(line));
             }
             failure.kind.exit_code()
         }
@@ -350,6 +356,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let global = &disco.global;
+    if global.show_secrets {
+        secrets::show(terminal)?;
+    }
     let said = match disco.command {
         Command::Dance(args) => return dance::run(&args, global, terminal),
         Command::Apply(args) => return apply::run(&args, global, terminal),

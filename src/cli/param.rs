@@ -48,7 +48,7 @@ Examples:
   disco param set disco/server/uri rsync://master.example.com
   disco param set users/present {}
   disco param set motd < motd.txt
-  disco param dump | ssh other disco param set -")]
+  disco param dump users | ssh other disco param set -")]
     Set {
         /// The parameter, or - for lines NAME=VALUE on standard input
         #[arg(allow_hyphen_values = true)]
@@ -66,6 +66,7 @@ Examples:
     /// Print lines NAME = VALUE, sorted
     #[command(after_help = "\
 A value of several lines is shown on one, its newlines as \\n; `disco param get` prints it as it is.
+A secret is shown as [secret], unless root at a terminal asks for it with --show-secrets.
 
 With --origin it shows what this node's steps see as of the last fetch: the node's parameters with the
 defaults of its modules under them, and this node's own settings below disco/; each line ends with

@@ -80,9 +80,11 @@ struct Line<'a> {
 /// Shows something of a plan.
 pub fn run(command: &Command, global: &Global) -> Result<Said, Failure> {
     let Command::Show(args) = command;
-    let (settings, _) = settings(&global.flags())?;
-    let noise = &settings.noise.value;
-    let plan = plan_show(&args.file)?;
+    // A plan can be looked at where disco has no good settings, too.
+    let settings = settings(&global.flags()).ok().map(|(settings, _)| settings);
+    let plan = plan_show(settings.as_ref(), &args.file)?;
+    let noise = settings.as_ref().map(|settings| settings.noise.value.clone()).unwrap_or_default();
+    let noise = &noise;
     let text = match args.format {
         Format::Text => described(&plan, args, noise),
         Format::Json => json(&plan, &args.file, noise)

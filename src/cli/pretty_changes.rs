@@ -174,6 +174,7 @@ fn words_of_content(change: &Change, counted: Option<String>, signs: &Signs) -> 
         }
         ContentChange::Binary { before, after } => Some(format!("binary content {}", sizes(*before, *after))),
         ContentChange::Large { before, after } => Some(format!("large content {}", sizes(*before, *after))),
+        ContentChange::Withheld { before, after } => Some(format!("content {}", sizes(*before, *after))),
     }
 }
 
@@ -220,7 +221,9 @@ fn extent(of: &Attributes, content: &ContentChange, side: Side) -> Option<String
                 lines => format!("{lines} lines"),
             });
         }
-        ContentChange::Binary { before, after } | ContentChange::Large { before, after } => (before, after),
+        ContentChange::Binary { before, after }
+        | ContentChange::Withheld { before, after }
+        | ContentChange::Large { before, after } => (before, after),
     };
     Some(size(if let Side::Before = side { *before } else { *after }))
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cli::report_text::tests::record;
+use crate::model::run::RunRecord;
 use crate::runs::Runs;
 
 /// One of each: a dry run, a live one that could not merge, one on another root, and one that cannot be read.

@@ -117,6 +117,11 @@ impl Terminal {
         self.out_is_terminal
     }
 
+    /// Whether both streams are terminals.
+    pub fn is_all_terminal(&self) -> bool {
+        self.out_is_terminal && self.progress
+    }
+
     /// Lines in ink.
     pub fn lines(&mut self, to: To, lines: &[Line]) {
         let (color, terminal) = match to {

@@ -82,6 +82,13 @@ pub enum ContentChange {
         /// Size after in bytes.
         after: u64,
     },
+    /// Only root can read it on one side at least: it is kept from whoever sees the difference. No change to be merged says so.
+    Withheld {
+        /// Size before in bytes.
+        before: u64,
+        /// Size after in bytes.
+        after: u64,
+    },
     /// Too large to hold and compare line by line.
     Large {
         /// Size before in bytes.

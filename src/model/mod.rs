@@ -22,6 +22,7 @@ pub mod requirement;
 pub mod root;
 pub mod run;
 pub mod saved;
+pub mod secret;
 pub mod step;
 pub mod text;
 pub mod told;

@@ -10,6 +10,7 @@ use crate::model::module::{Module, ScriptFolder};
 use crate::model::names::{ModuleName, NodeName, RunId};
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
+use crate::model::secret::Secret;
 use crate::model::truth::Label;
 
 /// What a plan is and whose.
@@ -38,6 +39,9 @@ pub struct PlanHead {
     pub wants: Vec<Module>,
     /// What is done on the live system around its merge, as it was shown.
     pub schedule: Schedule,
+    /// Of the secrets of its run those that are in what it shows, so that they are hidden wherever it is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Secret>,
 }
 
 /// A script of a module that is run on the live system.

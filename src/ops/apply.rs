@@ -17,6 +17,7 @@ use crate::ops::dance::differences::Differences;
 use crate::ops::dance::finish::Wanted;
 use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError, DanceEvent, Run, finish, recover};
+use crate::ops::secrets;
 use crate::plans::{self, Plan, objects};
 use crate::sandbox;
 use crate::settings::Settings;
@@ -132,6 +133,7 @@ fn apply_in(
     let upper = Root::open(&folder, "plan")?;
     let stop = || interrupt.signal().is_some();
     let plan = run.metered("plan_file", |_| plans::read(&options.file, Some(&upper), &stop))?;
+    secrets::learn_plan(&plan);
     if options.digest.as_ref().is_some_and(|digest| !digest.eq_ignore_ascii_case(&plan.digest)) {
         return Err(ApplyError::OtherDigest { file: options.file.clone(), found: plan.digest }.into());
     }

@@ -122,9 +122,10 @@ pub fn blame(home: &Path, root: Option<&Path>, path: &RootedPath) -> Result<Blam
             };
             let texts = match &recorded.change.content {
                 ContentChange::Text { before, after } => (before.shown(), after.shown()),
-                ContentChange::Same | ContentChange::Binary { .. } | ContentChange::Large { .. } => {
-                    Default::default()
-                }
+                ContentChange::Same
+                | ContentChange::Binary { .. }
+                | ContentChange::Large { .. }
+                | ContentChange::Withheld { .. } => Default::default(),
             };
             for (deed, step, stage) in stages(&recorded, (&texts.0, &texts.1)).into_iter().rev() {
                 if deed != Deed::Attributes {
@@ -217,7 +218,10 @@ fn stages<'a>(
             let side = |text, attributes| Side { text: Some(text), md5: md5(attributes) };
             (side(before, old), side(after, new))
         }
-        ContentChange::Same | ContentChange::Binary { .. } | ContentChange::Large { .. } => {
+        ContentChange::Same
+        | ContentChange::Binary { .. }
+        | ContentChange::Large { .. }
+        | ContentChange::Withheld { .. } => {
             (Side { text: None, md5: md5(old) }, Side { text: None, md5: md5(new) })
         }
     };

@@ -18,6 +18,7 @@ use crate::model::names::{ModuleName, NameError, NodeName};
 use crate::model::params::Params;
 use crate::model::plan::Plan;
 use crate::modules::{self, ModuleError};
+use crate::ops::secrets;
 use crate::params::origin::{Traced, trace_merged};
 use crate::params::{self, ParamsError};
 use crate::plan::{self, PlanError};
@@ -202,10 +203,12 @@ pub fn gather(
     let strange = |folder: PathBuf| params::load_strange(&folder).map_err(|error| error.said_from(view));
     let own = view.join(What::Parameters(node.clone()).folder()).join("parameters");
     // The two must be good each by itself: laid together nobody could say whose the fault is.
-    strange(own.clone())?;
-    for name in &names {
-        strange(view.join(What::Module(name.clone()).folder()).join("parameters"))?;
-    }
+    let of_node = strange(own.clone())?;
+    let of_module =
+        |name: &ModuleName| strange(view.join(What::Module(name.clone()).folder()).join("parameters"));
+    let mut trees = names.iter().map(of_module).collect::<Result<Vec<_>, _>>()?;
+    trees.push(of_node);
+    secrets::learn_parameters(&settings.secrets.value, trees);
     let plan = plan::plan(if only.is_empty() { &selected } else { only }, &modules)?;
     let planning = meter.timed();
 

@@ -18,6 +18,7 @@ pub mod params;
 pub mod plan_show;
 pub mod recover;
 pub mod report;
+pub mod secrets;
 pub mod session;
 pub mod settings;
 pub mod show;

@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::model::names::{NodeName, ParameterName};
 use crate::model::params::{Param, Params};
+use crate::model::secret::Patterns;
 use crate::ops::gather::{self, GatherError};
+use crate::ops::secrets;
 use crate::params::edit::Depth;
 use crate::params::origin::{Origin, Traced, trace};
 use crate::params::{self, Assignment, ParamsError};
+use crate::secrets::known;
+use crate::sys::files;
 
 fn tree(home: &Path) -> PathBuf {
     home.join("parameters")
@@ -31,6 +35,11 @@ pub fn set(home: &Path, name: &ParameterName, value: &str) -> Result<(), ParamsE
 pub fn set_all(home: &Path, text: &str) -> Result<usize, ParamsError> {
     let root = tree(home);
     let assignments = params::parse_assignments(text, &params::load(&root)?)?;
+    for Assignment { name, param } in &assignments {
+        if *param == Param::Value(SECRET.to_owned()) {
+            return Err(ParamsError::Hidden(name.clone()));
+        }
+    }
     assignments.iter().try_for_each(|assignment| params::put(&root, assignment))?;
     Ok(assignments.len())
 }
@@ -40,17 +49,68 @@ pub fn keys(home: &Path, name: Option<&ParameterName>) -> Result<Vec<String>, Pa
     params::keys(&params::load(&tree(home))?, name)
 }
 
-/// The tree, or what is at that name and below, as lines `NAME = VALUE`.
+/// The tree, or what is at that name and below, as lines `NAME = VALUE`. Secrets are shown as [`SECRET`].
 pub fn dump(home: &Path, name: Option<&ParameterName>) -> Result<String, ParamsError> {
-    let whole = params::load(&tree(home))?;
-    let Some(name) = name else { return Ok(params::dump(&whole)) };
+    let mut whole = params::load(&tree(home))?;
+    hide(home, &mut whole);
+    let Some(name) = name else { return Ok(known::shown(&params::dump(&whole)).into_owned()) };
     let found = whole.get(name).cloned().ok_or_else(|| ParamsError::Absent(name.clone()))?;
     let mut shown = Params::default();
     params::assignments::set(&mut shown, &Assignment { name: name.clone(), param: found })?;
     let lines = params::dump(&shown);
     // The folders above it come first, one a line; they were not asked for.
     let above = name.as_str().matches('/').count();
-    Ok(lines.split_inclusive('\n').skip(above).collect())
+    let lines: String = lines.split_inclusive('\n').skip(above).collect();
+    Ok(known::shown(&lines).into_owned())
+}
+
+/// What is shown in the place of a value that is a secret.
+pub const SECRET: &str = "[secret]";
+
+/// What marks the parameters of this home as secrets: also what its modules say, and each of its nodes.
+fn patterns(home: &Path, whole: &Params) -> Patterns {
+    let modules = files::list_dir(&home.join("modules")).unwrap_or_default();
+    let modules = modules.iter().map(|name| home.join("modules").join(name).join("parameters"));
+    let of_node = |entry: &Param| match entry {
+        Param::Folder(node) => match node.0.get("parameters") {
+            Some(Param::Folder(own)) => Some(own.clone()),
+            Some(Param::Value(_)) | None => None,
+        },
+        Param::Value(_) => None,
+    };
+    let trees = modules.filter_map(|tree| params::load(&tree).ok());
+    secrets::patterns(
+        trees.chain(whole.0.values().filter_map(of_node)).chain([whole.clone()]).collect::<Vec<_>>().iter(),
+    )
+}
+
+/// The name that a parameter has in its own tree: the node's, where it is one of a node.
+fn of_its_tree(name: &str) -> &str {
+    match name.splitn(3, '/').collect::<Vec<_>>()[..] {
+        [_, "parameters", below] => below,
+        _ => name,
+    }
+}
+
+/// Hides the secrets of the tree, and has their values known, which may be parts of others.
+fn hide(home: &Path, whole: &mut Params) {
+    fn below(params: &mut Params, above: &str, patterns: &Patterns) {
+        for (name, param) in &mut params.0 {
+            let name = if above.is_empty() { name.clone() } else { format!("{above}/{name}") };
+            match param {
+                Param::Value(value) if patterns.mark(of_its_tree(&name)) && !value.is_empty() => {
+                    known::learn(|secrets| secrets.add(of_its_tree(&name), value.as_bytes()));
+                    *value = SECRET.to_owned();
+                }
+                Param::Value(_) => {}
+                Param::Folder(folder) => below(folder, &name, patterns),
+            }
+        }
+    }
+    if !known::are_shown() {
+        let patterns = patterns(home, whole);
+        below(whole, "", &patterns);
+    }
 }
 
 /// What this node itself says below `disco/`, then the node's parameters with the modules' defaults under them, each with
@@ -65,6 +125,15 @@ pub fn origins(
     let mut all = trace(&own, &Origin::Local);
     let (traced, fetched) = gather::origins(home, node)?;
     all.extend(traced);
+    if !known::are_shown() {
+        let patterns = patterns(home, &params::load(&tree(home))?);
+        for Traced { name, value, .. } in &mut all {
+            let hidden = value.as_ref().is_some_and(|value| patterns.mark(name) && !value.is_empty());
+            if hidden {
+                *value = Some(SECRET.to_owned());
+            }
+        }
+    }
     if let Some(wanted) = name {
         let below = format!("{wanted}/");
         all.retain(|traced| traced.name == wanted.as_str() || traced.name.starts_with(&below));
@@ -89,6 +158,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let name = |name: &str| ParameterName::new(name).unwrap();
         assert!(set_all(home.path(), "a/x=1\nbad").is_err());
+        assert!(matches!(set_all(home.path(), "a/x=1\ny=[secret]"), Err(ParamsError::Hidden(_))));
         assert!(matches!(get(home.path(), &name("a/x")), Err(ParamsError::Absent(_))), "nothing was set");
         assert_eq!(set_all(home.path(), "a/b/x=1\na/b/y={}\nb=2\n").unwrap(), 3);
         assert_eq!(get(home.path(), &name("a/b/x")).unwrap(), "1");

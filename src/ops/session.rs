@@ -11,6 +11,7 @@ use crate::model::run::{Mode, RunRecord};
 use crate::model::step::{ModuleOutcome, ModuleRecord, Outcome};
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::{self, DanceError, DanceEvent};
+use crate::ops::secrets::Opened;
 use crate::sandbox::SandboxError;
 use crate::sandbox::protocol::Command;
 use crate::settings::Settings;
@@ -88,6 +89,7 @@ pub fn session(
         };
         done.began = Some(began);
         differences.stepped(sandbox.layers(), std::slice::from_ref(&done.step), false)?;
+        Opened::watch(sandbox.layers()).look();
         let changes = differences.since_last(sandbox.layers())?;
         let writers = differences.writers(&changes);
         if let Outcome::Failed { .. } | Outcome::TimedOut { .. } = &done.outcome {

@@ -88,6 +88,9 @@ pub enum ParamsError {
     /// A folder was to be made or listed where a value is.
     #[error("parameter {0} is a value, not a folder")]
     IsValue(ParameterName),
+    /// What stands in the place of a secret in a dump was to be set as its value.
+    #[error("parameter {0} is a secret, and [secret] stands for its value: nothing is set")]
+    Hidden(ParameterName),
     /// A folder that holds parameters was to be deleted alone.
     #[error("parameter folder {0} is not empty")]
     NotEmpty(ParameterName),
@@ -129,6 +132,7 @@ impl ParamsError {
             | ParamsError::IsFolder(_)
             | ParamsError::IsValue(_)
             | ParamsError::NotEmpty(_)
+            | ParamsError::Hidden(_)
             | ParamsError::Line { .. } => {}
         }
         error

@@ -32,6 +32,7 @@ fn head() -> PlanHead {
         actions: Vec::new(),
         wants: vec![module()],
         schedule: Schedule::default(),
+        secrets: Vec::new(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The two layers of a sandbox as plain folders, and what the scratchpad holds as plain data.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::Arc;
 
 use crate::model::layer::{Extent, LayerEntry, LayerKind, Stamp, Touched};
 use crate::model::path::RootedPath;
@@ -42,6 +44,12 @@ impl Layers {
             Ok((cannot("read the scratchpad", RootedPath::new(path).map_err(io::Error::other))?, extent))
         });
         Ok(Touched { paths: paths.collect::<Result<_, SandboxError>>()?, inodes })
+    }
+
+    /// The files that steps have opened since this was asked last, of those that not everybody can read.
+    pub fn take_private(&self) -> Vec<(String, Arc<File>)> {
+        let opened = self.overlay.take_private().into_iter();
+        opened.map(|one| (format!("/{}", one.path.display()), one.file)).collect()
     }
 
     /// The scratchpad's tree.

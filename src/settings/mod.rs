@@ -211,6 +211,8 @@ pub struct Settings {
     pub undo_days: Sourced<u32>,
     /// How much disk space that may take, of that file system's.
     pub undo_size: Sourced<Amount>,
+    /// Patterns of the parameters that are secrets beside those that always are, with spaces between.
+    pub secrets: Sourced<String>,
     /// The folder of scratchpads.
     pub storage: Sourced<PathBuf>,
     /// The file for Prometheus' textfile collector; none where nobody named one.
@@ -275,6 +277,7 @@ impl Settings {
             Name::UndoRuns => shown(&self.undo_runs, usize::to_string),
             Name::UndoDays => shown(&self.undo_days, u32::to_string),
             Name::UndoSize => shown(&self.undo_size, Amount::to_string),
+            Name::Secrets => shown(&self.secrets, String::clone),
             Name::Storage => shown(&self.storage, path),
             Name::Textfile => shown(&self.textfile, |file| file.as_ref().map(path).unwrap_or_default()),
             Name::Log => shown(&self.log, |log| log.word().to_owned()),

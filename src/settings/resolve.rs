@@ -71,6 +71,8 @@ pub fn resolve(
         })?,
         undo_days: said.parse(Name::UndoDays, days)?,
         undo_size: said.parse(Name::UndoSize, amount)?,
+        secrets: said
+            .parse(Name::Secrets, |text| crate::model::secret::parse(text).map(|_| text.to_owned()))?,
         storage: said.parse(Name::Storage, |text| {
             if text.is_empty() { Ok(home.value.join("scratch")) } else { folder(text) }
         })?,
@@ -266,6 +268,7 @@ mod tests {
                 row("client/undo/runs", "10"),
                 row("client/undo/days", "30"),
                 row("client/undo/size", "10%"),
+                row("client/secrets", ""),
                 row("client/storage", "/var/disco/scratch"),
                 row("client/textfile", ""),
                 row("client/log", "auto"),

@@ -53,6 +53,8 @@ pub enum Name {
     UndoDays,
     /// How much disk space that may take.
     UndoSize,
+    /// The parameters that are secrets.
+    Secrets,
     /// The folder of scratchpads.
     Storage,
     /// The file for Prometheus.
@@ -102,7 +104,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 29] = [
+pub static TABLE: [Setting; 30] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -235,6 +237,13 @@ pub static TABLE: [Setting; 29] = [
         None,
         "10%",
         "disk space of what merges replaced: MiB, a part of the disk (10%), or unlimited",
+    ),
+    parameter(
+        Name::Secrets,
+        "client/secrets",
+        None,
+        "",
+        "more parameters whose values are never shown: patterns of their paths; with ! such as are no secrets",
     ),
     parameter(
         Name::Storage,

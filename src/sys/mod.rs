@@ -36,6 +36,7 @@ pub mod namespace;
 pub mod netns;
 pub mod notify;
 pub mod object;
+pub mod peek;
 pub mod peer;
 pub mod pids;
 pub mod probe;

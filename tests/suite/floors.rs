@@ -9,8 +9,8 @@ const FLOORS: [&[&str]; 7] = [
     &["model"],
     &["sys"],
     &[
-        "settings", "fetch", "modules", "plan", "plans", "render", "params", "changes", "merge", "actions",
-        "lock", "runs", "sources", "monitors", "reports",
+        "secrets", "settings", "fetch", "modules", "plan", "plans", "render", "params", "changes", "merge",
+        "actions", "lock", "runs", "sources", "monitors", "reports",
     ],
     &["sandbox"],
     &["step"],

@@ -78,7 +78,15 @@ fn the_seeds_interactive_part_has_its_report() {
         .stdout_has(&by_number(&created("/var/lib/p0wnt", "regular file", "LOL\n")))
         .stdout_has("0a1\n> LOL\n")
         .stdout_has(&format!("/etc/shadow : Modified : md5=[{} => {}]", md5(&shadow), md5(&kept)))
-        .stdout_has("\n1d0\n< root:");
+        .stdout_lacks("< root:$")
+        .stdout_lacks("1d0\n");
+    // Root at a terminal is shown what only root can read, and the rest is the same.
+    let asked = "disco fs diff --show-secrets --color never";
+    let shown =
+        world.command(&["script", "-qec", asked, "/dev/null"]).run().succeeds().stdout.replace('\r', "");
+    let withheld = "content withheld: only root can read it; --show-secrets shows it on a terminal\n";
+    let root = shadow.lines().find(|line| line.contains("root")).expect("root has a password");
+    assert_eq!(shown, diff.stdout.replacen(withheld, &format!("1d0\n< {root}\n"), 1), "{diff}");
     assert_eq!(world.manifest().since(&before), [""; 0]);
     assert_eq!(diff.stdout, world.disco(&["fs", "diff"]).succeeds().stdout, "it is another the second time");
     noop("disco-fs-status", "").succeeds().stdout_has("1 action on the running system");

@@ -39,6 +39,7 @@ mod report;
 mod reporter;
 mod root;
 mod same;
+mod secrets;
 mod seed;
 mod services;
 mod session;

@@ -52,6 +52,7 @@ fn params_kind(error: &ParamsError) -> Kind {
         | ParamsError::IsFolder(_)
         | ParamsError::IsValue(_)
         | ParamsError::NotEmpty(_)
+        | ParamsError::Hidden(_)
         | ParamsError::Line { .. } => Kind::Data,
     }
 }
@@ -108,6 +109,9 @@ impl From<ParamsError> for Failure {
         let hint = match &error {
             ParamsError::NotEmpty(name) => {
                 Some(format!("disco param delete -r {name} deletes all that it holds"))
+            }
+            ParamsError::Hidden(_) => {
+                Some("give the value itself, or leave the line out; `disco param get` prints it".to_owned())
             }
             ParamsError::Absent(_) => Some("disco param dump shows what there is".to_owned()),
             ParamsError::File(_)

@@ -13,6 +13,7 @@ mod error;
 mod event;
 pub(super) mod finish;
 pub(super) mod ground;
+pub(super) mod hidden;
 mod live_scripts;
 mod lock;
 mod modules;
@@ -42,9 +43,11 @@ use crate::model::step::ModuleRecord;
 use crate::model::told::in_full;
 use crate::model::truth::Label;
 use crate::ops::gather::{self};
+use crate::ops::secrets;
 use crate::render;
 use crate::runs::{Keep, Runs};
 use crate::sandbox::{self};
+use crate::secrets::known;
 use crate::settings::Settings;
 use crate::step::StepError;
 use crate::sys::clock::{self, Timed};
@@ -94,7 +97,7 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     pub(super) fn save(&self) -> Result<(), DanceError> {
-        Ok(self.runs.save(&self.record)?)
+        Ok(self.runs.save(&*hidden::to_keep(&self.record.run, &self.record)?)?)
     }
 
     /// Adds a module that has had its turn, and what it changed, to the record, also on disk.
@@ -105,7 +108,7 @@ impl Run<'_> {
         writers: &Writers,
     ) -> Result<(), DanceError> {
         self.keep(&module.module, changes, writers)?;
-        self.runs.add(&self.record.run, &module)?;
+        self.runs.add(&self.record.run, &*hidden::to_keep(&self.record.run, &module)?)?;
         self.record.add(module);
         Ok(())
     }
@@ -117,7 +120,9 @@ impl Run<'_> {
         changes: &ChangeSet,
         writers: &Writers,
     ) -> Result<(), DanceError> {
-        Ok(self.runs.add_changes(&self.record.run, module, changes, writers)?)
+        known::learn(|secrets| secrets.add_withheld(changes));
+        let (hider, run) = (known::hider(), &self.record.run);
+        Ok(self.runs.add_changes(run, module, &hider.changes(changes), &hider.writers(changes, writers))?)
     }
 }
 
@@ -166,6 +171,8 @@ pub(super) fn recorded(
     }
     let (said, settings) = (settings, &prepare_home(settings)?);
     let ground = &Ground::look(said, settings)?;
+    secrets::learn(settings, Some(&ground.tree));
+    let on_event: &mut dyn FnMut(DanceEvent<'_>) = &mut |event| hidden::tell(event, on_event);
     let id = new_run_id();
     let (_lock, waited) = match mode {
         Mode::Live => {
@@ -217,7 +224,10 @@ pub(super) fn recorded(
         let message = format!("cannot forget what could be undone: {}", in_full(&error));
         (run.on_event)(DanceEvent::Warned { message: &message });
     }
-    removed.map(|()| run.record)
+    for message in known::take_warnings() {
+        (run.on_event)(DanceEvent::Warned { message: &message });
+    }
+    removed.map(|()| hidden::to_show(run.record))
 }
 
 /// Removes the records that need not be kept any longer: none of a run under way, or whose merge is not finished or can be undone.
@@ -244,6 +254,8 @@ pub(super) fn recovered(
 ) -> Result<(), DanceError> {
     let (said, settings) = (settings, &prepare_home(settings)?);
     let ground = &Ground::look(said, settings)?;
+    secrets::learn(settings, Some(&ground.tree));
+    let on_event: &mut dyn FnMut(DanceEvent<'_>) = &mut |event| hidden::tell(event, on_event);
     let path = ground.lock(&settings.home.value)?;
     let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
     match recover::recover(settings, ground, extent, on_event) {
@@ -276,6 +288,8 @@ pub(super) fn refused(
     on_event: &mut dyn FnMut(DanceEvent<'_>),
 ) -> Result<Option<RunId>, DanceError> {
     let settings = &prepare_home(settings)?;
+    secrets::learn(settings, Some(&recover::open(&LiveRoot::Own)?));
+    let on_event: &mut dyn FnMut(DanceEvent<'_>) = &mut |event| hidden::tell(event, on_event);
     let path = settings.home.value.join("lock");
     let _lock = lock::take(&path, wait, &new_run_id(), interrupt, on_event)?;
     confirm::refuse(settings, run, on_event)

@@ -6,6 +6,7 @@ use crate::model::change::{ChangeCounts, ChangeSet, Writers};
 use crate::model::plan::{Plan, PlannedModule};
 use crate::model::run::RunRecord;
 use crate::model::step::{ModuleOutcome, ModuleRecord, StepRecord};
+use crate::ops::secrets::Opened;
 use crate::sandbox::Sandbox;
 use crate::step::{self, StepEvent};
 use crate::sys::clock::Meter;
@@ -25,6 +26,7 @@ pub(super) fn run_all(
 ) -> Result<(), DanceError> {
     let mut without_success = BTreeSet::new();
     let mut seq = 0;
+    let mut opened = Opened::watch(sandbox.layers());
     for (at, planned) in plan.modules.iter().enumerate() {
         let name = &planned.module.name;
         let fetched = run.fetched.get(name).copied();
@@ -42,7 +44,8 @@ pub(super) fn run_all(
             record.began = Some(run.seconds());
             let folder = context.view.join("modules").join(name.as_str());
             record.digest = Some(digest::of_folder(&folder)?);
-            run_steps(run, planned, &mut record, &mut seq, sandbox, context, differences)?;
+            let looked = Looked { differences, opened: &mut opened };
+            run_steps(run, planned, &mut record, &mut seq, sandbox, context, looked)?;
             (run.on_event)(DanceEvent::Doing(Doing::Comparing));
             record.diff_began = Some(run.seconds());
             let meter = Meter::start();
@@ -60,6 +63,12 @@ pub(super) fn run_all(
     Ok(())
 }
 
+/// What is looked at after each step.
+struct Looked<'a> {
+    differences: &'a mut Differences,
+    opened: &'a mut Opened,
+}
+
 /// Runs a module's steps up to the first that fails.
 fn run_steps(
     run: &mut Run<'_>,
@@ -68,13 +77,13 @@ fn run_steps(
     seq: &mut u32,
     sandbox: &mut Sandbox,
     context: &step::Context<'_>,
-    differences: &mut Differences,
+    Looked { differences, opened }: Looked<'_>,
 ) -> Result<(), DanceError> {
     let module = &planned.module.name;
     let mut batches = step::batches(&planned.module.steps).peekable();
     while let Some(batch) = batches.next() {
         let first = record.steps.len();
-        let mut output = Output::new(&run.folder, module, "", first, batch);
+        let mut output = Output::new(&run.folder, module, "", first, batch, opened);
         if let Some(step) = batch.first() {
             let (at, of) = (first + 1, planned.module.steps.len());
             (run.on_event)(DanceEvent::Doing(Doing::Step { step: step.label(), at, of }));
@@ -83,10 +92,13 @@ fn run_steps(
         let (on_event, root) = (&mut run.on_event, &run.record.root);
         let mut tell = |at: usize, event: StepEvent<'_>| match event {
             StepEvent::Line { stream, text } => {
-                output.line(at, stream, text);
+                let text = &output.line(at, stream, text);
                 on_event(DanceEvent::Line { module, step: batch[at].label(), stream, text })
             }
-            StepEvent::Asked(action) => on_event(DanceEvent::Asked { action, root }),
+            StepEvent::Asked(action) => {
+                output.look();
+                on_event(DanceEvent::Asked { action, root })
+            }
         };
         let mut done = step::run(sandbox, context, module, batch, seq, &mut tell)?;
         StepRecord::place_in_time(&mut done, began);

@@ -1,10 +1,13 @@
 //! What the steps of a run print, kept in files beside its record.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::model::names::ModuleName;
 use crate::model::step::{StepKind, StepRecord, Stream};
+use crate::ops::secrets::Opened;
+use crate::secrets::{Carry, known};
 use crate::sys::files::FileError;
 use crate::sys::line_log::LineLog;
 
@@ -19,6 +22,9 @@ pub(super) struct Output<'a> {
     first: usize,
     batch: &'a [StepKind],
     logs: BTreeMap<usize, LineLog>,
+    /// What secrets may go on in the next line of a step.
+    carries: BTreeMap<(usize, bool), Carry>,
+    opened: &'a mut Opened,
     /// What went wrong first; it is told when the steps have ended.
     error: Option<FileError>,
 }
@@ -31,22 +37,34 @@ impl<'a> Output<'a> {
         prefix: &'a str,
         first: usize,
         batch: &'a [StepKind],
+        opened: &'a mut Opened,
     ) -> Output<'a> {
-        Output { run, module, prefix, first, batch, logs: BTreeMap::new(), error: None }
+        let (logs, carries) = (BTreeMap::new(), BTreeMap::new());
+        Output { run, module, prefix, first, batch, logs, carries, opened, error: None }
     }
 
-    /// Keeps a line of a step, by its place in the batch.
-    pub(super) fn line(&mut self, at: usize, stream: Stream, text: &str) {
+    /// Has what steps have read until now known as secrets, where it is: before anything that they have said is told.
+    pub(super) fn look(&mut self) {
+        self.opened.look();
+    }
+
+    /// Keeps a line of a step, by its place in the batch, and returns it as the user may see it.
+    pub(super) fn line<'t>(&mut self, at: usize, stream: Stream, text: &'t str) -> Cow<'t, str> {
+        self.look();
+        let carry = self.carries.entry((at, stream == Stream::Stdout)).or_default();
+        let (kept, shown) = known::line(carry, text);
         let log = self.logs.entry(at).or_insert_with(|| {
             let (step, module, prefix) = (self.batch[at].label().replace('/', "_"), self.module, self.prefix);
             LineLog::new(self.run, format!("output/{module}/{prefix}{:03}-{step}.log.gz", self.first + at))
         });
-        let written = log.line(stream, text);
+        let written = log.line(stream, &kept);
         self.error = self.error.take().or(written.err());
+        shown
     }
 
     /// Closes the files, and puts their names into the records.
-    pub(super) fn finish(self, records: &mut [StepRecord]) -> Result<(), FileError> {
+    pub(super) fn finish(mut self, records: &mut [StepRecord]) -> Result<(), FileError> {
+        self.look();
         if let Some(error) = self.error {
             return Err(error);
         }

@@ -1,8 +1,9 @@
 //! The end of a NOOP run that is kept as a plan: everything that it has shown, and what the live root must hold for that.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use crate::model::change::ChangeSet;
+use crate::model::change::{ChangeSet, ContentChange};
 use crate::model::duty::Schedule;
 use crate::model::module::Module;
 use crate::model::path::RootedPath;
@@ -11,6 +12,7 @@ use crate::model::saved::PlanHead;
 use crate::plans::write::Contents;
 use crate::plans::{self, objects, scripts, standing};
 use crate::sandbox::{self, Scratch};
+use crate::secrets::{known, private};
 use crate::settings::Settings;
 use crate::sys::clock;
 
@@ -58,7 +60,7 @@ pub(super) fn save(
         // After the look: so it was a look at what the sandbox saw.
         conflicts::refuse(sealed, &changes, differences)?;
         let contents = Contents {
-            head: &head(&run.record, settings, wants, shown.schedule),
+            head: &head(&run.record, settings, wants, shown.schedule, &changes),
             changes: &changes,
             expected: &expected,
             objects: &objects,
@@ -77,7 +79,26 @@ fn without(changes: &ChangeSet, excluded: &[RootedPath]) -> ChangeSet {
     ChangeSet(changes.0.iter().filter(|change| merges(&change.path)).cloned().collect())
 }
 
-fn head(record: &RunRecord, settings: &Settings, wants: Vec<Module>, schedule: &Schedule) -> PlanHead {
+fn head(
+    record: &RunRecord,
+    settings: &Settings,
+    wants: Vec<Module>,
+    schedule: &Schedule,
+    changes: &ChangeSet,
+) -> PlanHead {
+    // The paths too: they are shown, and not all of them are text.
+    let mut texts: Vec<String> = changes.0.iter().map(|change| change.path.to_string()).collect();
+    let words =
+        record.actions.iter().map(|one| &one.action.effect).chain(schedule.duties().map(|duty| &duty.effect));
+    texts.extend(words.flat_map(|effect| effect.argv.iter().chain(&effect.input).cloned()));
+    let sides = changes.0.iter().flat_map(|change| match &change.content {
+        // What stands in a file that only root can read is known by its being there.
+        ContentChange::Text { before, after } if !private::is_withheld(change) => {
+            vec![before.shown(), after.shown()]
+        }
+        _ => Vec::new(),
+    });
+    let secrets = known::those_in(texts.iter().map(Cow::from).chain(sides));
     PlanHead {
         node: record.node.clone(),
         root: record.root.clone(),
@@ -93,5 +114,6 @@ fn head(record: &RunRecord, settings: &Settings, wants: Vec<Module>, schedule: &
         actions: record.actions.iter().map(|one| one.action.clone()).collect(),
         wants,
         schedule: schedule.clone(),
+        secrets,
     }
 }

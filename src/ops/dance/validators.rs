@@ -10,6 +10,7 @@ use crate::model::names::ModuleName;
 use crate::model::plan::Plan;
 use crate::model::run::ValidatorRecord;
 use crate::model::step::{StepKind, StepRecord};
+use crate::ops::secrets::Opened;
 use crate::sandbox::{Sandbox, Scratch, Spec};
 use crate::step::{self, StepEvent};
 use crate::sys::files;
@@ -68,13 +69,14 @@ fn run_one(
 ) -> Result<StepRecord, DanceError> {
     let validator = &format!("validate/{script}");
     (run.on_event)(DanceEvent::Doing(Doing::Step { step: validator, at: at + 1, of }));
+    let mut opened = Opened::watch(sandbox.layers());
     let batch = [StepKind::Validator { script: script.to_owned() }];
-    let mut output = Output::new(&run.folder, module, "validate-", at, &batch);
+    let mut output = Output::new(&run.folder, module, "validate-", at, &batch, &mut opened);
     let began = run.seconds();
     let on_event = &mut run.on_event;
     let mut tell = |_, event: StepEvent<'_>| match event {
         StepEvent::Line { stream, text } => {
-            output.line(0, stream, text);
+            let text = &output.line(0, stream, text);
             on_event(DanceEvent::Line { module, step: validator, stream, text });
         }
         // It is an attempt, told with the others.

@@ -91,9 +91,10 @@ impl Watch {
             let step = self.steps.get(at)?.label(path).to_owned();
             let mut earlier = match change.content {
                 ContentChange::Text { .. } => texts.remove(path).unwrap_or_default(),
-                ContentChange::Same | ContentChange::Binary { .. } | ContentChange::Large { .. } => {
-                    Vec::new()
-                }
+                ContentChange::Same
+                | ContentChange::Binary { .. }
+                | ContentChange::Large { .. }
+                | ContentChange::Withheld { .. } => Vec::new(),
             };
             // What the last writer left is the difference's own text.
             if earlier.last().is_some_and(|last| last.step == step) {

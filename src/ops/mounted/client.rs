@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use crate::model::names::RunId;
+use crate::secrets::known;
 use crate::settings::Settings;
 use crate::sys::channel::Channel;
 use crate::sys::daemon::Starting;
@@ -136,9 +137,9 @@ impl Mounted {
         }
     }
 
-    /// What differs in it so far.
+    /// What differs in it so far, with secrets where this process shows them.
     pub fn differences(self) -> Result<SoFar, MountedError> {
-        self.ask(&Ask::Differences)?;
+        self.ask(&Ask::Differences { secrets: known::are_shown() })?;
         match answer(&self.channel)? {
             (Reply::Differences, fds) => read(fds),
             _ => Err(MountedError::Unexpected),

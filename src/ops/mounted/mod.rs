@@ -37,8 +37,8 @@ fn folder(home: &Path) -> PathBuf {
 enum Ask {
     /// How is it?
     Status,
-    /// What has changed so far?
-    Differences,
+    /// What has changed so far? With secrets, for who may see them.
+    Differences { secrets: bool },
     /// Is there room for a shell? With a terminal of the sandbox's own, if it is to have one; with that network, if it says so.
     Join { own_terminal: bool, network: Option<Network> },
     /// Run this, with its three streams.

@@ -1,6 +1,7 @@
 //! What the holder does for those who come: each has a thread. One shell at a time has the sandbox; the differences are
 //! read beside it.
 
+use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +16,10 @@ use crate::model::step::ModuleRecord;
 use crate::ops::dance::differences::Differences;
 use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError};
+use crate::ops::secrets::Opened;
 use crate::ops::session::{self, Session};
 use crate::sandbox::{Layers, Sandbox};
+use crate::secrets::known;
 use crate::settings::Settings;
 use crate::step::{self, StepEvent};
 use crate::sys::channel::Channel;
@@ -112,8 +115,9 @@ impl<'a> Keeper<'a> {
                 }
             }
             Ok(Some((Ask::Status, _))) => self.status().map(|status| (Reply::Status(Box::new(status)), None)),
-            Ok(Some((Ask::Differences, _))) => {
-                self.so_far().and_then(|so_far| Ok((Reply::Differences, Some(page(&so_far)?))))
+            Ok(Some((Ask::Differences { secrets }, _))) => {
+                let so_far = self.so_far().map(|so_far| if secrets { so_far } else { hidden(so_far) });
+                so_far.and_then(|so_far| Ok((Reply::Differences, Some(page(&so_far)?))))
             }
             Ok(Some((Ask::Attend { .. } | Ask::Leave, _))) | Err(_) => Err(MountedError::Unexpected.into()),
             Ok(None) => return,
@@ -156,6 +160,8 @@ impl<'a> Keeper<'a> {
             }
             tries += 1;
         };
+        Opened::watch(&self.layers).look();
+        known::learn(|secrets| secrets.add_withheld(&changes));
         Ok(SoFar { changes, actions: locked(&self.book).actions.clone() })
     }
 
@@ -244,10 +250,16 @@ impl<'a> Keeper<'a> {
         });
         // Also of a shell that was sent away: what it changed stays.
         let changes = place.differences.since_last(&self.layers)?;
+        Opened::watch(&self.layers).look();
+        known::learn(|secrets| secrets.add_withheld(&changes));
         let steps: Vec<_> = done.as_ref().ok().cloned().into_iter().collect();
         let record = ModuleRecord::done(name, steps, (&changes).into());
         locked(&self.book).shells.push((record, changes.clone()));
-        Ok(Attended { step: done?, changes })
+        // Whoever has the shell writes it down.
+        let hidden = known::hider();
+        let step = done?;
+        let step = hidden.data(&step).map_or_else(|_| step.clone(), Cow::into_owned);
+        Ok(Attended { step, changes: hidden.changes(&changes).into_owned() })
     }
 }
 
@@ -262,6 +274,13 @@ fn something_comes(channel: &Channel, end: &Interrupt) -> bool {
             Ok(_) => return fds[1].revents().is_empty(),
         }
     }
+}
+
+/// What differs, without secrets. What cannot be looked through is left as it is: it cannot be sent either.
+fn hidden(so_far: SoFar) -> SoFar {
+    let hider = known::hider();
+    let actions = hider.data(&so_far.actions).map_or_else(|_| so_far.actions.clone(), Cow::into_owned);
+    SoFar { changes: hider.changes(&so_far.changes).into_owned(), actions }
 }
 
 /// A thread that panics ends the holder: nobody shall be told half of something.

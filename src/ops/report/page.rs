@@ -99,6 +99,7 @@ pub fn html(home: &Path, record: &RunRecord, outcome: &str) -> Result<String, Ru
 fn shown(recorded: Recorded, room: &mut usize) -> Shown {
     let whole = match &recorded.change.content {
         ContentChange::Text { .. } => text::content(&recorded.change, DiffStyle::Unified),
+        ContentChange::Withheld { .. } => String::new(),
         // Their sizes are said beside the path.
         ContentChange::Same | ContentChange::Binary { .. } | ContentChange::Large { .. } => String::new(),
     };
@@ -125,7 +126,10 @@ fn shown(recorded: Recorded, room: &mut usize) -> Shown {
 fn without_text(recorded: Recorded) -> Recorded {
     let content = match recorded.change.content {
         ContentChange::Text { .. } => ContentChange::Text { before: Text::default(), after: Text::default() },
-        other @ (ContentChange::Same | ContentChange::Binary { .. } | ContentChange::Large { .. }) => other,
+        other @ (ContentChange::Same
+        | ContentChange::Binary { .. }
+        | ContentChange::Large { .. }
+        | ContentChange::Withheld { .. }) => other,
     };
     Recorded { change: Change { content, ..recorded.change }, ..recorded }
 }

@@ -94,6 +94,9 @@ fn stat(shown: &Shown) -> Markup {
         ContentChange::Binary { before, after } => {
             html! { "binary, " (bytes(*before)) " → " (bytes(*after)) }
         }
+        ContentChange::Withheld { before, after } => {
+            html! { "withheld, for only root can read it, " (bytes(*before)) " → " (bytes(*after)) }
+        }
         ContentChange::Large { before, after } => html! { "large, " (bytes(*before)) " → " (bytes(*after)) },
         ContentChange::Text { .. } => {
             let lines = |sign: char| shown.diff.lines().filter(|line| line.starts_with(sign)).count();
