@@ -8,6 +8,22 @@ use clap::CommandFactory;
 use crate::cli::Disco;
 use crate::cli::exit::{Failure, Kind};
 
+/// What to do first.
+pub(super) const FIRST_MINUTES: &str = "\
+The first minutes:
+  disco param set disco/server/uri rsync://HOST   where the master is, once
+  disco dance --noop      show what would change on this machine; change nothing
+  disco dance             the same, and merge it if everything has succeeded
+  disco undo              take that back";
+
+/// The help of disco itself fits a screen: what to do first, then the commands; each of them says what options it has.
+pub(super) const HELP: &str = "\
+{about}
+{usage-heading} {usage}{after-help}
+Commands:
+{subcommands}
+Options of all: --home, --node, --color, --show-secrets. More: COMMAND --help";
+
 /// The manual page of a command, by the words that call it.
 pub(super) fn manual(words: &[String]) -> Result<String, Failure> {
     let mut disco = Disco::command();

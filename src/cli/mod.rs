@@ -50,7 +50,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cli::exit::{Exit, Failure, Kind};
-use crate::cli::manual::{manual, unfold};
+use crate::cli::manual::{FIRST_MINUTES, HELP, manual, unfold};
 use crate::cli::terminal::{Color, Level, Terminal};
 use crate::model::names::RunId;
 use crate::sandbox::inside;
@@ -58,22 +58,6 @@ use crate::secrets::known;
 use crate::settings::Flags;
 use crate::settings::table::Name;
 use crate::sys::interrupt;
-
-const FIRST_MINUTES: &str = "\
-The first minutes:
-  disco param set disco/server/uri rsync://HOST   where the master is, once
-  disco dance --noop      show what would change on this machine; change nothing
-  disco dance             the same, and merge it if everything has succeeded
-  disco undo              take that back";
-
-/// The help of disco itself fits a screen: what to do first, then the commands; each of them says what options it has.
-const HELP: &str = "\
-{about}
-{usage-heading} {usage}{after-help}
-Commands:
-{subcommands}
-
-Options of all: --home, --node, --color, --show-secrets. More: COMMAND --help";
 
 /// Brings this node to the state of its modules, and shows every change first
 #[derive(Debug, Parser)]

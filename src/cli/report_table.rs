@@ -54,8 +54,9 @@ const COLUMNS: [(&str, Column); HOW_MANY] = [
 ];
 const BAR: usize = 3;
 const OUTCOME: usize = 10;
-/// The room that words keep, whatever the figures need.
+/// The room that words keep, whatever the figures need; and how a step ended, which is why the table is read.
 const LEAST: usize = 8;
+const LEAST_OUTCOME: usize = 16;
 /// The shortest bar that is worth its room, and the longest.
 const BARS: (usize, usize) = (6, 20);
 const GAP: &str = "  ";
@@ -215,7 +216,7 @@ fn widths(cells: &[&[String; HOW_MANY]], room: Option<usize>) -> [usize; HOW_MAN
     let taken = |widths: &[usize; HOW_MANY], least: bool| -> usize {
         let used: Vec<usize> = (0..HOW_MANY).filter(|&column| widths[column] > 0).collect();
         let width = |&column: &usize| match least && words(&column) {
-            true => widths[column].min(LEAST),
+            true => widths[column].min(if column == OUTCOME { LEAST_OUTCOME } else { LEAST }),
             false => widths[column],
         };
         used.iter().map(width).sum::<usize>() + GAP.len() * used.len().saturating_sub(1)
@@ -232,7 +233,9 @@ fn widths(cells: &[&[String; HOW_MANY]], room: Option<usize>) -> [usize; HOW_MAN
     }
     // The widest words give way, one character at a time.
     while taken(&widths, false) > room {
-        let widest = (0..HOW_MANY).filter(words).max_by_key(|&column| widths[column]);
+        let wide = |column: &usize| *column != OUTCOME && widths[*column] > LEAST;
+        let wide = (0..HOW_MANY).filter(words).filter(wide).max_by_key(|&column| widths[column]);
+        let widest = wide.or_else(|| (0..HOW_MANY).filter(words).max_by_key(|&column| widths[column]));
         match widest {
             Some(column) if widths[column] > 1 => widths[column] -= 1,
             Some(_) | None => break,

@@ -127,12 +127,24 @@ impl Opened {
     /// Learns what was opened, and what was written there since the last look. Asked before anything that a step has said is
     /// told, for what it says it has read before.
     pub(super) fn look(&mut self) {
+        self.look_at(false);
+    }
+
+    /// The same once a step has ended: files that only pass are learned, too, where they have stayed.
+    pub(super) fn ended(&mut self) {
+        self.look_at(true);
+    }
+
+    fn look_at(&mut self, ended: bool) {
         for (path, file) in self.layers.take_private() {
             if private::is_looked_for(&path) {
                 self.watched.push_front((path, file, None));
             }
         }
         for (path, file, known) in &mut self.watched {
+            if private::is_passing(path) && !(ended && peek::is_private(file)) {
+                continue;
+            }
             let Ok(now) = peek::mark(file) else { continue };
             if known.is_none_or(|known| known != now)
                 && let Ok(content) = peek::read(file, private::MOST)

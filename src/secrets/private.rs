@@ -27,6 +27,20 @@ pub fn is_looked_for(path: &str) -> bool {
     !["/var/log/", "/var/cache/debconf/"].iter().any(|folder| path.starts_with(folder))
 }
 
+/// Whether a file of that name is mostly on its way to another name or gone soon: programs make such files for themselves alone,
+/// and what stands in them is mostly for everybody once it is where it belongs.
+pub fn is_passing(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let folders = ["/tmp/", "/var/tmp/", "/var/lib/dpkg/tmp.ci/"];
+    let ends = [".dpkg-new", ".dpkg-tmp", ".tmp", ".new", "~", "-new"];
+    let made_up =
+        ["tmp", "sed"].iter().any(|word| name.strip_prefix(word).is_some_and(|rest| rest.len() >= 6));
+    name.starts_with('.')
+        || made_up
+        || folders.iter().any(|folder| path.starts_with(folder))
+        || ends.iter().any(|end| name.ends_with(end))
+}
+
 /// Whether the content of an object that differs is nobody's to see, before or after.
 pub fn is_withheld(change: &Change) -> bool {
     let private = |side: &Attributes| side.kind == FileKind::Regular && is_private(side.mode);

@@ -53,10 +53,15 @@ impl Hider {
             if self.withholds && private::is_withheld(change) {
                 written.earlier.clear();
             }
-            for earlier in &mut written.earlier {
-                if let Cow::Owned(text) = self.text(&earlier.text) {
-                    earlier.text = text;
+            let hide = |text: &mut String| {
+                if let Cow::Owned(hidden) = self.text(text) {
+                    *text = hidden;
                 }
+            };
+            hide(&mut written.step);
+            for earlier in &mut written.earlier {
+                hide(&mut earlier.step);
+                hide(&mut earlier.text);
             }
         }
         hidden

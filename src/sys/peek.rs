@@ -17,6 +17,11 @@ pub fn mark(file: &File) -> io::Result<Mark> {
     Ok(Mark { size: metadata.size(), changed: (metadata.mtime(), metadata.mtime_nsec()) })
 }
 
+/// Whether it has a name still, and others than its owner and group cannot read it.
+pub fn is_private(file: &File) -> bool {
+    file.metadata().is_ok_and(|now| now.nlink() > 0 && now.mode() & 0o004 == 0)
+}
+
 /// At most so much of what it holds now.
 pub fn read(file: &File, most: usize) -> io::Result<Vec<u8>> {
     let mut content = vec![0; most.min(usize::try_from(file.metadata()?.size()).unwrap_or(most))];

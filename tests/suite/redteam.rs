@@ -187,7 +187,7 @@ fn what_a_steps_other_users_ask_for_is_refused_and_never_made() {
 
 /// Which attacks that can be named the record of the node's last run tells of, and which not.
 fn told(victim: &Victim) -> (Names, Names) {
-    let record = victim.world.sh("cd /var/disco/runs && cat $(ls | tail -n 1)/record.json").stdout.clone();
+    let record = victim.world.disco(&["report", "--format", "json"]).stdout.clone();
     let record: Value = serde_json::from_str(&record).expect("a record is JSON");
     let all = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut told = Names::new();

@@ -377,10 +377,10 @@ fn nothing_in_the_sandbox_reaches_systemd() {
     let Some(world) = node() else { return };
     let sends: String = SOCKETS.map(send).concat();
     let all = |status: &str| SOCKETS.map(|(name, ..)| format!("{name} {status}\n")).concat();
-    // The master tells its log of each fetch.
+    // The master tells its log of each fetch, and disco that of each run.
     let journal = || {
         world
-            .sh("journalctl --sync; journalctl --quiet --no-pager | grep --invert-match ' rsyncd\\['")
+            .sh("journalctl --sync; journalctl --quiet --no-pager | grep --invert-match --extended-regexp ' (rsyncd|disco)\\['")
             .stdout
             .clone()
     };

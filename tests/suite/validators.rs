@@ -229,7 +229,7 @@ fn all_validators_are_run_in_the_order_of_the_plan_and_the_failures_shown() {
         .succeeds()
         .stdout_has("report: a-second: validate\nreport: 10-slow : \n")
         .stdout_has("report: exit: 124\n");
-    let run = world.sh("cat /var/disco/runs/*/output/z-first/validate-000-10-a.log");
+    let run = world.sh("zcat /var/disco/runs/*/output/z-first/validate-000-10-a.log.gz");
     run.succeeds().stdout_has("last words");
 
     let pretty = world.disco(&["dance", "--format", "pretty"]);

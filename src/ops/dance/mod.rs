@@ -21,6 +21,7 @@ mod open;
 mod output;
 mod pending;
 mod reach;
+mod record;
 pub(super) mod recover;
 mod save;
 mod services;
@@ -33,19 +34,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::merge;
-use crate::model::change::{ChangeSet, Writers};
 use crate::model::module::Module;
 use crate::model::names::{ModuleName, RunId};
 use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome, RunRecord, SCHEMA};
-use crate::model::step::ModuleRecord;
 use crate::model::told::in_full;
 use crate::model::truth::Label;
 use crate::ops::gather::{self};
 use crate::ops::secrets;
 use crate::render;
-use crate::runs::{Keep, Runs};
+use crate::runs::Runs;
 use crate::sandbox::{self};
 use crate::secrets::known;
 use crate::settings::Settings;
@@ -93,37 +91,6 @@ pub(super) struct Run<'a> {
     pub(super) plan_file: Option<PathBuf>,
     pub(super) confirm: Option<u64>,
     pub(super) on_event: &'a mut dyn FnMut(DanceEvent<'_>),
-}
-
-impl Run<'_> {
-    pub(super) fn save(&self) -> Result<(), DanceError> {
-        Ok(self.runs.save(&*hidden::to_keep(&self.record.run, &self.record)?)?)
-    }
-
-    /// Adds a module that has had its turn, and what it changed, to the record, also on disk.
-    pub(super) fn add(
-        &mut self,
-        module: ModuleRecord,
-        changes: &ChangeSet,
-        writers: &Writers,
-    ) -> Result<(), DanceError> {
-        self.keep(&module.module, changes, writers)?;
-        self.runs.add(&self.record.run, &*hidden::to_keep(&self.record.run, &module)?)?;
-        self.record.add(module);
-        Ok(())
-    }
-
-    /// Keeps what a module changed beside the record.
-    pub(super) fn keep(
-        &self,
-        module: &ModuleName,
-        changes: &ChangeSet,
-        writers: &Writers,
-    ) -> Result<(), DanceError> {
-        known::learn(|secrets| secrets.add_withheld(changes));
-        let (hider, run) = (known::hider(), &self.record.run);
-        Ok(self.runs.add_changes(run, module, &hider.changes(changes), &hider.writers(changes, writers))?)
-    }
 }
 
 /// Does the dance, and returns its record, which is on disk by then.
@@ -214,7 +181,7 @@ pub(super) fn recorded(
     let saved = run.save();
     let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
     (run.on_event)(DanceEvent::Ended { record: &run.record });
-    let pruned = prune(settings, &run.runs);
+    let pruned = record::prune(settings, &run.runs);
     let forgotten = if mode == Mode::Live { undo::prune(settings, &ground.root) } else { Ok(()) };
     let removed = scratch.remove().map_err(DanceError::Prepare);
     // What ended the run is told first: mostly all of these have one cause.
@@ -228,20 +195,6 @@ pub(super) fn recorded(
         (run.on_event)(DanceEvent::Warned { message: &message });
     }
     removed.map(|()| hidden::to_show(run.record))
-}
-
-/// Removes the records that need not be kept any longer: none of a run under way, or whose merge is not finished or can be undone.
-fn prune(settings: &Settings, runs: &Runs) -> Result<(), DanceError> {
-    let home = &settings.home.value;
-    let needed = [settings.storage.value.clone(), merge::journals(home), merge::undo::folder(home)];
-    let needed = |run: &RunId| needed.iter().any(|one| one.join(run.as_str()).exists());
-    let keep = Keep {
-        runs: settings.keep_runs.value,
-        seconds: u64::from(settings.keep_days.value) * 24 * 3600,
-        bytes: settings.keep_size.value.bytes_of(files::disk_size(home)?),
-    };
-    runs.prune(keep, &needed)?;
-    Ok(())
 }
 
 /// Finishes merges that were stopped and removes what their runs have left, as every live run does first, and nothing else.

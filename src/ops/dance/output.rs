@@ -63,8 +63,8 @@ impl<'a> Output<'a> {
     }
 
     /// Closes the files, and puts their names into the records.
-    pub(super) fn finish(mut self, records: &mut [StepRecord]) -> Result<(), FileError> {
-        self.look();
+    pub(super) fn finish(self, records: &mut [StepRecord]) -> Result<(), FileError> {
+        self.opened.ended();
         if let Some(error) = self.error {
             return Err(error);
         }
