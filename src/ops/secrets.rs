@@ -18,7 +18,7 @@ use crate::secrets::private::{self, ALWAYS};
 use crate::settings::Settings;
 use crate::sys::peek::{self, Mark};
 use crate::sys::tree::Root;
-use crate::sys::{files, host};
+use crate::sys::{files, host, user_namespace};
 
 /// The most opened files of which is looked whether they have changed.
 const MOST_WATCHED: usize = 32;
@@ -26,6 +26,9 @@ const MOST_WATCHED: usize = 32;
 /// Learns what this node's parameters hold as of the last fetch, disco's own environment, and files of a root that are secret on
 /// every node. What cannot be read is left to whoever needs it: that says so.
 pub fn learn(settings: &Settings, root: Option<&Root>) {
+    if user_namespace::is_settled() {
+        known::own_files();
+    }
     let (home, node) = (&settings.home.value, &settings.node.value);
     learn_parameters(&settings.secrets.value, trees(home, node));
     learn_environment(&settings.secrets.value);

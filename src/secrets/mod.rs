@@ -33,6 +33,8 @@ pub struct Secrets {
     values: Vec<(String, Vec<u8>)>,
     known: HashSet<Vec<u8>>,
     lines: usize,
+    /// Whether files of those that others cannot read are no secrets.
+    files_are_own: bool,
     /// What its user should know of it.
     warnings: BTreeSet<String>,
     redactor: Option<Arc<Redactor>>,
@@ -51,6 +53,9 @@ impl Secrets {
 
     /// Adds what stands in a file that only root can read.
     pub fn add_file(&mut self, path: &str, content: &[u8]) {
+        if self.files_are_own {
+            return;
+        }
         for line in private::lines(content) {
             if self.known.contains(line) {
                 continue;

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 
@@ -24,9 +25,9 @@ const PIECE: usize = 64 << 10;
 const WRAPPED: usize = 16;
 
 /// One form of one secret.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Form {
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
     /// The value's number, and that of its name.
     name: usize,
     is_base64: bool,
@@ -50,8 +51,8 @@ pub(super) struct Redactor {
 /// What of a secret may go on in the next line of the same text.
 #[derive(Debug, Clone, Default)]
 pub struct Carry {
-    /// A form, and how much of it was there.
-    rests: Vec<(usize, usize)>,
+    /// A form, and how much of it was there. More may be looked for by the next line: it is no number of one.
+    rests: Vec<(Form, usize)>,
     /// A value of several lines, and which of its lines comes next.
     sequences: Vec<(usize, usize)>,
 }
@@ -91,7 +92,8 @@ impl Redactor {
             }
         }
         let matcher = AhoCorasick::new(&patterns)?;
-        let forms = all.into_iter().map(|(bytes, (name, is_base64))| Form { bytes, name, is_base64 });
+        let forms =
+            all.into_iter().map(|(bytes, (name, is_base64))| Form { bytes: bytes.into(), name, is_base64 });
         Ok(Redactor { matcher, begun, forms: forms.collect(), names, sequences, has_spaces })
     }
 
@@ -188,7 +190,7 @@ impl Redactor {
                     && end - start < bytes.len()
                     && may_go_on(text, *is_base64)
                 {
-                    carry.rests.push((at, end - start));
+                    carry.rests.push((self.forms[at].clone(), end - start));
                 }
                 found.push((if *is_base64 { widened(text, start..end) } else { start..end }, *name));
             }
@@ -197,10 +199,10 @@ impl Redactor {
 
     /// What the lines before have begun.
     fn go_on(&self, before: &Carry, carry: &mut Carry, line: &[u8], found: &mut Found) {
-        for &(at, was) in &before.rests {
-            let Form { bytes, name, is_base64 } = &self.forms[at];
+        for (form, was) in &before.rests {
+            let Form { bytes, name, is_base64 } = form;
             let (rest, indent) =
-                (&bytes[was..], if *is_base64 { line.len() - line.trim_ascii_start().len() } else { 0 });
+                (&bytes[*was..], if *is_base64 { line.len() - line.trim_ascii_start().len() } else { 0 });
             let shown = &line[indent..];
             let length = alike(shown, rest);
             if length == rest.len() {
@@ -208,7 +210,7 @@ impl Redactor {
                 found.push((if *is_base64 { widened(line, all) } else { all }, *name));
             } else if length == shown.trim_ascii_end().len() && length > 0 && may_go_on(line, *is_base64) {
                 found.push((0..line.len(), *name));
-                carry.rests.push((at, was + length));
+                carry.rests.push((form.clone(), was + length));
             }
         }
         for &(at, next) in &before.sequences {
@@ -236,11 +238,11 @@ impl Redactor {
         let text = if piece { line } else { line.trim_ascii_end() };
         for start in text.len().saturating_sub(LOOKED_FOR)..text.len() {
             let tail = &text[start..];
-            let first = self.forms.partition_point(|form| form.bytes.as_slice() < tail);
+            let first = self.forms.partition_point(|form| *form.bytes < *tail);
             let begun = self.forms[first..].iter().take_while(|form| form.bytes.starts_with(tail));
-            for (at, form) in (first..).zip(begun) {
+            for form in begun {
                 if form.bytes.len() > tail.len() && (form.is_base64 || piece) {
-                    carry.rests.push((at, tail.len()));
+                    carry.rests.push((form.clone(), tail.len()));
                     if tail.len() >= SIGN {
                         found.push((start..text.len(), form.name));
                     }

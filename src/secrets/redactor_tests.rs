@@ -44,6 +44,22 @@ fn every_form_is_found_and_its_name_told() {
 }
 
 #[test]
+fn what_goes_on_in_the_next_line_is_hidden_also_by_one_that_knows_more() {
+    let (value, more) = ("0123456789abcdefghijklmnopqrstuvwxyz", ["aaaaaaaa", "bbbbbbbb", "zzzzzzzz"]);
+    let before = redactor(&[("a", value)]);
+    let known = std::iter::once(("a", value)).chain(more.map(|more| ("more", more))).collect::<Vec<_>>();
+    // MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6 on two lines
+    for after in [redactor(&known), redactor(&known[..1])] {
+        let mut carry = Carry::default();
+        assert_eq!(before.line(&mut carry, "MDEyMzQ1Njc4OWFiY2RlZmdo"), "[secret: a]");
+        assert_eq!(after.line(&mut carry, "aWprbG1ub3BxcnN0dXZ3eHl6"), "[secret: a]");
+    }
+    let mut carry = Carry::default();
+    redactor(&known).line(&mut carry, "MDEyMzQ1Njc4OWFiY2RlZmdo");
+    assert_eq!(before.line(&mut carry, "aWprbG1ub3BxcnN0dXZ3eHl6"), "[secret: a]");
+}
+
+#[test]
 fn values_that_overlap_leave_nothing_of_either() {
     let redactor = redactor(&[("a", "abcdefgh"), ("b", "efghijklmn"), ("c", "abcdefghXYZ")]);
     assert_eq!(redactor.text("-abcdefghijklmn-abcdefghXYZ-"), "-[secret: a]-[secret: c]-");
