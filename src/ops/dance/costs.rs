@@ -32,16 +32,21 @@ impl Run<'_> {
         let meter = Meter::start();
         let result = work();
         let timed = meter.timed();
-        self.took("merge", timed);
+        (self.on_event)(DanceEvent::Spent { part: &format!("merge, {phase}"), cost: &timed.cost });
+        self.keep_cost("merge", timed);
         let phase = InternalCost::new(phase, self.seconds_at(timed.began), timed.cost);
         self.record.merge_phases.push(phase);
         result
     }
 
-    /// Keeps what a part took.
-    pub(super) fn took(&mut self, part: &str, Timed { began, cost }: Timed) {
+    /// Tells and keeps what a part took.
+    pub(super) fn took(&mut self, part: &str, timed: Timed) {
+        (self.on_event)(DanceEvent::Spent { part, cost: &timed.cost });
+        self.keep_cost(part, timed);
+    }
+
+    fn keep_cost(&mut self, part: &str, Timed { began, cost }: Timed) {
         let began = self.seconds_at(began);
-        (self.on_event)(DanceEvent::Spent { part, cost: &cost });
         match self.record.internal.iter_mut().find(|known| known.part == part) {
             Some(known) => {
                 let time_real = known.cost.time_real + cost.time_real;
