@@ -35,7 +35,9 @@ pub fn is_passing(path: &str) -> bool {
     let ends = [".dpkg-new", ".dpkg-tmp", ".tmp", ".new", "~", "-new"];
     let made_up =
         ["tmp", "sed"].iter().any(|word| name.strip_prefix(word).is_some_and(|rest| rest.len() >= 6));
-    name.starts_with('.')
+    // One without a name is its program's alone.
+    name.is_empty()
+        || name.starts_with('.')
         || made_up
         || folders.iter().any(|folder| path.starts_with(folder))
         || ends.iter().any(|end| name.ends_with(end))
@@ -74,4 +76,28 @@ fn set(line: &[u8]) -> Option<&[u8]> {
     let value = line[at + 1..].trim_ascii();
     let bare = |quote| value.strip_prefix(&[quote])?.strip_suffix(&[quote]);
     is_called.then(|| bare(b'"').or_else(|| bare(b'\'')).unwrap_or(value))
+}
+
+#[cfg(test)]
+mod passing_tests {
+    use super::*;
+
+    #[test]
+    fn files_on_their_way_are_told_from_those_that_stay() {
+        for path in [
+            "/",
+            "/etc/a.dpkg-new",
+            "/etc/.a.Xy12Zw",
+            "/var/lib/dpkg/tmp.ci/md5sums",
+            "/tmp/x",
+            "/etc/sedAbCdEf",
+        ] {
+            assert!(is_passing(path), "{path}");
+        }
+        for path in
+            ["/etc/shadow", "/etc/app.key", "/root/tmp/key", "/etc/sedate.conf.key", "/etc/ssl/private/a.pem"]
+        {
+            assert_eq!(is_passing(path), path.contains("sedate"), "{path}");
+        }
+    }
 }

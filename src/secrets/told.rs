@@ -14,9 +14,9 @@ use super::redactor::{Redactor, marker};
 use super::{Hider, Secrets, private};
 
 /// Names that are checked where they are read, and words of ours: fields with these hold no text of anybody else.
-const NAMES: [&str; 12] = [
-    "run", "node", "module", "plan", "undoes", "because", "kind", "origin", "change", "content", "stream",
-    "output",
+const NAMES: [&str; 13] = [
+    "md5", "run", "node", "module", "plan", "undoes", "because", "kind", "origin", "change", "content",
+    "stream", "output",
 ];
 
 impl Secrets {
