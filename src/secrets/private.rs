@@ -79,7 +79,7 @@ fn set(line: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod passing_tests {
+mod tests {
     use super::*;
 
     #[test]
@@ -94,10 +94,8 @@ mod passing_tests {
         ] {
             assert!(is_passing(path), "{path}");
         }
-        for path in
-            ["/etc/shadow", "/etc/app.key", "/root/tmp/key", "/etc/sedate.conf.key", "/etc/ssl/private/a.pem"]
-        {
-            assert_eq!(is_passing(path), path.contains("sedate"), "{path}");
+        for path in ["/etc/shadow", "/etc/app.key", "/root/tmp/key", "/etc/ssl/private/a.pem"] {
+            assert!(!is_passing(path), "{path}");
         }
     }
 }
