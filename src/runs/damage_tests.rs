@@ -11,7 +11,9 @@ use crate::sys::line_log;
 
 /// The fixtures of all forms in one home, and the run of each.
 fn home() -> (tempfile::TempDir, Vec<RunId>) {
-    let home = tempfile::tempdir().unwrap();
+    // Each read brings an index to the disk, and there are hundreds.
+    let memory = Path::new("/dev/shm");
+    let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     let mut all = Vec::new();
     for form in ["v1", "v2"] {
         let runs = Runs::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records").join(form));
