@@ -235,3 +235,16 @@ fn the_journal_has_the_fields() {
     world.sh("journalctl --sync").succeeds();
     assert_eq!(count(), before);
 }
+
+#[test]
+fn what_a_killed_run_had_half_written_for_monitors_goes() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", "true");
+    world.master();
+    world.disco(&["dance"]).succeeds();
+    for next in [&["recover"][..], &["dance", "--noop"]] {
+        world.write("/var/disco/.disco-aBc123~", "{");
+        world.disco(next).succeeds();
+        assert!(!world.exists("/var/disco/.disco-aBc123~"), "{next:?}");
+    }
+}

@@ -120,7 +120,7 @@ pub(super) fn sweep(settings: &Settings, on_event: &mut dyn FnMut(DanceEvent<'_>
         let path = left.remove().map_err(DanceError::Prepare)?;
         on_event(DanceEvent::Swept { path: &path });
     }
-    Ok(())
+    record::tidy_home(&settings.home.value)
 }
 
 /// Does `work` as a run: with the run lock where it is live, a scratch folder, and a record from its start to its end.

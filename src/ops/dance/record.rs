@@ -1,5 +1,7 @@
 //! What is kept of a run while it goes on, and of those before it.
 
+use std::path::Path;
+
 use crate::merge;
 use crate::model::change::{ChangeSet, Writers};
 use crate::model::names::{ModuleName, RunId};
@@ -8,6 +10,7 @@ use crate::runs::{Keep, Runs};
 use crate::secrets::known;
 use crate::settings::Settings;
 use crate::sys::files;
+use crate::sys::lock::Lock;
 
 use super::{DanceError, Run, hidden};
 
@@ -55,4 +58,19 @@ pub(super) fn prune(settings: &Settings, runs: &Runs) -> Result<(), DanceError> 
     };
     runs.prune(keep, &needed)?;
     Ok(())
+}
+
+/// Removes what somebody who was killed had half written of what monitors read. Whoever is at it has the lock.
+pub(super) fn tidy_home(home: &Path) -> Result<(), DanceError> {
+    let left: Vec<_> = files::list_dir(home)?.into_iter().filter(|name| files::is_temporary(name)).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let path = home.join("last-run-lock");
+    let there = files::look(&path)?.is_some();
+    let lock = Lock::take_if_left(&path).map_err(DanceError::Prepare)?;
+    if there && lock.is_none() {
+        return Ok(());
+    }
+    Ok(left.iter().try_for_each(|name| files::remove_file(&home.join(name)))?)
 }
