@@ -11,9 +11,7 @@ use crate::sys::line_log;
 
 /// The fixtures of all forms in one home, and the run of each.
 fn home() -> (tempfile::TempDir, Vec<RunId>) {
-    // Each read brings an index to the disk, and there are hundreds.
-    let memory = Path::new("/dev/shm");
-    let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let home = tempfile::tempdir().unwrap();
     let mut all = Vec::new();
     for form in ["v1", "v2"] {
         let runs = Runs::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records").join(form));
@@ -79,7 +77,7 @@ fn read(runs: &Runs, run: &RunId) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn damage_is_told_and_hides_no_other_run(

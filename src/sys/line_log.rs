@@ -86,6 +86,8 @@ impl LineLog {
 pub struct Printed {
     path: PathBuf,
     lines: std::io::Lines<BufReader<Box<dyn Read>>>,
+    /// Nothing can be read any more: a damaged file would give its error for ever.
+    ended: bool,
 }
 
 /// One line of what a step has printed.
@@ -104,18 +106,24 @@ pub fn read(path: &Path) -> Result<Printed, FileError> {
     } else {
         Box::new(files::open(path)?)
     };
-    Ok(Printed { path: path.to_owned(), lines: BufReader::new(inner).lines() })
+    Ok(Printed { path: path.to_owned(), lines: BufReader::new(inner).lines(), ended: false })
 }
 
 impl Iterator for Printed {
     type Item = Result<PrintedLine, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
         let line = match self.lines.next()? {
             Ok(line) => line,
-            // Whoever wrote it was killed.
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return None,
-            Err(error) => return Some(Err(FileError::at("read", &self.path)(error))),
+            Err(error) => {
+                self.ended = true;
+                // Whoever wrote it was killed.
+                let torn = error.kind() == std::io::ErrorKind::UnexpectedEof;
+                return (!torn).then(|| Err(FileError::at("read", &self.path)(error)));
+            }
         };
         Some(parse(&line).ok_or_else(|| {
             FileError::at("read", &self.path)(std::io::Error::other("a line of it is none of a log"))
@@ -172,6 +180,23 @@ mod tests {
             assert_eq!([&one.text, &two.text], ["one", "two"]);
             assert_eq!([one.stream, two.stream], [Stream::Stdout, Stream::Stderr]);
             assert_eq!([one.at.is_some(), two.at.is_some()], [timed; 2]);
+        }
+    }
+
+    #[test]
+    fn a_damaged_log_is_one_error_and_then_at_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = LineLog::new(folder.path(), "x.log.gz".into());
+        log.line(Stream::Stdout, "one").unwrap();
+        log.finish().unwrap();
+        let path = folder.path().join("x.log.gz");
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0xff;
+            std::fs::write(&path, bytes).unwrap();
+            let most = read(&path).unwrap().take(9).collect::<Vec<_>>();
+            assert!(most.len() < 9, "byte {at}: {most:?}");
         }
     }
 }
