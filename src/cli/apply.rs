@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use crate::cli::Global;
 use crate::cli::dance::{Diff, named};
 use crate::cli::dance_classic::{Loud, Manner, show};
-use crate::cli::ending::{self, Codes, Ended, not_told};
+use crate::cli::ending::{self, Codes, Ended};
 use crate::cli::exit::{Exit, Failure, Kind};
-use crate::cli::terminal::{Level, Terminal};
-use crate::model::run::Mode;
+use crate::cli::terminal::Terminal;
+use crate::model::run::{Mode, RunRecord};
 use crate::ops::apply::{self, Options, apply};
-use crate::ops::dance::{DanceError, DanceEvent};
+use crate::ops::dance::DanceEvent;
 use crate::ops::monitors::Monitors;
 use crate::ops::settings::settings;
 use crate::settings::table::Name;
@@ -95,22 +95,10 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     });
     let ended = Ended::from(ended);
     let warnings = ended.tell(monitors, Codes::Plain);
-    let done = match ended {
-        Ended::Run(record) if was_so => {
-            let run = &record.run;
-            terminal.say_at(Level::Info, &format!("Run {run}: nothing to do, all is as the plan wants it"));
-            Ok(Exit::Done)
-        }
-        Ended::Run(record) => {
-            terminal.say_at(Level::Info, &ending::summary(&record));
-            Ok(ending::exit_of(&record, Codes::Plain))
-        }
-        Ended::Signal(signal) => {
-            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
-            Ok(Exit::Signal(signal))
-        }
-        Ended::Not(failure) => Err(failure),
+    let words = |record: &RunRecord| match was_so {
+        true => format!("Run {}: nothing to do, all is as the plan wants it", record.run),
+        false => ending::summary(record),
     };
-    not_told(&warnings, terminal);
-    done
+    ended.say(words, &warnings, terminal);
+    ended.exit(Codes::Plain)
 }

@@ -3,7 +3,7 @@
 use crate::changes::diff::DiffStyle;
 use crate::changes::text;
 use crate::cli::dance::{Args, Diff, Prepared, no_modules, prepare, sets_nothing};
-use crate::cli::ending::{Ended, count, exit_of, not_told, recovered, summary, to_be_confirmed};
+use crate::cli::ending::{Ended, count, recovered, summary, to_be_confirmed};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::line::Signs;
 use crate::cli::terminal::{Level, Terminal};
@@ -13,7 +13,7 @@ use crate::model::noise::Noise;
 use crate::model::root::LiveRoot;
 use crate::model::run::Mode;
 use crate::model::step::Stream;
-use crate::ops::dance::{self, DanceError, DanceEvent, Doing};
+use crate::ops::dance::{self, DanceEvent, Doing};
 use crate::ops::undo::way_words;
 use crate::sys::clock;
 use crate::sys::host;
@@ -89,19 +89,8 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
     let ended = Ended::from(dance::dance(&settings, &options, &interrupt, &mut tell));
     terminal.calm();
     let warnings = ended.tell(monitors, codes);
-    let done = match ended {
-        Ended::Run(record) => {
-            terminal.say_at(Level::Info, &summary(&record));
-            Ok(exit_of(&record, codes))
-        }
-        Ended::Signal(signal) => {
-            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
-            Ok(Exit::Signal(signal))
-        }
-        Ended::Not(failure) => Err(failure),
-    };
-    not_told(&warnings, terminal);
-    done
+    ended.say(summary, &warnings, terminal);
+    ended.exit(codes)
 }
 
 /// What the line at the bottom of a terminal says in a quiet run.

@@ -126,6 +126,33 @@ impl Ended {
             Ended::Not(failure) => monitors.tell(failure.kind.code().into(), Some(&failure.message)),
         }
     }
+
+    /// Says it in the classic form, a run in these words, and what went wrong with telling monitors. What disco could not do
+    /// is not said here.
+    pub(super) fn say(
+        &self,
+        words: impl FnOnce(&RunRecord) -> String,
+        not_told: &[String],
+        terminal: &mut Terminal,
+    ) {
+        match self {
+            Ended::Run(record) => terminal.say_at(Level::Info, &words(record)),
+            Ended::Signal(signal) => {
+                terminal.say_at(Level::Error, &DanceError::Interrupted(*signal).to_string())
+            }
+            Ended::Not(_) => {}
+        }
+        self::not_told(not_told, terminal);
+    }
+
+    /// How it ends the program.
+    pub(super) fn exit(self, codes: Codes) -> Result<Exit, Failure> {
+        match self {
+            Ended::Run(record) => Ok(exit_of(&record, codes)),
+            Ended::Signal(signal) => Ok(Exit::Signal(signal)),
+            Ended::Not(failure) => Err(failure),
+        }
+    }
 }
 
 /// Tells monitors of what a command without a run of its own has brought to its end.

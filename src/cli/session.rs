@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::dance::Diff;
 use crate::cli::dance_classic::{Loud, Manner, show};
-use crate::cli::ending::{self, Codes, Ended, not_told};
+use crate::cli::ending::{self, Codes, Ended};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Global, dance};
@@ -203,17 +203,10 @@ fn hold(
         Mode::Live => ended.tell(monitors, Codes::Plain),
         Mode::Noop => Vec::new(),
     };
-    let done = match ended {
-        Ended::Run(record) => {
-            terminal.say_at(Level::Info, &ending::summary(&record));
-            Ok(Ok(*record))
-        }
-        Ended::Signal(signal) => {
-            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
-            Ok(Err(signal))
-        }
+    ended.say(ending::summary, &warnings, terminal);
+    match ended {
+        Ended::Run(record) => Ok(Ok(*record)),
+        Ended::Signal(signal) => Ok(Err(signal)),
         Ended::Not(failure) => Err(failure),
-    };
-    not_told(&warnings, terminal);
-    done
+    }
 }

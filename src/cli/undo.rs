@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use crate::cli::dance::named;
 use crate::cli::dance_classic::{Manner, show};
-use crate::cli::ending::{self, Codes, Ended, count, not_told};
+use crate::cli::ending::{Codes, Ended, count};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
 use crate::merge::undo::Kept;
 use crate::model::names::RunId;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
-use crate::ops::dance::{DanceError, DanceEvent};
+use crate::ops::dance::DanceEvent;
 use crate::ops::monitors::Monitors;
 use crate::ops::settings::settings;
 use crate::ops::undo::{self, Options};
@@ -75,24 +75,16 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     };
     let ended = Ended::from(undo::undo(&settings, &options, &interrupt, &mut tell));
     let warnings = ended.tell(monitors, Codes::Plain);
-    let done = match ended {
+    let words = |record: &RunRecord| match record.undoes {
+        Some(_) => summary(record),
         // It had waited to be confirmed.
-        Ended::Run(record) if record.undoes.is_none() => {
-            terminal.say_at(Level::Info, &format!("Run {} is undone, as if it had never merged", record.run));
-            Ok(Exit::Done)
-        }
-        Ended::Run(record) => {
-            terminal.say_at(Level::Info, &summary(&record));
-            Ok(ending::exit_of(&record, Codes::Plain))
-        }
-        Ended::Signal(signal) => {
-            terminal.say_at(Level::Error, &DanceError::Interrupted(signal).to_string());
-            Ok(Exit::Signal(signal))
-        }
-        Ended::Not(failure) => Err(failure),
+        None => format!("Run {} is undone, as if it had never merged", record.run),
     };
-    not_told(&warnings, terminal);
-    done
+    ended.say(words, &warnings, terminal);
+    match ended {
+        Ended::Run(record) if record.undoes.is_none() => Ok(Exit::Done),
+        ended => ended.exit(Codes::Plain),
+    }
 }
 
 fn summary(record: &RunRecord) -> String {

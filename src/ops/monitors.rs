@@ -8,6 +8,7 @@ use crate::model::run::{RunOutcome, RunRecord};
 use crate::model::told::in_full;
 use crate::monitors::{self, LastRun, Message, State};
 use crate::ops::dance::DanceEvent;
+use crate::secrets::known;
 use crate::settings::{Log, Settings};
 use crate::sys::clock;
 use crate::sys::files::{self, FileError, Ownership};
@@ -58,7 +59,8 @@ impl Monitors {
         let own = self.own.map(|state| State { exit, ..state });
         let mut messages: Vec<Message> = self.settled.iter().chain(&own).map(Message::from).collect();
         if let (None, Some(why)) = (&own, trouble) {
-            messages.push(monitors::not_run(self.command, why, exit));
+            // The user may have been shown it.
+            messages.push(monitors::not_run(self.command, &known::hider().text(why), exit));
         }
         // What is done to an image says nothing about this node.
         let of_node = |state: &State| state.root == LiveRoot::Own;

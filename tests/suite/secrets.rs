@@ -225,7 +225,36 @@ fn root_at_a_terminal_is_shown_secrets_and_no_record_of_that_holds_one() {
     shown.succeeds().stdout_has(&format!("it is {PASSWORD}.")).stdout_has(&format!("> password {LAID}"));
     shown.stdout_has(&format!("> root2:{HASH}:19000::::::")).stdout_has("< password=the-old-one-of-before");
     search_records(&world, "showing them");
+
+    // Nor does anything that monitors and the system's log are told of such runs.
+    let log = world.spawn(&["python3", "-c", SYSLOG]);
+    world.wait_until("a log listens", || world.sh("[ -S /dev/log ]").status == Some(0));
+    for (name, told) in [("acts", " outcome=undone "), ("bad", " outcome=not-started ")] {
+        let line = if name == "acts" { format!("/etc/app.conf : exit 3; : {TOKEN}\n") } else { TOKEN.into() };
+        world.module(name).any("on-change", &line);
+        world.publish();
+        let args = "disco dance --show-secrets --format classic";
+        let shown = world.command(&["script", "-qec", args, "/dev/null"]).run();
+        assert_ne!(shown.stdout_has(TOKEN).status, Some(0));
+        // The module's own actions say theirs.
+        let log = world.sh("grep ' disco\\[' /var/log/told").stdout.clone();
+        assert!(log.contains(told), "{log}");
+        search("the system's log", &log);
+        search("last-run.json", &world.read("/var/disco/last-run.json"));
+        search_records(&world, name);
+    }
+    log.signal("KILL");
+    println!("{}", log.wait());
 }
+
+/// Keeps what the system's log is told.
+const SYSLOG: &str = r#"
+import os, socket
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+out = open("/var/log/told", "ab", buffering=0)
+log.bind("/dev/log")
+while True: out.write(log.recv(65536) + b"\n")
+"#;
 
 #[test]
 fn a_module_and_a_node_mark_parameters_of_their_own() {

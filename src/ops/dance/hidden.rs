@@ -42,8 +42,9 @@ pub(in crate::ops) fn tell(event: DanceEvent<'_>, on_event: &mut dyn FnMut(Dance
         E::Doing(Doing::FetchingModules { .. } | Doing::Comparing | Doing::Merging { .. }) => on_event(event),
         E::Waiting { holder } => on_event(E::Waiting { holder: &text(holder) }),
         E::StepEnded { module, record } => on_event(E::StepEnded { module, record: &of(&hider, record) }),
-        E::Ended { record } => on_event(E::Ended { record: &of(&hider, record) }),
-        E::Settled { record } => on_event(E::Settled { record: &of(&hider, record) }),
+        // Monitors and the system's log hear these, and no user.
+        E::Ended { record } => on_event(E::Ended { record: &of(&known::hider(), record) }),
+        E::Settled { record } => on_event(E::Settled { record: &of(&known::hider(), record) }),
         E::Warned { message } => on_event(E::Warned { message: &text(message) }),
         E::Fetching { from } => on_event(E::Fetching { from: &text(from) }),
         E::Asked { action, root } => on_event(E::Asked { action: &of(&hider, action), root }),
