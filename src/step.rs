@@ -62,6 +62,8 @@ pub enum StepEvent<'a> {
         stream: Stream,
         /// What.
         text: &'a str,
+        /// Whether the next line is at hand already.
+        more: bool,
     },
     /// It asked for an effect on the running system, which is recorded and not made.
     Asked(&'a Action),
@@ -92,7 +94,7 @@ pub fn run(
     };
     let mut actions = Vec::new();
     let mut listen = |event: Event<'_>| match event {
-        Event::Line { stream, text } => on_event(0, StepEvent::Line { stream, text }),
+        Event::Line { stream, text, more } => on_event(0, StepEvent::Line { stream, text, more }),
         Event::Asked(effect) => {
             let action = action(effect, seq, module, step);
             on_event(0, StepEvent::Asked(&action));
@@ -130,7 +132,7 @@ fn render_all(
     let mut printed = Vec::new();
     let mut listen = |event: Event<'_>| {
         // No shim is called here.
-        if let Event::Line { stream, text } = event {
+        if let Event::Line { stream, text, more: _ } = event {
             printed.push((stream, text.to_owned()));
         }
     };
@@ -145,8 +147,9 @@ fn render_all(
             cost: run.cost,
         });
     }
-    for (stream, text) in &printed {
-        on_event(ends.len().saturating_sub(1), StepEvent::Line { stream: *stream, text });
+    for (at, (stream, text)) in printed.iter().enumerate() {
+        let line = StepEvent::Line { stream: *stream, text, more: at + 1 < printed.len() };
+        on_event(ends.len().saturating_sub(1), line);
     }
     let records = batch.iter().zip(ends).map(|(step, end)| {
         let run = TaskRun { outcome: end.outcome, cost: end.cost, ..run.clone() };
@@ -181,7 +184,7 @@ pub fn attend(
     let step = StepKind::Script { script: shell_words::join(&command.argv) };
     let (mut actions, mut seq) = (Vec::new(), 0);
     let mut listen = |event: Event<'_>| match event {
-        Event::Line { stream, text } => on_event(StepEvent::Line { stream, text }),
+        Event::Line { stream, text, more } => on_event(StepEvent::Line { stream, text, more }),
         Event::Asked(effect) => {
             let action = action(effect, &mut seq, module, &step);
             on_event(StepEvent::Asked(&action));

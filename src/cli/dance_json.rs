@@ -360,7 +360,9 @@ fn told<'a>(event: &DanceEvent<'a>, noise: &'a Noise) -> Option<Event<'a>> {
         DanceEvent::Fetching { from } => Event::Fetching { from },
         DanceEvent::Planned { run, root, modules } => Event::Planned { run, root, modules },
         DanceEvent::Processing { module, at } => Event::Processing { module, at },
-        DanceEvent::Line { module, step, stream, text } => Event::Line { module, step, stream, text },
+        DanceEvent::Line { module, step, stream, text, more: _ } => {
+            Event::Line { module, step, stream, text }
+        }
         DanceEvent::Asked { action, root: _ } => Event::Asked(action.into()),
         DanceEvent::Tried { module, step, attempt } => Event::Tried { module, step, attempt },
         DanceEvent::Labelled { module, step, label } => Event::Labelled { module, step, label },
@@ -427,7 +429,13 @@ mod tests {
         let socket = RootedPath::new(OsStr::from_bytes(b"/run/\xfe")).unwrap();
         for (event, expected) in [
             (
-                DanceEvent::Line { module: &module, step: "1.sh", stream: Stream::Stderr, text: "a\"b" },
+                DanceEvent::Line {
+                    module: &module,
+                    step: "1.sh",
+                    stream: Stream::Stderr,
+                    text: "a\"b",
+                    more: false,
+                },
                 r#"{"schema":1,"event":"line","module":"m","step":"1.sh","stream":"stderr","text":"a\"b"}"#,
             ),
             (

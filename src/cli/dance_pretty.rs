@@ -31,9 +31,15 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
     let started = Instant::now();
     let took = || started.elapsed().as_secs_f64();
     terminal.live(signs.spinner, interrupt.shared_flag());
+    let mut held = Vec::new();
     let mut tell = |event: DanceEvent<'_>| {
         monitors.hear(&event);
-        print(terminal, view.tell(&event, took()));
+        held.extend(view.tell(&event, took()));
+        // Each time the last line of the terminal is drawn anew: once for all lines that are at hand.
+        if let DanceEvent::Line { more: true, .. } = event {
+            return;
+        }
+        print(terminal, std::mem::take(&mut held));
         if let DanceEvent::Planned { modules: 0, .. } = event {
             terminal.say_at(Level::Warning, &dance::no_modules(node));
         }
@@ -44,6 +50,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
         }
     };
     let ended = Ended::from(crate::ops::dance::dance(&settings, &options, &interrupt, &mut tell));
+    print(terminal, held);
     terminal.calm();
     not_told(&ended.tell(monitors, codes), terminal);
     match ended {

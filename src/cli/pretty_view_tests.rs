@@ -147,7 +147,8 @@ fn view(mode: Mode, node: &NodeName) -> View<'_> {
 fn a_noop_run_is_told_calmly() {
     let (node, names, id) = (node(), ["motd", "web", "app"].map(module), RunId::new("20261120-1").unwrap());
     let (action, changes) = (action(), created());
-    let line = |stream, text| DanceEvent::Line { module: &names[1], step: "10.sh", stream, text };
+    let line =
+        |stream, text| DanceEvent::Line { module: &names[1], step: "10.sh", stream, text, more: false };
     let web = [
         line(Stream::Stdout, "checking"),
         line(Stream::Stderr, "deprecated"),
@@ -198,7 +199,13 @@ fn a_failure_is_told_again_at_the_end_with_its_last_words() {
     let words: Vec<String> = (1..=10).map(|at| format!("word {at}")).collect();
     let mut web: Vec<DanceEvent<'_>> = words
         .iter()
-        .map(|text| DanceEvent::Line { module: &names[1], step: "10.sh", stream: Stream::Stderr, text })
+        .map(|text| DanceEvent::Line {
+            module: &names[1],
+            step: "10.sh",
+            stream: Stream::Stderr,
+            text,
+            more: false,
+        })
         .collect();
     web.extend([
         DanceEvent::StepFailed { module: &names[1], step: "10.sh", outcome: &outcome },
@@ -239,7 +246,8 @@ fn validators_are_silent_until_one_has_something_to_say() {
     let failed = Outcome::Signaled { signal: 9 };
     let of = |module| DanceEvent::Validating { module };
     let step = |step| DanceEvent::Doing(Doing::Step { step, at: 1, of: 1 });
-    let line = |module, step, text| DanceEvent::Line { module, step, stream: Stream::Stderr, text };
+    let line =
+        |module, step, text| DanceEvent::Line { module, step, stream: Stream::Stderr, text, more: false };
     let ends = |module, validator, outcome| DanceEvent::Validated { module, validator, outcome };
     let (motd, web) = (&names[0], &names[1]);
     let events = [

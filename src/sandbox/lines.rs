@@ -58,13 +58,15 @@ impl Lines {
     }
 
     fn take(&mut self, bytes: &[u8], on_event: &mut dyn FnMut(Event<'_>)) {
+        let mut left = bytes;
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            left = &left[piece.len()..];
             self.pending.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
                 self.pending.pop();
-                self.tell(on_event);
+                self.tell(left.contains(&b'\n'), on_event);
             } else if self.pending.len() >= LONGEST_LINE {
-                self.tell(on_event);
+                self.tell(false, on_event);
             }
         }
     }
@@ -72,13 +74,13 @@ impl Lines {
     /// Tells what came after the last newline.
     pub(super) fn finish(&mut self, on_event: &mut dyn FnMut(Event<'_>)) {
         if !self.pending.is_empty() {
-            self.tell(on_event);
+            self.tell(false, on_event);
         }
     }
 
-    fn tell(&mut self, on_event: &mut dyn FnMut(Event<'_>)) {
+    fn tell(&mut self, more: bool, on_event: &mut dyn FnMut(Event<'_>)) {
         let text = String::from_utf8_lossy(&self.pending);
-        on_event(Event::Line { stream: self.stream, text: &text });
+        on_event(Event::Line { stream: self.stream, text: &text, more });
         self.pending.clear();
     }
 }
@@ -108,6 +110,17 @@ mod tests {
         lines.finish(&mut |event| told.push(format!("{event:?}")));
         let texts: Vec<_> = told.iter().map(|line| line.split('"').nth(1).unwrap()).collect();
         assert_eq!(texts, ["one", "two", "", "last\u{fffd}"]);
+        let mut followed = Vec::new();
+        let mut note = |event: Event<'_>| {
+            if let Event::Line { text, more, .. } = event {
+                followed.push((text.to_owned(), more));
+            }
+        };
+        lines.take(b"a\n", &mut note);
+        lines.take(b"b\nc\nd", &mut note);
+        lines.finish(&mut note);
+        let expected = [("a", false), ("b", true), ("c", false), ("d", false)];
+        assert_eq!(followed, expected.map(|(text, more)| (text.to_owned(), more)));
         let mut pieces = 0;
         lines.take(&vec![b'x'; 3 * LONGEST_LINE], &mut |_| pieces += 1);
         assert!(lines.pending.len() <= 3 * LONGEST_LINE && pieces >= 1, "{pieces}");

@@ -38,6 +38,8 @@ pub enum Event<'a> {
         stream: Stream,
         /// What, without the newline.
         text: &'a str,
+        /// Whether the next line is at hand already.
+        more: bool,
     },
     /// It asked for an effect on the running system, which was not made.
     Asked(&'a Effect),

@@ -5,7 +5,7 @@
 //! told in pieces. Nothing is held back for that: what may be a beginning is hidden when it comes.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -41,6 +41,8 @@ pub(super) struct Redactor {
     begun: Vec<Vec<usize>>,
     /// Sorted by their bytes.
     forms: Vec<Form>,
+    /// The first two bytes of each form: what a line ends with is looked for only where it begins like one.
+    heads: HashSet<[u8; 2]>,
     /// What each value is called, in the order in which they were given.
     names: Vec<String>,
     /// Values of several lines, as they are.
@@ -92,9 +94,10 @@ impl Redactor {
             }
         }
         let matcher = AhoCorasick::new(&patterns)?;
+        let heads = all.keys().filter_map(|form| form.first_chunk().copied()).collect();
         let forms =
             all.into_iter().map(|(bytes, (name, is_base64))| Form { bytes: bytes.into(), name, is_base64 });
-        Ok(Redactor { matcher, begun, forms: forms.collect(), names, sequences, has_spaces })
+        Ok(Redactor { matcher, begun, forms: forms.collect(), heads, names, sequences, has_spaces })
     }
 
     /// A text of any number of lines without its secrets; as many lines, each where it was.
@@ -238,6 +241,9 @@ impl Redactor {
         let text = if piece { line } else { line.trim_ascii_end() };
         for start in text.len().saturating_sub(LOOKED_FOR)..text.len() {
             let tail = &text[start..];
+            if tail.first_chunk().is_some_and(|head| !self.heads.contains(head)) {
+                continue;
+            }
             let first = self.forms.partition_point(|form| *form.bytes < *tail);
             let begun = self.forms[first..].iter().take_while(|form| form.bytes.starts_with(tail));
             for form in begun {

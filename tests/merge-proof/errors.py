@@ -13,7 +13,7 @@ RARE, FEW = ["EROFS", "EDQUOT"], 40
 # How many of the calls that only look are failed in a full run.
 LOOKS = 500
 # A path, or the name of what has none.
-NAMED = re.compile(r"(^|[\s'\"`(])/[^\s]*|\b(proof|second|var|plan)/")
+NAMED = re.compile(r"(^|[\s'\"`(])/[^\s]*|\b(proof|second|var|plan)/|standard output")
 
 
 @dataclass

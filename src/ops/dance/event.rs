@@ -105,6 +105,8 @@ pub enum DanceEvent<'a> {
         stream: Stream,
         /// What.
         text: &'a str,
+        /// Whether the next line is at hand already.
+        more: bool,
     },
     /// A step asked for an effect on the running system; it was recorded and not made.
     Asked {

@@ -91,9 +91,9 @@ fn run_steps(
         let began = run.seconds();
         let (on_event, root) = (&mut run.on_event, &run.record.root);
         let mut tell = |at: usize, event: StepEvent<'_>| match event {
-            StepEvent::Line { stream, text } => {
+            StepEvent::Line { stream, text, more } => {
                 let text = &output.line(at, stream, text);
-                on_event(DanceEvent::Line { module, step: batch[at].label(), stream, text })
+                on_event(DanceEvent::Line { module, step: batch[at].label(), stream, text, more })
             }
             StepEvent::Asked(action) => {
                 output.look();

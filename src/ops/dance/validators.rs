@@ -75,9 +75,9 @@ fn run_one(
     let began = run.seconds();
     let on_event = &mut run.on_event;
     let mut tell = |_, event: StepEvent<'_>| match event {
-        StepEvent::Line { stream, text } => {
+        StepEvent::Line { stream, text, more } => {
             let text = &output.line(0, stream, text);
-            on_event(DanceEvent::Line { module, step: validator, stream, text });
+            on_event(DanceEvent::Line { module, step: validator, stream, text, more });
         }
         // It is an attempt, told with the others.
         StepEvent::Asked(_) => {}
