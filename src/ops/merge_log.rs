@@ -13,7 +13,7 @@ use crate::sys::tree::Root;
 
 /// The journal of a run's merge; of the one that is not finished, else of the last one, where no run is named.
 pub fn read(settings: &Settings, run: Option<&RunId>) -> Result<Recorded, DanceError> {
-    secrets::learn(settings, Some(&Root::open(Path::new("/"), "live root")?));
+    secrets::learn(settings, Some(&Root::open(Path::new("/"), "")?));
     let home = &settings.home.value;
     let folder = merge::journals(home);
     let unfinished = match run {

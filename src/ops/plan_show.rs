@@ -17,7 +17,7 @@ use crate::sys::tree::Root;
 pub fn plan_show(settings: Option<&Settings>, file: &Path) -> Result<Plan, DanceError> {
     let mut plan = plans::read(file, None, &|| false)?;
     if let Some(settings) = settings {
-        let root = Root::open(Path::new("/"), "live root")?;
+        let root = Root::open(Path::new("/"), "")?;
         secrets::learn(settings, Some(&root));
     }
     secrets::learn_plan(&plan);

@@ -35,7 +35,7 @@ pub(in crate::ops) fn inner_home(
 /// The live root, open for a merge.
 pub(in crate::ops) fn open(root: &LiveRoot) -> Result<Root, DanceError> {
     let label = match root {
-        LiveRoot::Own => "live root".to_owned(),
+        LiveRoot::Own => String::new(),
         root @ LiveRoot::Other(_) => root.to_string(),
     };
     Ok(Root::open(&root.path(), &label)?)
