@@ -151,14 +151,13 @@ fn apply_in(
     enter(run, &plan, &changes, was_so)?;
     if was_so {
         run.record.outcome = RunOutcome::Merged;
-        run.save()?;
         return Ok(true);
     }
     if let Some(module) = run.record.modules.first() {
         let (module, label) = (&module.module, &module.label);
         (run.on_event)(DanceEvent::Changed { module, changes: &changes, label });
     }
-    run.save()?;
+    run.note()?;
     // As a fetch lays them.
     let fetched = scratch.path().join("modules");
     plans::scripts::lay(&plan.scripts, &fetched)?;

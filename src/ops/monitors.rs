@@ -11,7 +11,7 @@ use crate::ops::dance::DanceEvent;
 use crate::secrets::known;
 use crate::settings::{Log, Settings};
 use crate::sys::clock;
-use crate::sys::files::{self, FileError, Ownership};
+use crate::sys::files::{self, FileError, Ownership, Synced};
 use crate::sys::lock::Lock;
 use crate::sys::system_log;
 
@@ -108,10 +108,11 @@ fn write(
     states.into_iter().for_each(|state| last.take(state));
     let text = last.text().map_err(|error| error.to_string())?;
     // Whoever watches a node is not root.
-    files::write_whole(&path, text.as_bytes(), Ownership::New(0o644)).map_err(told)?;
+    files::write_synced(&path, text.as_bytes(), Ownership::New(0o644), Synced::Content).map_err(told)?;
     match textfile {
         Some(file) => {
-            files::write_whole(file, monitors::text(&last).as_bytes(), Ownership::New(0o644)).map_err(told)
+            let text = monitors::text(&last);
+            files::write_synced(file, text.as_bytes(), Ownership::New(0o644), Synced::Content).map_err(told)
         }
         None => Ok(()),
     }

@@ -108,7 +108,7 @@ pub fn session(
         run.record.plan.push(name.clone());
         let record = ModuleRecord::done(name, vec![done], (&changes).into());
         run.add(ModuleRecord { outcome, ..record }, &changes, &writers)?;
-        run.save()?;
+        run.note()?;
         let sealed = sandbox.seal()?;
         let wanted = dance::finish::Wanted { modules: &[], fetched: &view };
         dance::finish::finish(run, settings, interrupt, &sealed, &mut differences, wanted)

@@ -16,7 +16,7 @@ use crate::model::root::LiveRoot;
 use crate::model::run::{Mode, RunOutcome, RunRecord};
 use crate::runs::paths::Paths;
 use crate::runs::{RunError, Runs};
-use crate::sys::files::{self, FileError, Ownership};
+use crate::sys::files::{self, FileError, Ownership, Synced};
 use crate::sys::folders;
 
 /// A hidden name: what lists the folder sees runs alone.
@@ -205,7 +205,7 @@ impl Runs {
         });
         let lines: Vec<u8> = entries.flat_map(line).collect();
         match whole {
-            true => files::write_whole(&self.index_file(), &lines, Ownership::New(0o600)),
+            true => files::write_synced(&self.index_file(), &lines, Ownership::New(0o600), Synced::Content),
             false => files::append(&self.index_file(), &lines, 0o600),
         }
     }

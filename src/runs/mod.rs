@@ -24,7 +24,7 @@ use thiserror::Error;
 use crate::model::names::RunId;
 use crate::model::run::{RunRecord, SCHEMA};
 use crate::model::step::ModuleRecord;
-use crate::sys::files::{self, FileError, Ownership};
+use crate::sys::files::{self, FileError, Ownership, Synced};
 
 /// A record that could not be kept or read.
 #[derive(Debug, Error)]
@@ -75,13 +75,18 @@ impl Runs {
     /// Saves a record whole: after a crash it is the old one or this one. A home that has been removed meanwhile is an
     /// error, and is not made again.
     pub fn save(&self, record: &RunRecord) -> Result<(), RunError> {
+        self.write(record, Synced::All)
+    }
+
+    /// The same, with less of it on the disk.
+    pub fn write(&self, record: &RunRecord, synced: Synced) -> Result<(), RunError> {
         let folder = self.folder(&record.run);
         files::create_dir(&self.0, 0o700)?;
         files::create_dir(&folder, 0o700)?;
         let damaged = |source| RunError::Damaged { run: record.run.clone(), source };
         let mut json = serde_json::to_vec_pretty(record).map_err(damaged)?;
         json.push(b'\n');
-        files::write_whole(&folder.join("record.json"), &json, Ownership::New(0o600))?;
+        files::write_synced(&folder.join("record.json"), &json, Ownership::New(0o600), synced)?;
         let progress = self.progress(&record.run);
         if files::look(&progress)?.is_some() {
             files::remove_file(&progress)?;

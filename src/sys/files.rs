@@ -90,10 +90,21 @@ pub fn number_and_time(found: &fs::Metadata) -> (u64, (i64, i64)) {
 const TEMPORARY: &str = ".disco-";
 const TEMPORARY_END: &str = "~";
 
-/// Whether a name is one that [`write_whole`] leaves where it is killed.
+/// Whether a name is one that [`write_whole`] and [`write_synced`] leave where they are killed.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(TEMPORARY.as_bytes()) && name.ends_with(TEMPORARY_END.as_bytes())
+}
+
+/// How much of a written file is on the disk when the call returns. Each sync waits for the file system's journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synced {
+    /// The file and its name: it outlives a power cut.
+    All,
+    /// The file: after a power cut the name holds the old content or the new.
+    Content,
+    /// Nothing: after a power cut the name may hold an empty file, too.
+    Nothing,
 }
 
 /// Writes a file whole: to a temporary file beside it, synced, renamed over it, the folder synced.
@@ -101,6 +112,16 @@ pub fn is_temporary(name: &OsStr) -> bool {
 /// After a crash the name holds the old content or the new, never a part. A temporary name that ends in `~` may be left.
 /// A symbolic link of that name is replaced, not followed.
 pub fn write_whole(path: &Path, content: &[u8], ownership: Ownership) -> Result<(), FileError> {
+    write_synced(path, content, ownership, Synced::All)
+}
+
+/// The same, with less of it on the disk.
+pub fn write_synced(
+    path: &Path,
+    content: &[u8],
+    ownership: Ownership,
+    synced: Synced,
+) -> Result<(), FileError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let at = |action| FileError::at(action, path);
     let old = match fs::symlink_metadata(path) {
@@ -130,9 +151,11 @@ pub fn write_whole(path: &Path, content: &[u8], ownership: Ownership) -> Result<
         .as_file()
         .set_permissions(fs::Permissions::from_mode(mode))
         .map_err(at("set the permissions of"))?;
-    temporary.as_file().sync_all().map_err(at("sync"))?;
+    if synced != Synced::Nothing {
+        temporary.as_file().sync_all().map_err(at("sync"))?;
+    }
     temporary.persist(path).map_err(|error| at("replace")(error.error))?;
-    sync_folder(folder)
+    if synced == Synced::All { sync_folder(folder) } else { Ok(()) }
 }
 
 /// Adds to the end of a file, which is made with these permission bits where there is none. It is not synced.

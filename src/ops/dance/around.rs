@@ -13,7 +13,7 @@ use crate::settings::{OnActionFailure, Settings};
 use super::duties::{Duties, End};
 use super::finish::Wanted;
 use super::pending::Pending;
-use super::{DanceError, DanceEvent, Run, confirm, finish, live_scripts, services};
+use super::{DanceError, DanceEvent, Run, confirm, live_scripts, services};
 
 /// What is done around a merge, and what the run owes once it is merged.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub(super) fn merge(
     settings: &Settings,
     source: &Source<'_>,
     around: &Around,
-) -> Result<(RunOutcome, Result<(), DanceError>), DanceError> {
+) -> Result<RunOutcome, DanceError> {
     let id = run.record.run.clone();
     let facts = run.merging("survey", || merge::survey(source))?;
     let mut prepared = run.merging("stage", || merge::prepare(source, &facts))?;
@@ -106,7 +106,7 @@ pub(super) fn merge(
         duties.bring_back(run, settings)?;
         tell_left(run, &prepared.discard()?);
         let reason = format!("an action before the merge failed: {reason}");
-        return Ok((RunOutcome::MergeFailed { reason }, run.save()));
+        return Ok(RunOutcome::MergeFailed { reason });
     }
     let until = run.confirm.map(|seconds| confirm::now() + seconds);
     // Whoever finishes it after a crash knows that, too.
@@ -126,10 +126,7 @@ pub(super) fn merge(
     (run.on_event)(DanceEvent::Merged { changes: source.changes.0.len() });
     not_executed(run, &around.schedule);
     let until = run.confirm.map(|seconds| confirm::now() + seconds);
-    let outcome = settle(run, settings, merged, &mut duties, until)?;
-    let kept = run.save();
-    let kept = if outcome.is_merged() { finish::told(kept, &outcome) } else { kept };
-    Ok((outcome, kept))
+    settle(run, settings, merged, &mut duties, until)
 }
 
 /// Does what comes after a merge, and keeps the merge; or takes it back, where that fails and is not to stay.
@@ -160,8 +157,8 @@ pub(super) fn settle(
         (run.on_event)(DanceEvent::Unconfirmed { until });
         return Ok(RunOutcome::Unconfirmed { until });
     }
-    // Before the journal goes, which is all that says so after a crash. That it cannot be saved is told by whoever calls, who
-    // saves it again.
+    // Before the journal goes, which is all that says so after a crash. That it cannot be saved is told at the end of the run,
+    // which saves it again.
     run.record.outcome = outcome.clone();
     let _ = run.save();
     let report = run.merging("keep", || merged.keep())?;

@@ -46,8 +46,7 @@ impl Differences {
                 .map_err(|source| SandboxError::Cannot { action: "reach the layers", source })?;
             Ok(Root::from_fd(fd, label))
         };
-        let (upper, lower) =
-            (duplicate(layers.upper(), "scratchpad")?, duplicate(layers.lower(), "")?);
+        let (upper, lower) = (duplicate(layers.upper(), "scratchpad")?, duplicate(layers.lower(), "")?);
         let (exclude, made) = (ground.excluded(), ground.made.clone());
         let (last, touched, watch) = Default::default();
         let (texts, entries) = (Texts::on_disk(folder).map_err(ScanError::Texts)?, Vec::new());

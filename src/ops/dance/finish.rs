@@ -85,9 +85,8 @@ fn go_live(
     differences: &Differences,
     around: &Around,
 ) -> Result<(), DanceError> {
-    let (outcome, kept) = merge_all(run, settings, meanwhile, changes, differences, around)?;
-    run.record.outcome = outcome;
-    kept
+    run.record.outcome = merge_all(run, settings, meanwhile, changes, differences, around)?;
+    Ok(())
 }
 
 /// Merges what of a plan is left to do, and does on the live system what the plan has shown.
@@ -116,11 +115,11 @@ fn merge_all(
     changes: &ChangeSet,
     differences: &Differences,
     around: &Around,
-) -> Result<(RunOutcome, Result<(), DanceError>), DanceError> {
+) -> Result<RunOutcome, DanceError> {
     if changes.0.is_empty() && run.record.duties.is_empty() {
         (run.on_event)(DanceEvent::Merged { changes: 0 });
         around::not_executed(run, &around.schedule);
-        return Ok((RunOutcome::Merged, run.save()));
+        return Ok(RunOutcome::Merged);
     }
     (run.on_event)(DanceEvent::Doing(Doing::Merging { changes: changes.0.len() }));
     let (upper, entries) = differences.scratchpad();

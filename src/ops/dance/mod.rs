@@ -166,7 +166,7 @@ pub(super) fn recorded(
         on_event,
     };
     run.record.waits.extend(waited);
-    run.save()?;
+    run.note()?;
     let result = work(&mut run, settings, ground, &scratch).map_err(|error| interrupted(interrupt, error));
     (run.record.ended, run.record.own) = (Some(clock::now()), Some(clock::whole_process()));
     if let Err(error) = &result {
@@ -178,7 +178,7 @@ pub(super) fn recorded(
             _ => RunOutcome::Failed,
         };
     }
-    let saved = run.save();
+    let saved = run.close();
     let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
     (run.on_event)(DanceEvent::Ended { record: &run.record });
     let pruned = record::prune(settings, &run.runs);
@@ -281,7 +281,7 @@ fn run_in(
     gathered.internal.iter().for_each(|(part, timed)| run.took(part, *timed));
     run.record.plan = gathered.plan.modules.iter().map(|planned| planned.module.name.clone()).collect();
     run.fetched = gathered.fetched;
-    run.save()?;
+    run.note()?;
     (run.on_event)(DanceEvent::Planned {
         run: &run.record.run,
         root: &run.record.root,

@@ -9,15 +9,29 @@ use crate::model::step::ModuleRecord;
 use crate::runs::{Keep, Runs};
 use crate::secrets::known;
 use crate::settings::Settings;
-use crate::sys::files;
+use crate::sys::files::{self, Synced};
 use crate::sys::lock::Lock;
 
 use super::{DanceError, Run, hidden};
 
 impl Run<'_> {
-    /// Saves the record as far as it is, without secrets.
+    /// Saves the record as far as it is, without secrets, so that it outlives a crash of the machine.
     pub(in crate::ops) fn save(&self) -> Result<(), DanceError> {
-        Ok(self.runs.save(&*hidden::to_keep(&self.record.run, &self.record)?)?)
+        self.write(Synced::All)
+    }
+
+    /// The same, so that it outlives a crash of disco: what a power cut stops before its merge has done nothing.
+    pub(in crate::ops) fn note(&self) -> Result<(), DanceError> {
+        self.write(Synced::Nothing)
+    }
+
+    /// The same at the end of a run: after a crash of the machine it is as it was before, or as it is now.
+    pub(super) fn close(&self) -> Result<(), DanceError> {
+        self.write(Synced::Content)
+    }
+
+    fn write(&self, synced: Synced) -> Result<(), DanceError> {
+        Ok(self.runs.write(&*hidden::to_keep(&self.record.run, &self.record)?, synced)?)
     }
 
     /// Adds a module that has had its turn, and what it changed, to the record, also on disk.
