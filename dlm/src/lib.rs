@@ -3,3 +3,4 @@
 //! - [`model`]: the nouns. A [`model::Lock`] is all that is stored of a lock.
 
 pub mod model;
+pub mod rules;
