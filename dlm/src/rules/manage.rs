@@ -148,10 +148,10 @@ fn set_policy(draft: &mut Draft<'_>, policy: &Policy) -> Answer {
         return Answer::Updated;
     }
     draft.lock.policy = policy.clone();
-    // Who was told to come when a window opens may sleep long; those behind must not wait for that under another policy.
-    let now = draft.facts.now;
+    // Who was told to come when a window opens may sleep long; those behind must not wait for that under another policy. Who
+    // asks at the old pace must not be void at once by a faster one. So all have three new polls from now on.
     for ticket in &mut draft.lock.tickets {
-        ticket.due = ticket.due.min(now);
+        ticket.due = draft.facts.now;
     }
     draft.touch();
     draft.log(EventKind::Policy, None, String::new());

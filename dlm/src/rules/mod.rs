@@ -16,6 +16,8 @@ mod request;
 #[cfg(test)]
 mod native_tests;
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod semantics_tests;
 #[cfg(test)]
 mod stage;
