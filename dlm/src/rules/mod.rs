@@ -36,18 +36,20 @@ use draft::Draft;
 /// hosts that stopped asking. So even a look at a lock can change it.
 pub fn decide(lock: Option<&Lock>, request: &Request, facts: &Facts) -> Decision {
     let by_host = matches!(request.requester, Requester::Host(_));
+    let only = |answer| match lock {
+        Some(lock) => Draft::of(lock, request, facts).finish(lock, answer),
+        None => Decision::unchanged(answer),
+    };
     match (&request.operation, lock) {
-        (Operation::Show | Operation::Sweep, None) => Decision::unchanged(Answer::Missing),
-        (Operation::Show | Operation::Sweep, Some(lock)) => {
-            Draft::of(lock, request, facts).finish(lock, Answer::Shown)
-        }
         (Operation::Acquire { .. } | Operation::Release { .. }, _) => by_name(lock, request, facts),
-        (_, _) if by_host => Decision::unchanged(Answer::UsersOnly),
+        (Operation::Show | Operation::Sweep, Some(_)) => only(Answer::Shown),
+        (Operation::Show | Operation::Sweep, None) => only(Answer::Missing),
+        (_, _) if by_host => only(Answer::UsersOnly),
         (Operation::Create { kind, enabled, holder }, None) => {
             manage::create(request, facts, *kind, *enabled, holder.as_ref())
         }
-        (Operation::Create { .. }, Some(_)) => Decision::unchanged(Answer::NameTaken),
-        (_, None) => Decision::unchanged(Answer::Missing),
+        (Operation::Create { .. }, Some(_)) => only(Answer::NameTaken),
+        (_, None) => only(Answer::Missing),
         (operation, Some(lock)) => manage::manage(lock, operation, request, facts),
     }
 }

@@ -51,7 +51,16 @@ fn slots_change_at_run_time_and_count_at_once() {
     stage.set(slots(0));
     stage.release("d");
     assert_eq!(stage.acquire("d"), "refused: 0 of 0 slots held, again at 1060");
-    assert!(stage.ask(by_user(), update(NewHolder::Host(host("x")), None)).starts_with("refused"));
+    // An update is done whole or not at all.
+    let rename = Operation::Update {
+        name: Some(name("db")),
+        kind: None,
+        holder: NewHolder::Host(host("x")),
+        enabled: Some(false),
+    };
+    assert_eq!(stage.ask(by_user(), rename), "refused: 0 of 0 slots held");
+    assert_eq!((stage.state(), stage.logged()), ("enabled free".into(), String::new()));
+    assert_eq!(stage.lock.unwrap().name, name("web"));
 }
 
 #[test]
@@ -106,11 +115,18 @@ fn expiry_is_by_the_policy_as_it_is_now() {
     assert_eq!(stage.logged(), "expire b by server");
     stage.ask(Requester::Server, Operation::Sweep);
     assert_eq!(stage.logged(), "");
+    // So does who asks what it may not, or what cannot be.
+    for by in [by_host("x"), by_user()] {
+        stage.at(40000).acquire("c");
+        let create = Operation::Create { kind: Kind::Update, enabled: true, holder: None };
+        stage.at(60000).ask(by, create);
+        assert_eq!((stage.state(), stage.logged()), ("enabled free".into(), "expire c by server".into()));
+    }
     // A longer expiry lets live who would be gone by the shorter one.
     stage.set(expiring(10));
     stage.acquire("c");
     stage.set(expiring(10_000));
-    assert_eq!(stage.at(41000).release("c"), "released");
+    assert_eq!(stage.at(61000).release("c"), "released");
     // A clock that goes back ends nothing.
     stage.acquire("d");
     assert!(stage.at(5).acquire("e").starts_with("refused"));
@@ -314,7 +330,7 @@ fn a_fair_queue_grants_as_many_as_there_are_slots() {
     assert!(stage.acquire("c").starts_with("granted"));
 
     // With a gap a grant to the second would keep the first waiting.
-    let mut gap = Stage::with(Policy { gap: Some(Seconds(100)), ..fair(2) });
+    let mut gap = Stage::with(Policy { gap: Some(Seconds(100)), ..fair(3) });
     gap.acquire("a");
     gap.acquire("b");
     gap.acquire("c");

@@ -51,7 +51,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         4 => (0u32..4).prop_map(Slots::Number),
         1 => (1u32..=100).prop_map(|share| Slots::Percent(Percent::try_from(share).unwrap())),
     ];
-    let calendar = prop_oneof![3 => Just(Calendar::default()), 1 => any_calendar()];
+    let calendar = prop_oneof![2 => Just(Calendar::default()), 1 => any_calendar()];
     let span = |longest| of((1u64..longest).prop_map(Seconds));
     let queue = (select(vec![Order::None, Order::Fair]), 1u64..100)
         .prop_map(|(order, poll)| Queue { order, poll: Seconds(poll) });
@@ -86,7 +86,7 @@ fn by_a_host() -> impl Strategy<Value = (Requester, Operation)> {
     (any_host().prop_map(Requester::Host), operation)
 }
 
-fn by_a_user() -> impl Strategy<Value = (Requester, Operation)> {
+fn managing() -> impl Strategy<Value = Operation> {
     let holder =
         prop_oneof![Just(NewHolder::Same), Just(NewHolder::Nobody), any_host().prop_map(NewHolder::Host)];
     let kind = || select(vec![Kind::Generic, Kind::Update]);
@@ -95,7 +95,7 @@ fn by_a_user() -> impl Strategy<Value = (Requester, Operation)> {
     let update = (of(select(vec!["web", "db"]).prop_map(name)), of(kind()), holder, of(any::<bool>()))
         .prop_map(|(name, kind, holder, enabled)| Operation::Update { name, kind, holder, enabled });
     let force = of(any_host()).prop_map(|host| Operation::ForceRelease { host, reason: "gone".into() });
-    let operation = prop_oneof![
+    prop_oneof![
         1 => create,
         2 => update,
         1 => Just(Operation::Delete),
@@ -105,8 +105,7 @@ fn by_a_user() -> impl Strategy<Value = (Requester, Operation)> {
         10 => any_policy().prop_map(Operation::SetPolicy),
         4 => Just(Operation::Thaw { reason: "mended".into() }),
         1 => Just(acquire()),
-    ];
-    operation.prop_map(|operation| (by_user(), operation))
+    ]
 }
 
 #[derive(Debug, Clone)]
@@ -123,7 +122,9 @@ struct Step {
 fn any_step() -> impl Strategy<Value = Step> {
     let asked = prop_oneof![
         12 => by_a_host(),
-        2 => by_a_user(),
+        2 => managing().prop_map(|operation| (by_user(), operation)),
+        // A host may not, and nothing happens but what does anyway.
+        1 => (any_host().prop_map(Requester::Host), managing()),
         1 => Just((Requester::Server, Operation::Sweep)),
     ];
     let later = prop_oneof![12 => 0u64..20, 3 => 20u64..400, 1 => 0u64..400_000];
@@ -420,7 +421,7 @@ fn the_histories_go_everywhere() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut seen_words = std::collections::BTreeMap::<String, usize>::new();
-    for _ in 0..300 {
+    for _ in 0..400 {
         for seen in play(&steps().new_tree(&mut runner).unwrap().current()) {
             let word = words(&seen.decision.answer);
             let word =
@@ -456,6 +457,6 @@ fn the_histories_go_everywhere() {
         "a grant with others waiting in order",
     ] {
         let often = seen_words.get(word).copied().unwrap_or_default();
-        assert!(often >= 20, "{word:?}: {often} times in {seen_words:#?}");
+        assert!(often >= 10, "{word:?}: {often} times in {seen_words:#?}");
     }
 }
