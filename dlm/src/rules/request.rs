@@ -115,7 +115,7 @@ pub enum NotHeld {
 /// What has to be known besides the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// The time.
+    /// The time, by the one clock of the store where several servers share it.
     pub now: Time,
     /// How many hosts the lock's group has, for slots that are a share of it.
     pub group: u64,
