@@ -180,6 +180,30 @@ fn histories_by_hand() {
             false,
         ),
         (
+            "an unknown call has its effect once",
+            &free,
+            vec![
+                unknown(acquire("a"), 1),
+                call(show(), 2, 3, shown(&["a"])),
+                call(force(), 4, 5, Saw::Done),
+                call(show(), 6, 7, shown(&["a"])),
+            ],
+            false,
+        ),
+        (
+            "unknown calls that could have come and gone, and are needed later",
+            &free,
+            vec![
+                unknown(acquire("a"), 1),
+                unknown(release("a"), 2),
+                call(acquire("c"), 3, 4, Saw::Granted),
+                call(release("c"), 5, 6, Saw::Released),
+                call(show(), 7, 8, shown(&["a"])),
+                call(show(), 9, 10, shown(&[])),
+            ],
+            true,
+        ),
+        (
             "a missing lock is made by asking, and a look at it makes none",
             &State::Missing,
             vec![
