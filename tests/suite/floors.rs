@@ -235,6 +235,47 @@ fn the_overlay_knows_nothing_of_disco() {
     }
 }
 
+/// What the rules of locks may not name outside of tests: whatever could make two equal questions have two answers.
+const IMPURE: [&str; 11] = [
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "SystemTime",
+    "Instant",
+    "Timestamp::now",
+    "Zoned::now",
+    "async fn",
+    "rand",
+];
+
+#[test]
+fn the_rules_of_locks_are_pure_and_flow_one_way() {
+    let sources = sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/dlm/src")));
+    assert!(sources.len() > 10, "the source is not where it was");
+    for (path, text) in sources {
+        assert!(text.starts_with("//!"), "dlm/src/{path} does not open with `//!`");
+        if path.ends_with("tests.rs") || path == "lib.rs" {
+            continue;
+        }
+        let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count();
+        assert!(lines <= LONGEST, "dlm/src/{path}: {lines} lines, tests apart");
+        let code = code_only(&text);
+        for word in IMPURE.iter().chain(&["disco::", "disco_fuse"]) {
+            assert!(!code.contains(word), "dlm/src/{path} uses {word}");
+        }
+        let above: &[&str] = match module_of(&path) {
+            "model" => &["rules", "check"],
+            "rules" => &["check"],
+            _ => &[],
+        };
+        for used in crate_uses(&code) {
+            assert!(!above.contains(&used.as_str()), "dlm/src/{path} uses `crate::{used}`");
+        }
+    }
+}
+
 /// The rule must be able to fail: each of these texts breaks it.
 #[test]
 fn violations_are_found() {
