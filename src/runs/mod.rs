@@ -22,9 +22,10 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::model::names::RunId;
-use crate::model::run::{RunRecord, SCHEMA};
+use crate::model::run::{RunOutcome, RunRecord, SCHEMA};
 use crate::model::step::ModuleRecord;
 use crate::sys::files::{self, FileError, Ownership};
+use crate::sys::folders;
 
 /// A record that could not be kept or read.
 #[derive(Debug, Error)]
@@ -145,7 +146,7 @@ impl Runs {
         self.load(&self.newest()?)
     }
 
-    /// Removes what a killed run had half written of its record, and the folder of one that had written none.
+    /// Removes what a killed run had half written of its record, or not yet removed, and the folder of one that had written none.
     pub fn tidy(&self, run: &RunId) -> Result<(), RunError> {
         let folder = self.folder(run);
         // Something else by such a name is none of ours.
@@ -157,19 +158,30 @@ impl Runs {
                 files::remove_file(&folder.join(name))?;
             }
         }
+        let progress = self.progress(run);
+        // One that cannot be read is somebody else's to look into: its parts stay.
+        let has_ended = || self.load(run).is_ok_and(|record| record.outcome != RunOutcome::Unfinished);
+        if files::look(&progress)?.is_some() && has_ended() {
+            files::remove_file(&progress)?;
+        }
         if files::list_dir(&folder)?.is_empty() {
             files::remove_dir(&folder)?;
         }
         Ok(())
     }
 
-    /// The same of every run that is not `under_way`.
+    /// Removes what somebody who was killed had half written beside the runs, or half removed. Whoever is still at it only
+    /// does not find it any more.
+    pub fn tidy_names(&self) -> Result<(), RunError> {
+        let names = if files::look(&self.0)?.is_some() { files::list_dir(&self.0)? } else { Vec::new() };
+        let left = names.iter().filter(|name| files::is_temporary(name));
+        Ok(left.map(|name| self.0.join(name)).try_for_each(|path| folders::remove_tree(&path))?)
+    }
+
+    /// Tidies every run that is not `under_way`.
     pub fn tidy_all(&self, under_way: &dyn Fn(&RunId) -> bool) -> Result<(), RunError> {
         if files::look(&self.0)?.is_none() {
             return Ok(());
-        }
-        for name in files::list_dir(&self.0)?.iter().filter(|name| files::is_temporary(name)) {
-            files::remove_file(&self.0.join(name))?;
         }
         let runs = self.named()?;
         runs.iter().filter(|run| !under_way(run)).try_for_each(|run| self.tidy(run))
@@ -195,7 +207,6 @@ mod tests {
     use crate::model::action::{Action, Effect, EffectKind};
     use crate::model::change::{ChangeCounts, ChangeSet, Writers};
     use crate::model::path::RootedPath;
-    use crate::model::run::RunOutcome;
     use crate::model::step::{Cost, Outcome, StepKind, StepRecord};
     use crate::model::truth::Label;
     use crate::runs::fixture::record;
@@ -234,6 +245,18 @@ mod tests {
         runs.tidy_all(&|run| *run == ids[2]).unwrap();
         let left = files::list_dir(&home.path().join("runs")).unwrap();
         assert_eq!(left, [".index.jsonl", ids[0].as_str(), ids[2].as_str()]);
+        // As whoever is killed between the record and what it makes needless leaves it, or at removing a run.
+        let aside = home.path().join("runs").join(files::temporary("20260101-9"));
+        std::fs::create_dir_all(aside.join("output/m")).unwrap();
+        let unfinished = RunRecord { outcome: RunOutcome::Unfinished, ..record("20260104-1") };
+        runs.save(&unfinished).unwrap();
+        for run in [&ids[0], &unfinished.run] {
+            std::fs::write(runs.progress(run), "").unwrap();
+            runs.tidy(run).unwrap();
+        }
+        runs.tidy_names().unwrap();
+        assert!(!aside.exists() && !runs.progress(&ids[0]).exists());
+        assert!(runs.progress(&unfinished.run).exists(), "it has what the record does not have");
     }
 
     #[test]
