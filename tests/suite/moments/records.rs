@@ -93,7 +93,7 @@ struct Known {
 
 fn known(world: &World) -> Known {
     let listed = world.disco(&["runs", "--format", "json"]);
-    let lines = listed.succeeds().stdout.lines().map(|line| serde_json::from_str::<Value>(line));
+    let lines = listed.succeeds().stdout.lines().map(serde_json::from_str::<Value>);
     let runs = lines.map(|line| {
         let line = line.expect("a line is JSON");
         (line["run"].as_str().expect("it has a name").to_owned(), line)
