@@ -12,10 +12,24 @@ use serde_json::Value;
 use super::{Random, moments, start};
 use crate::world::{Output, World};
 
-/// What changes files.
-const CALLS: &str = "write,writev,pwrite64,rename,renameat,renameat2,link,linkat,symlink,fsync,fdatasync,unlink,unlinkat,rmdir,\
-    mkdir,mkdirat,ftruncate,fchmod";
+/// What changes files; but for folders that are made, which are nothing before there is something in them.
+const CALLS: &str = "write,writev,pwrite64,rename,renameat,renameat2,link,linkat,symlink,fsync,fdatasync,unlink,unlinkat,\
+    rmdir,ftruncate,fchmod";
 const LAST: &str = "/var/disco/last-run.json";
+/// What a dance writes and removes, by [`kind`].
+const KINDS: [&str; 11] = [
+    ".index.jsonl",
+    "a run that is removed",
+    "changes.jsonl.gz",
+    "last-run.json",
+    "lock",
+    "modules.jsonl",
+    "output",
+    "paths",
+    "record.json",
+    "runs",
+    "scratch",
+];
 const MODULES: [&str; 3] = ["a", "b", "c"];
 
 /// Much that does not compress, so that logs and differences are written in several pieces, each line with an end of its own.
@@ -38,7 +52,7 @@ fn node() -> Option<World> {
     world.copy_stage_to("/tmp/master");
     world.setting("disco/server/uri", "/tmp/master");
     // So that dances remove old records, too.
-    world.setting("disco/client/keep_runs", "4");
+    world.setting("disco/client/keep_runs", "3");
     world.setting("disco/client/undo/runs", "2");
     for mode in [&["dance"][..], &["dance", "--noop"]].repeat(3) {
         world.disco(mode).succeeds();
@@ -51,26 +65,40 @@ fn node() -> Option<World> {
 struct Call {
     name: String,
     at: usize,
-    /// Whether it is about a file in disco's home, scratchpads apart.
-    of_records: bool,
 }
 
-/// The calls of such a dance that change files, in their order.
-fn calls(world: &World, args: &[&str]) -> Vec<Call> {
+/// The calls of such a dance that change files of disco's home, by what they are about, in their order.
+fn calls(world: &World, args: &[&str]) -> BTreeMap<String, Vec<Call>> {
     let trace = format!("--trace={CALLS}");
     let strace = ["strace", "--decode-fds=path", "--output=/tmp/calls", &trace, "disco"];
     world.run(&[&strace[..], args].concat()).succeeds();
-    let (mut counts, mut calls) = (BTreeMap::new(), Vec::new());
+    let (mut counts, mut calls) = (BTreeMap::new(), BTreeMap::<String, Vec<Call>>::new());
     for line in world.read("/tmp/calls").lines() {
         let Some((name, asked)) = line.split_once('(') else { continue };
-        let at = counts.entry(name.to_owned()).or_default();
+        let at: &mut usize = counts.entry(name.to_owned()).or_default();
         *at += 1;
-        let of_records = asked.contains("/var/disco/") && !asked.contains("/var/disco/scratch");
-        if of_records || asked.contains("/var/disco") {
-            calls.push(Call { name: name.to_owned(), at: *at, of_records });
+        if let Some((_, path)) = asked.split_once("/var/disco/") {
+            let path = path.split(['>', '"']).next().unwrap_or_default();
+            calls.entry(kind(path)).or_default().push(Call { name: name.to_owned(), at: *at });
         }
     }
     calls
+}
+
+/// What a file of disco's home is.
+fn kind(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').collect();
+    let kind = match parts[..] {
+        ["runs", run, ..] if run.starts_with(".disco-2") => "a run that is removed",
+        ["runs", _, "output", ..] => "output",
+        ["runs", _, name, ..] if name.starts_with(".disco-") => "record.json",
+        ["runs", _, name] | ["runs", name @ ".index.jsonl"] => name,
+        ["lock" | "last-run-lock"] => "lock",
+        [name] if name.starts_with(".disco-") => "last-run.json",
+        [first, ..] => first,
+        [] => "",
+    };
+    kind.to_owned()
 }
 
 /// The dance up to that call, which is not made any more.
@@ -233,20 +261,18 @@ fn kills(args: &[&str]) {
     let noop = args.contains(&"--noop");
     let Some(world) = node() else { return };
     let mut random = Random::seeded();
-    let (of_records, others): (Vec<Call>, Vec<Call>) =
-        calls(&world, args).into_iter().partition(|call| call.of_records);
-    assert!(of_records.len() > 60 && others.len() > 20, "{} and {}", of_records.len(), others.len());
+    let calls = calls(&world, args);
+    let of_live: &[&str] = if noop { &[] } else { &["journal", "undo"] };
+    let each = moments().div_ceil(3);
     let mut kills = Vec::new();
-    for (calls, count) in [(of_records, 2 * moments()), (others, moments().div_ceil(2))] {
-        // One of each stretch, so that none goes without.
-        let stretch = calls.len() as f64 / count as f64;
-        let chosen = (0..count).map(|at| (at as f64 + random.share()) * stretch);
-        kills.extend(chosen.map(|at| calls[at as usize].clone()));
+    for kind in KINDS.iter().chain(of_live) {
+        let calls = calls.get(*kind).unwrap_or_else(|| panic!("no call is about {kind}: {:?}", calls.keys()));
+        kills.extend((0..each).map(|_| calls[(random.share() * calls.len() as f64) as usize].clone()));
     }
     let (mut not_reached, from) = (0, std::time::Instant::now());
     world.disco(args).succeeds();
     let whole = from.elapsed();
-    let any_moment = (0..moments().div_ceil(3)).map(|_| None);
+    let any_moment = (0..each).map(|_| None);
     for call in kills.into_iter().map(Some).chain(any_moment) {
         let before = known(&world);
         let (what, killed) = match &call {
