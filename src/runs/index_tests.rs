@@ -57,6 +57,7 @@ fn the_list_is_the_same_whatever_becomes_of_the_index() {
     ] {
         std::fs::write(&file, damage).unwrap();
         assert_eq!(shown(&runs), expected);
+        assert_eq!(runs.known().unwrap().0.len(), 3, "each run has a line again");
         assert_eq!(shown(&runs), expected, "what was added is as good");
     }
     std::fs::remove_file(&file).unwrap();
@@ -78,7 +79,10 @@ fn a_folder_that_is_gone_or_a_record_that_is_another_is_not_hidden_by_the_index(
     std::fs::write(runs.index_file(), index).unwrap();
     assert_eq!(shown(&runs)[0], "2026-2 Undone { reason: \"x\" } true");
     std::fs::write(runs.folder(&record.run).join("record.json"), "{").unwrap();
-    assert_eq!(shown(&runs), ["2026-2: the record of run 2026-2 is damaged", expected[2].as_str()]);
+    let damaged = "2026-2: the record of run 2026-2 is damaged";
+    assert_eq!(shown(&runs), [damaged, expected[2].as_str()]);
+    std::fs::remove_file(runs.folder(&"2026-3".parse().unwrap()).join("record.json")).unwrap();
+    assert_eq!(shown(&runs), [damaged]);
 }
 
 #[test]

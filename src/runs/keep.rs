@@ -7,6 +7,7 @@ use crate::model::root::LiveRoot;
 use crate::model::run::Mode;
 use crate::runs::{Entry, Listed, RunError, Runs};
 use crate::sys::clock;
+use crate::sys::files;
 use crate::sys::folders;
 
 /// How much is kept.
@@ -26,10 +27,20 @@ impl Runs {
     pub fn prune(&self, keep: Keep, needed: &dyn Fn(&RunId) -> bool) -> Result<Vec<RunId>, RunError> {
         let all = self.entries()?;
         let surplus = surplus(&all, keep, needed, &|entry| clock::seconds_since(&entry.started));
-        for run in &surplus {
-            folders::remove_tree(&self.folder(run))?;
-        }
+        surplus.iter().try_for_each(|run| self.remove(run))?;
         Ok(surplus)
+    }
+
+    /// Removes a run. Whoever is killed at it leaves it whole, or under a name that [`Runs::tidy_names`] removes.
+    fn remove(&self, run: &RunId) -> Result<(), RunError> {
+        let folder = self.folder(run);
+        // A half of it would be a damaged run, or one that nobody knows of.
+        let aside = folder.with_file_name(files::temporary(run.as_str()));
+        match files::rename(&folder, &aside) {
+            // Somebody else removes it, too.
+            Err(error) if error.leads_nowhere() => Ok(()),
+            renamed => Ok(renamed.and_then(|()| folders::remove_tree(&aside))?),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ fn redactor(secrets: &[(&str, &str)]) -> Redactor {
 fn every_form_is_found_and_its_name_told() {
     let secret = "pa ss/wörd\"$'\\x";
     let redactor = redactor(&[("app/password", secret), ("b", "0123456789abcdef")]);
+    let one_word = self::redactor(&[("b", "0123/456+789abcdef")]);
     for form in [
         "pa ss/wörd\"$'\\x",
         // base64, with 0, 1 and 2 bytes before it
@@ -39,6 +40,7 @@ fn every_form_is_found_and_its_name_told() {
         assert!(hidden.starts_with("a ") && hidden.ends_with(if quotes { "' z" } else { " z" }), "{hidden}");
         assert!(hidden.contains("[secret: app/password]") && hidden.len() < 40, "{form}: {hidden}");
     }
+    assert_eq!(one_word.text("0123%2F456%2b789abcdef."), "[secret: b].", "in a set that has no space");
     assert_eq!(redactor.text("x0123456789abcdefx, 0123456789abcde"), "x[secret: b]x, 0123456789abcde");
     assert!(matches!(redactor.text("nothing\nat \\ all %20\n"), Cow::Borrowed(_)));
 }

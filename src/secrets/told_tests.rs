@@ -88,6 +88,8 @@ fn what_a_secret_was_before_is_hidden_by_what_is_around_it() {
             ("a\n[secret: db/password, another value]\n", "a\n[secret: db/password]\n"),
         ),
         (("old", "new"), ("old", "new")),
+        // An empty line has no place for one.
+        (("a\n\n", "a\nhunter2hunter2\n"), ("a\n\n", "a\n[secret: db/password]\n")),
     ] {
         let (before, after) = sides(&hider, before, after);
         assert_eq!((before.as_str(), after.as_str()), expected);

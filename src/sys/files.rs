@@ -90,7 +90,12 @@ pub fn number_and_time(found: &fs::Metadata) -> (u64, (i64, i64)) {
 const TEMPORARY: &str = ".disco-";
 const TEMPORARY_END: &str = "~";
 
-/// Whether a name is one that [`write_whole`] and [`write_synced`] leave where they are killed.
+/// A name for what goes by `name` until it is removed; [`is_temporary`] knows it.
+pub fn temporary(name: &str) -> String {
+    format!("{TEMPORARY}{name}{TEMPORARY_END}")
+}
+
+/// Whether a name is one that [`write_whole`] and [`write_synced`] leave where they are killed, or of [`temporary`].
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(TEMPORARY.as_bytes()) && name.ends_with(TEMPORARY_END.as_bytes())

@@ -21,16 +21,21 @@ fn number(value: &Value, path: &str) -> f64 {
     value.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("no {path} in {value:#}"))
 }
 
-/// A script that takes so many MiB, and some CPU time.
-fn takes(mebibytes: u32) -> String {
-    format!("python3 -c 'x = b\"x\" * ({mebibytes} << 20); sum(range(3_000_000))'")
+/// A script that takes so many MiB, and counts up to that.
+fn takes(mebibytes: u32, counts: u32) -> String {
+    format!("python3 -c 'x = b\"x\" * ({mebibytes} << 20); sum(range({counts}))'")
 }
 
 #[test]
 fn cpu_and_memory_are_what_gnu_time_says_of_the_same_processes() {
     let Some(world) = World::new() else { return };
+    // Half a second of CPU time: much more than what is tolerated.
+    const COUNTS: u32 = 40_000_000;
     let timed = |mebibytes| {
-        format!("/usr/bin/time -f 'gnu %U %S %M %R' bash -c {} 2>&1", shell_words::quote(&takes(mebibytes)))
+        format!(
+            "/usr/bin/time -f 'gnu %U %S %M %R' bash -c {} 2>&1",
+            shell_words::quote(&takes(mebibytes, COUNTS))
+        )
     };
     world.module("m").script("10-large.sh", &timed(300)).script("20-small.sh", &timed(20));
     world.master();
@@ -64,7 +69,7 @@ fn a_step_has_a_control_group_of_its_own_where_there_are_any() {
     }
     world
         .module("m")
-        .script("10-large.sh", &takes(150))
+        .script("10-large.sh", &takes(150, 3_000_000))
         .script("20-small.sh", "cat /proc/self/cgroup")
         .script("30-many.sh", "for i in {1..8}; do sleep 0.3 & done; wait")
         .script("40-files.sh", "for i in {1..300}; do echo $i >/etc/file-$i; done");

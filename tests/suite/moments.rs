@@ -3,6 +3,8 @@
 //! A sample here; `scripts/endurance` takes `DISCO_MOMENTS` of each kind, and has the counts written to `DISCO_COUNTS`.
 //! `DISCO_SEED` repeats the moments of a run that failed, which says its seed.
 
+mod records;
+
 use std::fs;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -56,9 +58,10 @@ struct Dance<'a> {
     from: Instant,
 }
 
-fn start(world: &World) -> Dance<'_> {
-    world.run(&["mkfifo", "/tmp/gate"]).succeeds();
-    let running = world.spawn(&["bash", "-c", "read -r _ </tmp/gate; exec disco dance"]);
+fn start<'a>(world: &'a World, args: &[&str]) -> Dance<'a> {
+    world.sh("rm -f /tmp/gate && mkfifo /tmp/gate").succeeds();
+    let waits = ["bash", "-c", "read -r _ </tmp/gate; exec disco \"$@\"", "bash"];
+    let running = world.spawn(&[&waits[..], args].concat());
     let pidfd = pidfd_open(running.machine_pid(), PidfdFlags::empty()).expect("it waits at the gate");
     let mut gate = fs::OpenOptions::new()
         .write(true)
@@ -104,7 +107,7 @@ struct Reference {
 fn reference() -> Option<Reference> {
     let (world, _) = node(false)?;
     let before = world.manifest().objects_and_folders();
-    let dance = start(&world);
+    let dance = start(&world, &["dance"]);
     let from = dance.from;
     dance.running.wait().succeeds();
     let whole = from.elapsed();
@@ -187,12 +190,17 @@ impl Random {
         Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// A moment of that time.
-    fn moment(&mut self, of: Duration) -> Duration {
+    /// A share: at least 0, and less than 1.
+    fn share(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        of.mul_f64((self.0 >> 11) as f64 / (1u64 << 53) as f64)
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// A moment of that time.
+    fn moment(&mut self, of: Duration) -> Duration {
+        of.mul_f64(self.share())
     }
 }
 
@@ -227,7 +235,7 @@ fn a_signal_that_asks_leaves_the_node_as_before_or_as_after() {
         for _ in 0..moments() {
             let Some((world, before)) = node(false) else { return };
             let moment = random.moment(reference.whole.mul_f64(1.1));
-            let out = start(&world).signal_after(moment, signal);
+            let out = start(&world, &["dance"]).signal_after(moment, signal);
             let what = format!("{signal:?} after {moment:?} of {:?}", reference.whole);
             nothing_is_left(&world, &before, false, &what);
             let state = state(&world, &reference);
@@ -260,7 +268,7 @@ fn a_kill_before_the_merge_leaves_the_node_as_before() {
     for _ in 0..moments() {
         let Some((world, before)) = node(true) else { return };
         let moment = random.moment(reference.whole.mul_f64(1.1));
-        let out = start(&world).signal_after(moment, Signal::KILL);
+        let out = start(&world, &["dance"]).signal_after(moment, Signal::KILL);
         let what = format!("KILL after {moment:?} of {:?}", reference.whole);
         assert_eq!(out.signal_or_status(), 137, "{what}\n{out}");
         nothing_is_left(&world, &before, true, &what);
@@ -281,7 +289,7 @@ fn a_kill_at_any_moment_is_mended_by_the_next_run() {
         let mut states = Vec::new();
         for _ in 0..moments() {
             let Some((world, before)) = node(false) else { return };
-            let dance = start(&world);
+            let dance = start(&world, &["dance"]);
             let moment = match in_merge {
                 false => random.moment(reference.whole.mul_f64(1.1)),
                 true => {

@@ -51,7 +51,7 @@ install -m 644 /etc/app.key /etc/copied.txt
 echo y >"/etc/named-$T"; ln -s "/srv/$T" /etc/linked
 echo "root2:$(cut -d: -f2 /etc/shadow | head -1):19000::::::" >>/etc/shadow
 service "app-$T" restart; logger "$P"
-curl -s "http://192.0.2.1/$T"; chmod 600 /etc/late
+curl -s "http://192.0.2.1/$T"; echo x >"/srv/fifo-$T"; chmod 600 /etc/late
 (umask 077; echo "password laid-secret-of-the-module" >/etc/laid)
 "#;
 
@@ -63,6 +63,7 @@ fn node() -> Option<World> {
     world.write_with_mode("/etc/app.key", "600", &format!("a\n{PRIVATE}\n"));
     world.write("/etc/app.conf", "user=x\npassword=the-old-one-of-before\n");
     world.write("/etc/late", "public before\n");
+    world.run(&["mkfifo", &format!("/srv/fifo-{TOKEN}")]).succeeds();
     world.sh(&format!("sed -i '1s,.*,root:{HASH}:19000:0:99999:7:::,' /etc/shadow")).succeeds();
     world
         .module("app")
@@ -129,6 +130,9 @@ fn search_records(world: &World, what: &str) {
 #[test]
 fn no_form_of_a_secret_is_shown_or_recorded() {
     let Some(world) = node() else { return };
+    // Known before any step has opened or been given them; it is the first module.
+    world.module("a").script("10.sh", &format!("echo '{HASH}'; echo {OF_DISCO}"));
+    world.publish();
     let told = |args: &[&str], has: &[&str]| {
         let out = disco(&world, args);
         search_output(&args.join(" "), out.succeeds());
@@ -136,8 +140,14 @@ fn no_form_of_a_secret_is_shown_or_recorded() {
             assert!(format!("{}{}", out.stdout, out.stderr).contains(text), "{args:?} {text:?}\n{out}");
         }
     };
-    let marks =
-        ["[secret: app/password]", "[secret: app/token]", "[secret: /etc/app.key]", "[secret: /etc/shadow]"];
+    let marks = [
+        "[secret: env APP_TOKEN]",
+        "/srv/fifo-[secret: app/token]",
+        "[secret: app/password]",
+        "[secret: app/token]",
+        "[secret: /etc/app.key]",
+        "[secret: /etc/shadow]",
+    ];
     told(&["dance", "--noop"], &marks);
     told(
         &["dance", "--noop", "--diff", "unified", "--plan", "/tmp/plan"],
@@ -243,6 +253,16 @@ fn root_at_a_terminal_is_shown_secrets_and_no_record_of_that_holds_one() {
         search("last-run.json", &world.read("/var/disco/last-run.json"));
         search_records(&world, name);
     }
+    let script = "exec 8>>/var/disco/lock; flock 8; echo $0 >/var/disco/lock; echo >/tmp/held; sleep 20";
+    let holder = world.spawn(&["bash", "-c", script, TOKEN]);
+    world.wait_until("it is held", || world.exists("/tmp/held"));
+    let args = ["script", "-qec", "disco dance --show-secrets --format classic", "/dev/null"];
+    assert_ne!(world.command(&args).run().stdout_has(TOKEN).status, Some(0));
+    holder.signal("KILL");
+    println!("{}", holder.wait());
+    let log_of_all = world.sh("grep ' disco\\[' /var/log/told").stdout.clone();
+    assert!(log_of_all.contains(" did not run: ") && log_of_all.contains("not-run"), "{log_of_all}");
+    search("the system's log of a run that did not begin", &log_of_all);
     log.signal("KILL");
     println!("{}", log.wait());
 }
@@ -261,6 +281,7 @@ fn a_module_and_a_node_mark_parameters_of_their_own() {
     let Some(world) = World::new() else { return };
     world.parameter("license/id", "license-0123");
     world.parameter("app/word", "word-0123456");
+    world.parameter("app/other", "other-0123456");
     world.parameter("app/password", "no-secret-here");
     world.parameter("disco/client/secrets", "license/** !app/password");
     world.module("m").parameter("disco/client/secrets", "app/word").script(
@@ -270,7 +291,8 @@ fn a_module_and_a_node_mark_parameters_of_their_own() {
     world.master();
     world.setting("disco/client/secrets", "app/other");
     let out = world.disco(&["dance", "--noop"]);
-    out.succeeds().stdout_has("no-secret-here\n[secret: app/word]\n[secret: license/id]\n");
+    out.succeeds()
+        .stdout_has("[secret: app/other]\nno-secret-here\n[secret: app/word]\n[secret: license/id]\n");
     let dump = world.disco(&["param", "dump", NODE]);
     dump.succeeds()
         .stdout_has("license/id = [secret]")

@@ -120,6 +120,7 @@ pub(super) fn sweep(settings: &Settings, on_event: &mut dyn FnMut(DanceEvent<'_>
         let path = left.remove().map_err(DanceError::Prepare)?;
         on_event(DanceEvent::Swept { path: &path });
     }
+    runs.tidy_names()?;
     record::tidy_home(&settings.home.value)
 }
 
