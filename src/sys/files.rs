@@ -108,8 +108,6 @@ pub enum Synced {
     All,
     /// The file: after a power cut the name holds the old content or the new.
     Content,
-    /// Nothing: after a power cut the name may hold an empty file, too.
-    Nothing,
 }
 
 /// Writes a file whole: to a temporary file beside it, synced, renamed over it, the folder synced.
@@ -156,9 +154,7 @@ pub fn write_synced(
         .as_file()
         .set_permissions(fs::Permissions::from_mode(mode))
         .map_err(at("set the permissions of"))?;
-    if synced != Synced::Nothing {
-        temporary.as_file().sync_all().map_err(at("sync"))?;
-    }
+    temporary.as_file().sync_all().map_err(at("sync"))?;
     temporary.persist(path).map_err(|error| at("replace")(error.error))?;
     if synced == Synced::All { sync_folder(folder) } else { Ok(()) }
 }

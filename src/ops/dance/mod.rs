@@ -179,7 +179,7 @@ pub(super) fn recorded(
             _ => RunOutcome::Failed,
         };
     }
-    let saved = run.close();
+    let saved = run.note();
     let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
     (run.on_event)(DanceEvent::Ended { record: &run.record });
     let pruned = record::prune(settings, &run.runs);

@@ -20,13 +20,9 @@ impl Run<'_> {
         self.write(Synced::All)
     }
 
-    /// The same, so that it outlives a crash of disco: what a power cut stops before its merge has done nothing.
+    /// The same before the merge and at the end, where a power cut may take it back to what it was, but not empty it: a
+    /// recovery reads it.
     pub(in crate::ops) fn note(&self) -> Result<(), DanceError> {
-        self.write(Synced::Nothing)
-    }
-
-    /// The same at the end of a run: after a crash of the machine it is as it was before, or as it is now.
-    pub(super) fn close(&self) -> Result<(), DanceError> {
         self.write(Synced::Content)
     }
 
