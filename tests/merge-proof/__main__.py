@@ -110,12 +110,12 @@ def one_row(system, work, company, recording, found):
     }
 
 
-def run_cuts(bench, pool, tell, program, sample, most, seed):
+def run_cuts(bench, pool, tell, program, most, seed):
     """The rows of the page; the work by hand must be found broken."""
     cutter, rows = powercut.Cuts(bench, program, pool, tell), []
     for system in disks.SYSTEMS:
         for work in powercut.WORKS:
-            for company in (True,) if sample else (False, True):
+            for company in (False, True):
                 recording = cutter.record(system, work, company)
                 cuts = cutter.cuts(recording, seed, most or MOMENTS, most or (FLUSHES if company else None))
                 row = one_row(system, work, company, recording, cutter.judge(recording, cuts, work))
@@ -154,7 +154,7 @@ def main():
                 print(f"seed {seed}", flush=True)
                 bench = Bench(f"{top}/work", SIZE)
                 bench.lay(wanted.disco)
-                found = run_cuts(bench, pool, tell, wanted.powercut, wanted.sample, most, seed)
+                found = run_cuts(bench, pool, tell, wanted.powercut, most, seed)
         finally:
             node.run("umount", "--lazy", top)
     if not wanted.sample:
