@@ -10,8 +10,11 @@
 //! - [`rules`]: a lock, a [`rules::Request`] and the [`rules::Facts`] in; the lock afterwards, events and an answer out.
 //! - [`check`]: whether what clients saw can have come from these rules; for tests of whole servers under faults.
 //!
-//! `model` knows neither of the others, `rules` knows `model`, `check` knows both.
+//! - [`native`]: disco's own wire, as plain data for server and client.
+//!
+//! `model` knows neither of the others, `rules` knows `model`, `native` too, `check` knows both.
 
 pub mod check;
 pub mod model;
+pub mod native;
 pub mod rules;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 const NANOSECONDS: u32 = 1_000_000_000;
 
 /// A point in time, since 1970-01-01 UTC. As JSON it is `[seconds, nanoseconds]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "(i64, u32)", into = "(i64, u32)")]
 pub struct Time {
     seconds: i64,

@@ -1,0 +1,13 @@
+//! disco's lock server. The rules are [`disco_dlm::rules`]; here is what surrounds them, and the only async code of the house.
+//!
+//! | floor | modules | |
+//! |---|---|---|
+//! | 0 | [`access`] | hosts, users, roles, permissions, tokens: plain data |
+//! | 0 | [`search`] | Foreman's search language: text into a filter, and whether a lock passes it |
+//! | 1 | [`store`] | where locks are kept: what every store promises; in memory for tests, SQLite, etcd |
+//! | 2 | [`app`] | what every handler has: the store, the settings, who asks |
+
+pub mod access;
+pub mod app;
+pub mod search;
+pub mod store;
