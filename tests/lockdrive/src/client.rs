@@ -52,7 +52,8 @@ impl Client {
     /// Sends a request with a JSON body, or with an empty one.
     pub fn send(&self, method: &str, url: &str, body: Option<&Value>) -> Reply {
         let request = ureq::http::Request::builder().method(method).uri(url);
-        let request = request.header("Content-Type", "application/json");
+        let request =
+            request.header("Content-Type", "application/json").header("fleet-lock-protocol", "true");
         let request = match &self.login {
             Some(login) => request.header("Authorization", login),
             None => request,

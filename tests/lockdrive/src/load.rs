@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use disco_dlm::native::route;
 use serde_json::json;
 
@@ -30,6 +30,8 @@ pub struct PairsArgs {
     /// What the names of the locks begin with
     #[arg(long, default_value = "pairs")]
     prefix: String,
+    #[arg(long, value_enum, default_value = "native")]
+    wire: Wire,
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +59,44 @@ pub struct RaceArgs {
     /// The lock
     #[arg(long)]
     lock: String,
+    #[arg(long, value_enum, default_value = "native")]
+    wire: Wire,
+}
+
+/// What the clients speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Wire {
+    /// disco's own.
+    Native,
+    /// FleetLock's, which other servers speak too.
+    Fleetlock,
+}
+
+impl Wire {
+    /// Asks for a slot.
+    fn acquire(self, client: &Client, server: &str, lock: &str, host: &str) -> Reply {
+        match self {
+            Wire::Native => client.send("POST", &path(server, lock, "/acquire"), Some(&json!({}))),
+            Wire::Fleetlock => fleet(client, server, "pre-reboot", lock, host),
+        }
+    }
+
+    /// Gives it back.
+    fn release(self, client: &Client, server: &str, lock: &str, host: &str) -> Reply {
+        match self {
+            Wire::Native => client.send("POST", &path(server, lock, "/release"), Some(&json!({}))),
+            Wire::Fleetlock => fleet(client, server, "steady-state", lock, host),
+        }
+    }
+}
+
+fn fleet(client: &Client, server: &str, what: &str, lock: &str, host: &str) -> Reply {
+    let group = lock.replace('/', ".");
+    client.send(
+        "POST",
+        &format!("{server}/v1/{what}"),
+        Some(&json!({"client_params": {"id": host, "group": group}})),
+    )
 }
 
 fn path(server: &str, lock: &str, below: &str) -> String {
@@ -76,10 +116,10 @@ pub fn pairs(args: &PairsArgs) -> Result<bool, Trouble> {
             let (pairs, refused, lost, over) = (&pairs, &refused, &lost, &over);
             scope.spawn(move || {
                 while !over.load(Ordering::Relaxed) {
-                    let acquired = client.send("POST", &path(&server, &lock, "/acquire"), Some(&json!({})));
-                    match acquired {
+                    match args.wire.acquire(&client, &server, &lock, host) {
                         Reply::Answer(200, _) => {}
-                        Reply::Answer(412, _) => {
+                        // airlock says no by 500.
+                        Reply::Answer(412 | 423 | 500, _) => {
                             refused.fetch_add(1, Ordering::Relaxed);
                             continue;
                         }
@@ -89,7 +129,7 @@ pub fn pairs(args: &PairsArgs) -> Result<bool, Trouble> {
                             continue;
                         }
                     }
-                    match client.send("POST", &path(&server, &lock, "/release"), Some(&json!({}))) {
+                    match args.wire.release(&client, &server, &lock, host) {
                         Reply::Answer(200, _) => pairs.fetch_add(1, Ordering::Relaxed),
                         _ => lost.fetch_add(1, Ordering::Relaxed),
                     };
@@ -174,17 +214,17 @@ pub fn race(args: &RaceArgs) -> Result<bool, Trouble> {
         for (number, host) in args.hosts.iter().enumerate() {
             let client = Client::host(&args.at.certs, host, PATIENCE)?;
             let server = args.at.servers[number % args.at.servers.len()].clone();
-            racers.push((client, server));
+            racers.push((client, server, host));
         }
         let start = &start;
         let running: Vec<_> = racers
             .into_iter()
-            .map(|(client, server)| {
+            .map(|(client, server, host)| {
                 scope.spawn(move || {
                     // The connection is made before the race.
                     let _ = client.send("GET", &format!("{server}/disco/v1/whoami"), None);
                     start.wait();
-                    client.send("POST", &path(&server, &args.lock, "/acquire"), Some(&json!({})))
+                    args.wire.acquire(&client, &server, &args.lock, host)
                 })
             })
             .collect();
@@ -195,9 +235,11 @@ pub fn race(args: &RaceArgs) -> Result<bool, Trouble> {
     for reply in replies {
         match reply {
             Reply::Answer(200, _) => granted += 1,
-            Reply::Answer(412, body) => {
-                let code = body.get("code").and_then(serde_json::Value::as_str).unwrap_or("?");
-                *reasons.entry(code.to_owned()).or_default() += 1;
+            Reply::Answer(status @ (412 | 423 | 500), body) => {
+                let told =
+                    ["code", "value", "kind"].map(|key| body.get(key).and_then(serde_json::Value::as_str));
+                let why = told.into_iter().flatten().next().unwrap_or("?");
+                *reasons.entry(format!("{status} {why}")).or_default() += 1;
             }
             other => *reasons.entry(format!("{other:?}")).or_default() += 1,
         }
