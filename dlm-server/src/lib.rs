@@ -10,6 +10,8 @@
 //! | 2 | [`app`] | what every handler has: the store, the settings, who asks |
 //! | 3 | [`identity`] | who asks: certificates, logins, proxies; a middleware |
 //! | 4 | [`wire`] | what the server speaks |
+//! | 4 | [`tls`] | certificates and keys into what a handshake needs |
+//! | 5 | [`serve`] | the server: listens, bounds what clients take, logs, reloads, ends |
 
 pub mod access;
 pub mod app;
@@ -18,5 +20,7 @@ pub mod identity;
 pub mod listen;
 pub mod log;
 pub mod search;
+pub mod serve;
 pub mod store;
+pub mod tls;
 pub mod wire;
