@@ -1,0 +1,4 @@
+//! What the server speaks.
+
+pub mod failure;
+pub mod foreman;
