@@ -5,11 +5,13 @@
 //! | 0 | [`access`] | hosts, users, roles, permissions, tokens: plain data |
 //! | 0 | [`search`] | Foreman's search language: text into a filter, and whether a lock passes it |
 //! | 1 | [`store`] | where locks are kept: what every store promises; in memory for tests, SQLite, etcd |
+//! | 0 | [`listen`] | where and how it listens: plain data |
 //! | 2 | [`app`] | what every handler has: the store, the settings, who asks |
 //! | 3 | [`wire`] | what the server speaks: disco's own wire, FleetLock |
 
 pub mod access;
 pub mod app;
+pub mod listen;
 pub mod search;
 pub mod store;
 pub mod wire;

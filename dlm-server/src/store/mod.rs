@@ -3,6 +3,7 @@
 //! durable, and what is read is what was answered last, whichever server of the store is asked.
 
 pub mod memory;
+pub mod sqlite;
 
 use std::collections::BTreeMap;
 
