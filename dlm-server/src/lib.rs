@@ -6,12 +6,17 @@
 //! | 0 | [`search`] | Foreman's search language: text into a filter, and whether a lock passes it |
 //! | 1 | [`store`] | where locks are kept: what every store promises; in memory for tests, SQLite, etcd |
 //! | 0 | [`listen`] | where and how it listens: plain data |
+//! | 1 | [`clock`], [`log`] | the wall clock, and lines for stderr |
 //! | 2 | [`app`] | what every handler has: the store, the settings, who asks |
-//! | 3 | [`wire`] | what the server speaks: disco's own wire, FleetLock |
+//! | 3 | [`identity`] | who asks: certificates, logins, proxies; a middleware |
+//! | 4 | [`wire`] | what the server speaks |
 
 pub mod access;
 pub mod app;
+pub mod clock;
+pub mod identity;
 pub mod listen;
+pub mod log;
 pub mod search;
 pub mod store;
 pub mod wire;
