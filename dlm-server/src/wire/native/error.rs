@@ -74,8 +74,8 @@ pub enum Problem {
     /// Too many others changed it meanwhile.
     #[error("others change the policy of {:?} all the time", .0.as_str())]
     Contended(LockName),
-    /// The store does not answer.
-    #[error(transparent)]
+    /// The store does not answer. Why is the administrator's to know, and in the log.
+    #[error("the store of locks is not available")]
     Store(#[from] StoreError),
 }
 
@@ -161,27 +161,12 @@ impl Problem {
             _ => None,
         }
     }
-
-    /// In words, with all that is behind it.
-    pub fn message(&self) -> String {
-        let mut message = self.to_string();
-        let mut cause = match self {
-            Problem::Store(error) => std::error::Error::source(error),
-            _ => None,
-        };
-        while let Some(error) = cause {
-            message.push_str(": ");
-            message.push_str(&error.to_string());
-            cause = error.source();
-        }
-        message
-    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        let error = ErrorBody { code: code.to_owned(), message: self.message(), hint: self.hint() };
+        let error = ErrorBody { code: code.to_owned(), message: self.to_string(), hint: self.hint() };
         let mut response = (status, Json(ErrorSaid { error })).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after() {

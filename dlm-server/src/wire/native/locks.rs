@@ -17,7 +17,7 @@ use super::policy;
 use super::said::{View, lapsed, lock_said, needs_group};
 use crate::access::Permission;
 use crate::app::Caller;
-use crate::search::{Filter, Order, OrderField};
+use crate::search::{Filter, Order, OrderField, parse};
 use crate::store::{Page, Paging, StoreError, Told, Which};
 
 /// The most items on a page.
@@ -73,12 +73,9 @@ impl Native {
     }
 }
 
-/// Which locks are meant; an empty search is all.
+/// Which locks are meant, in Foreman's search language; an empty search is all.
 pub(super) fn filter(search: &str) -> Result<Filter, Problem> {
-    if search.trim().is_empty() {
-        return Ok(Filter::All);
-    }
-    Err(Problem::Bad(format!("the search {search:?} is not understood")))
+    parse::filter(search).map_err(|error| Problem::Bad(format!("the search: {error}")))
 }
 
 /// By what a list is ordered: `FIELD`, `FIELD ASC` or `FIELD DESC`; nothing is by name.

@@ -350,6 +350,15 @@ async fn a_list_comes_in_pages_and_in_order() {
     assert_eq!(names("page=9").await, (0, String::new()));
     assert_eq!(names("per_page=3&page=2").await, (3, "03".into()));
     assert_eq!(names("order=name+desc").await.1, "24");
+    let found = stage
+        .get(&admin(), "/disco/v1/locks?search=name+%3D+lock-07+or+host+%3D+host-01&order=name")
+        .await
+        .json();
+    assert_eq!((&found["total"], &found["locks"][0]["name"]), (&json!(2), &json!("lock-07")));
+    for bad in ["size+%3D+1", "%28", "not"] {
+        let reply = stage.get(&admin(), &format!("/disco/v1/locks?search={bad}")).await;
+        assert_eq!(reply.outcome(), "400 bad-request", "{bad} is never all of them");
+    }
     assert_eq!(names("order=host").await.1, "24");
     assert_eq!(names("order=id+DESC&per_page=1000").await, (25, "24".into()));
 }
@@ -465,7 +474,7 @@ async fn a_store_that_fails_is_said_so_and_grants_nothing() {
         assert_eq!(reply.outcome(), "503 unavailable", "{method} {path}");
         assert_eq!(reply.header("retry-after"), "5");
         let message = reply.json()["error"]["message"].to_string();
-        assert!(message.contains("the store memory is not available: "), "{message}");
+        assert_eq!(message, "\"the store of locks is not available\"", "no path, no address");
     }
 }
 
