@@ -24,3 +24,8 @@ pub mod serve;
 pub mod store;
 pub mod tls;
 pub mod wire;
+
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod stage_store;
