@@ -7,9 +7,11 @@
 //! | 1 | [`store`] | where locks are kept: what every store promises; in memory for tests, SQLite, etcd |
 //! | 0 | [`listen`] | where and how it listens: plain data |
 //! | 2 | [`app`] | what every handler has: the store, the settings, who asks |
+//! | 3 | [`config`] | the configuration: text into plain data |
 
 pub mod access;
 pub mod app;
+pub mod config;
 pub mod listen;
 pub mod search;
 pub mod store;
