@@ -71,7 +71,8 @@ impl Parts {
         }
     }
 
-    fn decide(&self, ask: &Ask, name: LockName, snapshot: &Snapshot) -> Result<Step, Damage> {
+    /// What a question to the lock of this name comes to, by what was read.
+    pub fn decide(&self, ask: &Ask, name: LockName, snapshot: &Snapshot) -> Result<Step, Damage> {
         let read = Read::new(&self.keys, ask, name, snapshot)?;
         let moment = Moment { now: self.clock.now(), nonce: chance::number() };
         let seen = read.before.as_ref().map(|record| self.by_clock(record, moment.now));

@@ -20,7 +20,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::{Ask, EventQuery, Logged, Paging, Store, Told, Which};
 
 /// How many histories; each is of 30 to 80 steps.
-const CASES: u32 = 25;
+const CASES: u32 = 16;
 
 /// Something that happens.
 #[derive(Debug, Clone)]
