@@ -10,6 +10,7 @@
 //! | 2 | [`app`] | what every handler has: the store, the settings, who asks |
 //! | 3 | [`identity`] | who asks: certificates, logins, proxies; a middleware |
 //! | 4 | [`wire`] | what the server speaks |
+//! | 5 | [`metrics`] | what Prometheus is told |
 
 pub mod access;
 pub mod app;
@@ -17,6 +18,7 @@ pub mod clock;
 pub mod identity;
 pub mod listen;
 pub mod log;
+pub mod metrics;
 pub mod search;
 pub mod store;
 pub mod wire;
