@@ -16,6 +16,12 @@ pub struct Log {
     to: Arc<Mutex<dyn Write + Send>>,
 }
 
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Log").field(&self.level).finish()
+    }
+}
+
 impl Log {
     /// To stderr, up to this level.
     pub fn stderr(level: LogLevel) -> Log {

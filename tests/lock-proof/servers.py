@@ -182,3 +182,8 @@ class EtcdServers(Servers):
             tracer.terminate()
             tracer.wait()
         return end
+
+
+def write_config(party, number, address, store, more="", hosts=""):
+    """The configuration of a server."""
+    raise NotImplementedError

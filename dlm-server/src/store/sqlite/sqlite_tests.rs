@@ -1,5 +1,7 @@
 //! What is this store's alone: its file, its clock, others who use the file, check-ins, and what is said of damage.
 
+#![allow(clippy::disallowed_methods, reason = "tests look at the file from outside")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
