@@ -11,6 +11,7 @@
 //! | 3 | [`identity`] | who asks: certificates, logins, proxies; a middleware |
 //! | 3 | [`config`] | the configuration: text into plain data |
 //! | 4 | [`wire`] | what the server speaks |
+//! | 5 | [`metrics`] | what Prometheus is told |
 //! | 4 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 5 | [`serve`] | the server: listens, bounds what clients take, logs, reloads, ends |
 
@@ -21,6 +22,7 @@ pub mod config;
 pub mod identity;
 pub mod listen;
 pub mod log;
+pub mod metrics;
 pub mod search;
 pub mod serve;
 pub mod store;
