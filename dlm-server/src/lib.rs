@@ -14,6 +14,7 @@
 //! | 5 | [`metrics`] | what Prometheus is told |
 //! | 4 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 5 | [`serve`] | the server: listens, bounds what clients take, logs, reloads, ends |
+//! | 6 | [`server`] | all of it, by its configuration |
 
 pub mod access;
 pub mod app;
@@ -25,6 +26,7 @@ pub mod log;
 pub mod metrics;
 pub mod search;
 pub mod serve;
+pub mod server;
 pub mod store;
 pub mod tls;
 pub mod wire;
