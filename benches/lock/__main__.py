@@ -10,7 +10,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/lock-proof"))
+sys.path.insert(0, str(ROOT / "tests/lock-histories"))
 
 from processes import Process, run, wait_until  # noqa: E402
 from servers import PASSWORD, USER, Party, run_ok, write_config  # noqa: E402

@@ -15,7 +15,7 @@ linearizability). Two checks that know no rules come on top: that no more hosts 
 
 The three servers share one SQLite file on a small disk in memory, or a cluster of three etcd members; each server and member has a network
 namespace of its own, so that a node can be cut off from the others while its clients still reach it. Clocks are stepped, and syncs slowed, by a
-library that is loaded into the servers (`tests/lock-proof/shim.c`).
+library that is loaded into the servers (`tests/lock-histories/shim.c`).
 
 | store | fault | histories | requests | granted | refused | unknown | undecided | wrong |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |

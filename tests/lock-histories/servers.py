@@ -46,7 +46,7 @@ class Servers:
         for number, address in enumerate(addresses, 1):
             wishes = Wishes(party.top / f"wishes{number}")
             self.wishes.append(wishes)
-            preload = {"LD_PRELOAD": str(shim), "LOCK_PROOF_SHIM": str(wishes.path)}
+            preload = {"LD_PRELOAD": str(shim), "LOCK_HISTORIES_SHIM": str(wishes.path)}
             argv = [str(party.disco), "dlm", "serve", "--config", str(self.configs[number - 1])]
             space = spaces[number - 1] if spaces else None
             self.processes.append(Process(argv, party.top / f"server{number}.log", space, preload))
