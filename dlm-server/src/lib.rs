@@ -8,8 +8,10 @@
 //! | 0 | [`listen`] | where and how it listens: plain data |
 //! | 2 | [`app`] | what every handler has: the store, the settings, who asks |
 //! | 3 | [`config`] | the configuration: text into plain data |
+//! | 4 | [`admin`] | what an operator does on the store itself, beside a server |
 
 pub mod access;
+pub mod admin;
 pub mod app;
 pub mod config;
 pub mod listen;

@@ -2,6 +2,8 @@
 
 mod kinds;
 mod looks_back;
+#[cfg(feature = "server")]
+mod of_dlm;
 
 use std::error::Error;
 use std::fmt;
