@@ -265,7 +265,7 @@ impl From<DanceError> for Failure {
             DanceError::Mounted(error) => return error.into(),
             DanceError::Plan(error) => return error.into(),
             DanceError::Apply(error) => return error.into(),
-            DanceError::Cluster(error) => return error.into(),
+            DanceError::Cluster(error) => return (*error).into(),
             DanceError::LockRefused(ref refusal) => {
                 let wait = "or wait for it: disco param set disco/dlm/wait SECONDS; --no-cluster-lock runs without it";
                 let way_out = said::way_out(refusal).replace(", or wait with --wait", "");
