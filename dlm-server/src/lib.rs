@@ -15,8 +15,10 @@
 //! | 4 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 5 | [`serve`] | the server: listens, bounds what clients take, logs, reloads, ends |
 //! | 6 | [`server`] | all of it, by its configuration |
+//! | 4 | [`admin`] | what an operator does on the store itself, beside a server |
 
 pub mod access;
+pub mod admin;
 pub mod app;
 pub mod clock;
 pub mod config;

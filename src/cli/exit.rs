@@ -3,6 +3,8 @@
 mod kinds;
 mod locks;
 mod looks_back;
+#[cfg(feature = "server")]
+mod of_dlm;
 
 use std::error::Error;
 use std::fmt;

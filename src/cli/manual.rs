@@ -13,8 +13,7 @@ pub(super) const FIRST_MINUTES: &str = "\
 The first minutes:
   disco param set disco/server/uri rsync://HOST   where the master is, once
   disco dance --noop      show what would change on this machine; change nothing
-  disco dance             the same, and merge it if everything has succeeded
-  disco undo              take that back";
+  disco dance             the same, and merge it; `disco undo` takes it back";
 
 /// The help of disco itself fits a screen: what to do first, then the commands; each of them says what options it has.
 pub(super) fn help() -> String {

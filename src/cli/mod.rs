@@ -8,6 +8,8 @@ mod dance_classic;
 mod dance_json;
 mod dance_pretty;
 pub mod diff;
+#[cfg(feature = "server")]
+pub mod dlm;
 pub mod doctor;
 pub mod drift;
 mod ending;
@@ -262,6 +264,10 @@ Examples:
   disco doctor
   disco doctor --format json | jq -r 'select(.standing != \"ok\").todo'")]
     Doctor(doctor::Args),
+    /// Run a lock server: hosts, users, its configuration
+    #[cfg(feature = "server")]
+    #[command(subcommand, after_help = dlm::EXAMPLES)]
+    Dlm(dlm::Command),
     /// Print the completions of a shell
     #[command(hide = true, after_help = "Example:\n  disco completions bash > /etc/bash_completion.d/disco")]
     Completions {
@@ -389,6 +395,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Param(args) => param::run(args, global)?,
         Command::Module(args) => return module::run(args, global, terminal),
         Command::Settings(args) => settings::run(args, global)?,
+        #[cfg(feature = "server")]
+        Command::Dlm(command) => dlm::run(command)?,
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Disco::command(), "disco", &mut text);

@@ -159,6 +159,23 @@ pub fn write_synced(
     if synced == Synced::All { sync_folder(folder) } else { Ok(()) }
 }
 
+/// Writes a file that must be new, whole and synced. Whatever is there already stays, and is the error.
+pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let at = |action| FileError::at(action, path);
+    let mut temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .suffix(TEMPORARY_END)
+        .tempfile_in(folder)
+        .map_err(FileError::at("make a temporary file in", folder))?;
+    temporary.write_all(content).map_err(at("write"))?;
+    let permissions = fs::Permissions::from_mode(mode);
+    temporary.as_file().set_permissions(permissions).map_err(at("set the permissions of"))?;
+    temporary.as_file().sync_all().map_err(at("sync"))?;
+    temporary.persist_noclobber(path).map_err(|error| at("create")(error.error))?;
+    sync_folder(folder)
+}
+
 /// Adds to the end of a file, which is made with these permission bits where there is none. It is not synced.
 pub fn append(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     let mut file = fs::File::options()
@@ -337,6 +354,17 @@ mod tests {
         write_whole(&path, b"three", Ownership::New(0o644)).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
         assert_eq!(list_dir(dir.path()).unwrap(), ["value"], "no temporary file is left");
+    }
+
+    #[test]
+    fn a_new_file_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        write_new(&path, b"one", 0o600).unwrap();
+        assert_eq!(mode(&path).unwrap(), 0o600);
+        assert_eq!(write_new(&path, b"two", 0o600).unwrap_err().source.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read_to_string(&path).unwrap(), "one");
+        assert_eq!(list_dir(folder.path()).unwrap(), ["new"], "nothing is left beside it");
     }
 
     #[test]

@@ -1,106 +1,79 @@
-"""The body of scripts/lock-histories: see there."""
+"""The body of scripts/lock-kills: see there."""
 import argparse
-import json
 import pathlib
 import random
-import subprocess
+import sys
 import tempfile
+import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
+import faults
+import node
 import page
-from faults import ETCD, SQLITE
-from networks import Networks
-from processes import run, wait_until
-from servers import PASSWORD, USER, EtcdServers, Party, SqliteServers
 
-HERE = pathlib.Path(__file__).parent
-HOSTS = [f"client{number}.example" for number in range(1, 8)]
+# How many rounds the work has, and how often the log is torn in a full run.
+ROUNDS, TORN = 8, 300
 
 
-class Bench:
-    """A store with its servers, and the clients that ask them."""
+class Telling:
+    """What is wrong, at once; and how much was judged."""
 
-    def __init__(self, options, store, top, networks, shim):
-        self.drive, self.networks, self.top = options.drive, networks, pathlib.Path(top)
-        party = Party(options.disco, top, HOSTS)
-        spaces = [networks.space(number) for number in (1, 2, 3)]
-        addresses = [networks.client_address(number) for number in (1, 2, 3)]
-        if store == "sqlite":
-            self.servers = SqliteServers(party, shim, spaces, addresses)
-        else:
-            self.servers = EtcdServers(party, shim, spaces, networks)
-        self.servers.enrol()
-        self.party, self.count = party, 0
-        wait_until("three servers", self.servers.ready)
+    def __init__(self):
+        self.count, self.wrong, self.lock = 0, 0, threading.Lock()
 
-    def history(self, fault, seed):
-        """One history under one fault: what the clients' program found."""
-        self.count += 1
-        chance = random.Random(seed)
-        wait_until("all servers before a history", self.servers.ready, 60)
-        out = self.top / "history"
-        argv = [self.drive, "history", "--certs", self.party.certs, "--hosts", ",".join(HOSTS), "--user", f"{USER}:{PASSWORD}",
-                "--prefix", f"h{seed}-{self.count}", "--seed", str(seed), "--out", out]
-        for url in self.servers.urls():
-            argv += ["--server", url]
-        clients = subprocess.Popen([str(argument) for argument in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(chance.uniform(0.3, 1.0))
-        end = fault.begin(self, chance)
-        time.sleep(chance.uniform(0.5, 2.0))
-        end()
-        said, complaints = clients.communicate(timeout=120)
-        if clients.returncode not in (0, 1):
-            raise SystemExit(f"error: {fault.name}, seed {seed}: {complaints}")
-        found = json.loads(said)
-        if found["wrong"]:
-            kept = pathlib.Path(tempfile.gettempdir()) / f"lock-history-{seed}"
-            kept.write_bytes(out.read_bytes())
-            print(f"{fault.name}, seed {seed}: {'; '.join(found['wrong'])}\n    all calls: {kept}", flush=True)
-        return found
+    def __call__(self, what, wrong):
+        with self.lock:
+            self.count += 1
+            if wrong:
+                self.wrong += 1
+                print(f"{what}: {'; '.join(wrong[:3])}", flush=True)
 
-    def close(self):
-        for process in [*self.servers.processes, *getattr(self.servers, "members", [])]:
-            process.go_on()
-            process.kill()
+
+def summed(of, verdicts):
+    counts = Counter(kind for kind, _, _ in verdicts)
+    return counts | {"of": of, "granted": sum(done.granted for _, done, _ in verdicts),
+                     "wrong": sum(bool(wrong) for _, _, wrong in verdicts)}
+
+
+def told(what, counts):
+    print(f"{what}: " + ", ".join(f"{value} {key}" for key, value in counts.items()), flush=True)
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="lock-histories")
-    parser.add_argument("--disco", required=True)
-    parser.add_argument("--drive", required=True)
-    parser.add_argument("--store", choices=["sqlite", "etcd"])
-    parser.add_argument("--sample", type=int, help="so many histories of each store, each with another fault; nothing is written")
-    parser.add_argument("--rounds", type=int, default=12, help="how many histories of each fault and store")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 24))
-    options = parser.parse_args()
-    networks = Networks()
-    rows, wrong, begun = [], 0, time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="lock-proof-") as top:
-        top = pathlib.Path(top)
-        shim = top / "shim.so"
-        run("cc", "-shared", "-fPIC", "-O2", "-o", shim, HERE / "shim.c", "-ldl")
-        for store, faults in (("sqlite", SQLITE), ("etcd", ETCD)):
-            if options.store not in (None, store):
-                continue
-            (top / store).mkdir()
-            bench = Bench(options, store, top / store, networks, shim)
-            try:
-                chance = random.Random(options.seed)
-                few = chance.sample(faults[1:], options.sample) if options.sample else faults
-                for fault in few:
-                    found = [bench.history(fault, options.seed * 100 + number) for number in range(1 if options.sample else options.rounds)]
-                    row = page.summed(store, fault.name, found)
-                    wrong += row["wrong"]
-                    rows.append(row)
-                    print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-            finally:
-                bench.close()
-    seconds = round(time.monotonic() - begun)
-    count = sum(row["histories"] for row in rows)
-    print(f"{count} histories, {wrong} of them wrong, seed {options.seed}, in {seconds} s")
-    if not options.sample and options.store is None:
-        page.keep(rows, options.seed, seconds)
-    raise SystemExit(1 if wrong else 0)
+    parser = argparse.ArgumentParser(prog="lock-proof")
+    parser.add_argument("--tool", type=pathlib.Path, required=True)
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("--at-most", type=int)
+    parser.add_argument("--seed", type=int)
+    wanted = parser.parse_args()
+    node.leave_mounts()
+    seed = random.SystemRandom().getrandbits(32) if wanted.seed is None else wanted.seed
+    most = wanted.sample or wanted.at_most
+    tell, start, measured = Telling(), time.monotonic(), page.commit()
+    with tempfile.TemporaryDirectory(prefix="disco-lock-proof-") as top, ThreadPoolExecutor(3) as pool:
+        found = faults.Faults(wanted.tool.resolve(), top, pool, tell, ROUNDS)
+        kills = summed(*found.kills(most))
+        told("kills", kills)
+        errors = {}
+        for error in faults.ERRORS:
+            of, verdicts = found.errors(error, most)
+            errors[error] = summed(of, verdicts) | {"failed": len(verdicts)}
+            told(error, errors[error])
+        full = found.full()
+        told("a full disk", full)
+        some = found.torn(most or TORN, seed)
+        torn = {"torn": len(some), "grants": sum(count for count, _ in some), "lost": sum(bool(wrong) for _, wrong in some)}
+        told(f"a torn log, seed {seed}", torn)
+    # A run in which nothing was stopped would say nothing.
+    if kills["killed"] < kills["of"] // 2 and not most:
+        sys.exit(f"error: only {kills['killed']} of {kills['of']} kills met their call")
+    if not wanted.sample:
+        page.write(kills, errors, full | {"small": faults.SMALL}, torn, seed, measured)
+    print(f"{tell.count} judged, {tell.wrong} of them wrong, in {time.monotonic() - start:.0f} s")
+    sys.exit(1 if tell.wrong else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,44 +1,64 @@
-"""What was found, kept in results.json, and told in docs/lock-histories.md."""
-import json
+"""What was found, told in docs/lock-proof.md."""
 import pathlib
 import subprocess
 
-HERE = pathlib.Path(__file__).parent
-PAGE = HERE.parents[1] / "docs/lock-histories.md"
-HEAD = """# The proof of the lock server
+HERE = pathlib.Path(__file__).resolve().parent
+PAGE = HERE.parents[1] / "docs/lock-proof.md"
 
-`scripts/lock-histories` wrote this at commit {commit}, in {minutes} minutes, with seed {seed}. Seven hosts and a user ask three servers for four
-locks, over TLS, at random: acquire, release (on disco's wire and on Foreman's), show, force, enable, disable, change the slots, remove. Each notes
-when it asked, when the answer came, and what it said; an answer that never came, or a 503, is an unknown outcome. Meanwhile something goes wrong.
-Then each lock's history is searched for an order of all requests that the rules (`disco_dlm::rules`) explain and real time allows (`disco_dlm::check`:
-linearizability). Two checks that know no rules come on top: that no more hosts held a lock for certain than it had slots, and that tokens grow.
+HEAD = """# The proof of the locks
 
-The three servers share one SQLite file on a small disk in memory, or a cluster of three etcd members; each server and member has a network
-namespace of its own, so that a node can be cut off from the others while its clients still reach it. Clocks are stepped, and syncs slowed, by a
-library that is loaded into the servers (`tests/lock-proof/shim.c`).
+`scripts/lock-kills` wrote this from its last full run. A program opens a store in a file (`sqlite://`), as a server does, and asks
+it, three at a time: locks are acquired, some released, some deleted, hosts are added and check in; half way the log is written
+back into the file, so that it begins anew; at the end the file is closed. It prints each answer when it has come. Then it is
+stopped, the store is opened again, and each answer that was printed must hold: who was granted a lock has it by that token, who
+released it has not, what was deleted is gone. SQLite's own check must find nothing, each holder must have an event, and the
+next token must be larger than any before.
 
-| store | fault | histories | requests | granted | refused | unknown | undecided | wrong |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+## Kills
+
+It is killed (SIGKILL, by strace) when it makes a system call that changes something, locks or maps, instead of that call.
+
+| calls | killed at | ended before | grants that were answered | answers that did not hold |
+| --- | --- | --- | --- | --- |
 """
-FOOT = """
-All: {histories} histories, {calls} requests, {wrong} wrong. `undecided` are searches that were given up: they are neither.
-That the check can fail is shown by the model of a server that reads, then writes by id (`dlm/src/check/history_tests.rs`).
+ERRORS = """
+## Errors
+
+One system call fails: with EIO such as change or read something, with ENOSPC such as change something. Whoever asked then hears
+that nothing is known, or the answer; never a grant that is lost. The store works on by itself.
+
+| error | calls | failed | all answered | some unknown | not opened | answers that did not hold, or no work afterwards |
+| --- | --- | --- | --- | --- | --- | --- |
+"""
+REST = """
+## A full disk
+
+On a disk of {small} that becomes full: {before} grants were answered before, {unknown} requests while it was full heard that nothing is known,
+and {after} grants were answered by the same process after it had room again. {wrong} of the answers did not hold.
+
+## A torn log
+
+The log of a store that was not closed is cut at a random byte, or a random byte of it is changed: {torn} times (seed {seed}), with {grants} grants
+in all that were answered before that place. {lost} of these stores did not open, or had lost one of them.
+
+Commit {commit}, kernel {kernel}.
 """
 
 
-def summed(store, fault, found):
-    """A row of the page."""
-    total = {name: sum(one[name] for one in found) for name in ("calls", "granted", "refused", "unknown", "undecided")}
-    return {"store": store, "fault": fault, "histories": len(found), **total, "wrong": sum(bool(one["wrong"]) for one in found)}
-
-
-def keep(rows, seed, seconds):
-    """Writes both."""
+def commit():
     said = subprocess.run(["git", "log", "-1", "--format=%h of %cs"], cwd=HERE, capture_output=True, text=True)
-    commit = said.stdout.strip() or "of a tree without git"
-    (HERE / "results.json").write_text(json.dumps({"commit": commit, "seed": seed, "rows": rows}, indent=1) + "\n")
-    text = HEAD.format(commit=commit, minutes=round(seconds / 60), seed=seed)
-    names = ("store", "fault", "histories", "calls", "granted", "refused", "unknown", "undecided", "wrong")
-    text += "".join("| " + " | ".join(str(row[name]) for name in names) + " |\n" for row in rows)
-    totals = {name: sum(row[name] for row in rows) for name in ("histories", "calls", "wrong")}
-    PAGE.write_text(text + FOOT.format(**totals))
+    return said.stdout.strip() or "a tree without git"
+
+
+def row(*cells):
+    return "| " + " | ".join(map(str, cells)) + " |\n"
+
+
+def write(kills, errors, full, torn, seed, measured):
+    kernel = pathlib.Path("/proc/sys/kernel/osrelease").read_text().split("-")[0]
+    text = HEAD + row(kills["of"], kills["killed"], kills["ended before"], kills["granted"], kills["wrong"]) + ERRORS
+    for error, each in errors.items():
+        text += row(error, each["of"], each["failed"], each["answered all"], each["answered unknown"], each["refused to open"],
+                    each["wrong"])
+    text += REST.format(**full, **torn, seed=seed, commit=measured, kernel=kernel)
+    PAGE.write_text(text)

@@ -4,6 +4,8 @@
 
 mod conflicts;
 mod degraded;
+#[cfg(feature = "server")]
+mod dlm;
 mod doctor;
 mod dpkg;
 mod duties;

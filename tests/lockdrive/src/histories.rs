@@ -227,6 +227,9 @@ fn ask(client: &Client, server: &str, request: &Request, native: bool) -> Reply 
         Operation::Show
         | Operation::Sweep
         | Operation::Create { .. }
+        | Operation::Define { .. }
+        | Operation::Switch { .. }
+        | Operation::SwapPolicy { .. }
         | Operation::Update { .. }
         | Operation::Thaw { .. } => client.send("GET", &own(""), None),
     }

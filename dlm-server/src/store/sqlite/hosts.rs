@@ -135,6 +135,7 @@ pub fn page(connection: &Connection, most: i64, skip: i64) -> Done<(Vec<Host>, u
 impl Work<'_> {
     /// Adds a host, or changes it.
     pub fn put_host(&mut self, name: &HostName, change: &HostChange, seen: &Seen) -> Done<Host> {
+        self.hosts = None;
         let known = named(self.connection, name)?;
         let id = match &known {
             Some(host) => counted(host.id.0)?,
@@ -186,6 +187,8 @@ impl Work<'_> {
         let hosts =
             self.connection.prepare_cached("DELETE FROM host WHERE name = ?1")?.execute([name.as_str()])?;
         seen.forget(name);
+        self.hosts = None;
+        self.state.events = self.state.events.saturating_sub(events as u64);
         if events + hosts > 0 {
             self.changed();
         }
@@ -196,6 +199,7 @@ impl Work<'_> {
     pub fn forget_events_of(&mut self, name: &HostName, most: u64) -> Done<u64> {
         let sql = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE host = ?1 LIMIT ?2)";
         let gone = self.connection.prepare_cached(sql)?.execute((name.as_str(), counted(most)?))?;
+        self.state.events = self.state.events.saturating_sub(gone as u64);
         if gone > 0 {
             self.changed();
         }

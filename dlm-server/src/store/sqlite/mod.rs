@@ -50,7 +50,7 @@ use crate::search::{Filter, Order};
 /// How many requests wait for the writer; who comes later waits before the door.
 const QUEUE: usize = 4096;
 /// How many rows are removed, or locks looked through, in one transaction.
-const AT_ONCE: u64 = 1000;
+const AT_ONCE: usize = 1000;
 
 /// Everything in one file.
 pub struct SqliteStore {
@@ -187,7 +187,7 @@ impl Store for SqliteStore {
         loop {
             // A host that was there for years may have many: nobody waits for all of them at once.
             let of = name.clone();
-            if self.write(move |work| work.forget_events_of(&of, AT_ONCE)).await? < AT_ONCE {
+            if self.write(move |work| work.forget_events_of(&of, AT_ONCE as u64)).await? < AT_ONCE as u64 {
                 break;
             }
         }
@@ -220,26 +220,25 @@ impl Store for SqliteStore {
     }
 
     async fn sweep(&self, events_before: Time) -> Result<u64, StoreError> {
-        let mut last = 0;
-        loop {
-            // Each transaction is short, so that others come between.
-            let locks = self.write(move |work| work.lapsed(last, AT_ONCE / 10)).await?;
-            let Some(end) = locks.last() else { break };
-            last = end.0;
+        let mut locks = self.write(|work| work.lapsed()).await?;
+        // In the order of their numbers, as whoever reads the log expects; each transaction is short, so that others come between.
+        locks.sort_unstable();
+        for some in locks.chunks(AT_ONCE / 10) {
+            let some = some.to_vec();
             self.write(move |work| {
-                locks.iter().try_for_each(|lock| {
+                some.iter().try_for_each(|lock| {
                     let which = Which::Numbered(*lock);
-                    work.ask(&Ask { which, requester: Requester::Server, operation: Operation::Sweep })
-                        .map(|_| ())
+                    let ask = Ask { which, requester: Requester::Server, operation: Operation::Sweep };
+                    work.ask(&ask).map(|_| ())
                 })
             })
             .await?;
         }
         let mut gone = 0;
         loop {
-            let now = self.write(move |work| work.forget_events(events_before, AT_ONCE)).await?;
+            let now = self.write(move |work| work.forget_events(events_before, AT_ONCE as u64)).await?;
             gone += now;
-            if now < AT_ONCE {
+            if now < AT_ONCE as u64 {
                 return Ok(gone);
             }
         }

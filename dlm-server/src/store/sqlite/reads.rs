@@ -4,7 +4,7 @@ use disco_dlm::model::{Lock, LockId, UserName};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::filter::{condition, order};
-use super::rows::{self, EVENT, EventRow, from_json, number, positive};
+use super::rows::{self, EVENT, EventRow, State, from_json, number, positive};
 use super::trouble::Done;
 use crate::access::User;
 use crate::search::{Filter, Order};
@@ -29,19 +29,19 @@ pub fn locks(connection: &Connection, filter: &Filter, by: Order, paging: Paging
         connection.prepare_cached(&sql)?.query_row(params_from_iter(&passing.values), |row| row.get(0))?;
     let (most, skip) = limits(paging);
     let sql = format!(
-        "SELECT id, body FROM lock WHERE {} ORDER BY {} LIMIT {most} OFFSET {skip}",
+        "SELECT id FROM lock WHERE {} ORDER BY {} LIMIT {most} OFFSET {skip}",
         passing.sql,
         order(by)
     );
+    // The numbers first, from the index that has what is searched: the bodies that are passed over are never read.
     let mut statement = connection.prepare(&sql)?;
-    let rows = statement.query_map(params_from_iter(&passing.values), |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-    })?;
-    let items = rows
-        .map(|row| {
-            let (id, body) = row?;
-            rows::lock(id, &body)
-        })
+    let ids = statement
+        .query_map(params_from_iter(&passing.values), |row| row.get::<_, i64>(0))?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut body = connection.prepare_cached("SELECT body FROM lock WHERE id = ?1")?;
+    let items = ids
+        .into_iter()
+        .map(|id| rows::lock(id, &body.query_row([id], |row| row.get::<_, String>(0))?))
         .collect::<Done<_>>()?;
     Ok(Page { items, total: positive(total) })
 }
@@ -63,8 +63,13 @@ pub fn events(connection: &Connection, of: Option<LockId>, query: &EventQuery) -
         }
     };
     let ours = if of.is_some() { "lock = ?1 AND id > ?2" } else { "?1 IS NULL AND id > ?2" };
-    let sql = format!("SELECT count(*) FROM event WHERE {ours}");
-    let total = connection.prepare_cached(&sql)?.query_row((of, after), |row| row.get(0))?;
+    let total = match (of, newest) {
+        (None, true) => State::read(connection)?.events,
+        _ => {
+            let sql = format!("SELECT count(*) FROM event WHERE {ours}");
+            positive(connection.prepare_cached(&sql)?.query_row((of, after), |row| row.get(0))?)
+        }
+    };
     let order = if newest { "id DESC" } else { "id" };
     let sql = format!("SELECT {EVENT} FROM event WHERE {ours} ORDER BY {order} LIMIT ?3 OFFSET ?4");
     let rows: Vec<EventRow> = connection
@@ -72,7 +77,7 @@ pub fn events(connection: &Connection, of: Option<LockId>, query: &EventQuery) -
         .query_map((of, after, most, skip), EventRow::read)?
         .collect::<Result<_, _>>()?;
     let items = rows.into_iter().map(EventRow::meant).collect::<Done<_>>()?;
-    Ok(Page { items, total: positive(total) })
+    Ok(Page { items, total })
 }
 
 /// The user of this login.

@@ -119,6 +119,8 @@ pub struct State {
     pub event: u64,
     /// How often a lock or a log was changed.
     pub changes: u64,
+    /// How many events there are.
+    pub events: u64,
     /// The last time.
     pub at: Time,
 }
@@ -126,8 +128,8 @@ pub struct State {
 impl State {
     /// As it is in the file.
     pub fn read(connection: &Connection) -> Done<State> {
-        let sql =
-            "SELECT last_lock, last_host, last_token, last_event, changes, seconds, nanoseconds FROM state";
+        let sql = "SELECT last_lock, last_host, last_token, last_event, changes, events, seconds, \
+                   nanoseconds FROM state";
         let row = |row: &Row<'_>| {
             let count = |at: usize| row.get::<_, i64>(at).map(positive);
             Ok(State {
@@ -136,7 +138,8 @@ impl State {
                 token: Token(count(2)?),
                 event: count(3)?,
                 changes: count(4)?,
-                at: time(row, 5)?,
+                events: count(5)?,
+                at: time(row, 6)?,
             })
         };
         Ok(connection.prepare_cached(sql)?.query_row([], row)?)
@@ -145,19 +148,13 @@ impl State {
     /// Into the file.
     pub fn write(&self, connection: &Connection) -> Done<()> {
         let sql = "UPDATE state SET last_lock = ?1, last_host = ?2, last_token = ?3, last_event = ?4, changes = ?5, \
-                   seconds = ?6, nanoseconds = ?7";
-        let (host, event, changes) = (counted(self.host)?, counted(self.event)?, counted(self.changes)?);
+                   events = ?6, seconds = ?7, nanoseconds = ?8";
+        let (host, event) = (counted(self.host)?, counted(self.event)?);
+        let (changes, events) = (counted(self.changes)?, counted(self.events)?);
         let (lock, token) = (counted(self.lock.0)?, counted(self.token.0)?);
         let (seconds, nanoseconds) = (self.at.seconds(), self.at.nanoseconds());
-        let written = connection.prepare_cached(sql)?.execute((
-            lock,
-            host,
-            token,
-            event,
-            changes,
-            seconds,
-            nanoseconds,
-        ))?;
+        let row = (lock, host, token, event, changes, events, seconds, nanoseconds);
+        let written = connection.prepare_cached(sql)?.execute(row)?;
         match written {
             1 => Ok(()),
             rows => Err(Trouble::row("the counters", format!("there are {rows} rows of them"))),

@@ -1,7 +1,8 @@
 //! The tables. A form is a number in the file's `user_version`; a later form comes with the SQL that leads to it.
 //!
 //! A lock's body is JSON; beside it stand the columns that are searched and ordered by. `holder` says who holds what, for
-//! searches and for the hosts that are removed. Events are written in the order of time, for the clock never goes back, so
+//! searches and for the hosts that are removed. `lock_search` has what most searches look at, beside the long bodies; how
+//! many events there are is counted as they come and go, for there are too many to count them for each page. Events are written in the order of time, for the clock never goes back, so
 //! their number orders them by time, too, and the oldest are found without an index of their own.
 
 /// The form that this program writes.
@@ -18,10 +19,11 @@ CREATE TABLE state (
   last_token INTEGER NOT NULL,
   last_event INTEGER NOT NULL,
   changes INTEGER NOT NULL,
+  events INTEGER NOT NULL,
   seconds INTEGER NOT NULL,
   nanoseconds INTEGER NOT NULL
 ) STRICT;
-INSERT INTO state VALUES (1, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO state VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
 CREATE TABLE lock (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -35,6 +37,7 @@ CREATE TABLE lock (
   lapses INTEGER,
   body TEXT NOT NULL
 ) STRICT;
+CREATE INDEX lock_search ON lock (name, kind, enabled);
 CREATE INDEX lock_lapses ON lock (lapses) WHERE lapses IS NOT NULL;
 CREATE TABLE holder (
   lock INTEGER NOT NULL,

@@ -3,7 +3,7 @@
 use disco_dlm::model::{LockId, Time, UserName};
 use rusqlite::Row;
 
-use super::rows::{counted, number, positive, time};
+use super::rows::{counted, positive, time};
 use super::trouble::{Done, Trouble};
 use super::work::Work;
 use crate::access::User;
@@ -26,12 +26,11 @@ impl Work<'_> {
         Ok(gone > 0)
     }
 
-    /// The locks after that number of which something can have lapsed, so many at most.
-    pub fn lapsed(&self, after: u64, most: u64) -> Done<Vec<LockId>> {
-        let sql = "SELECT id FROM lock WHERE lapses <= ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+    /// The locks of which something can have lapsed.
+    pub fn lapsed(&self) -> Done<Vec<LockId>> {
+        let sql = "SELECT id FROM lock INDEXED BY lock_lapses WHERE lapses <= ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let after = number(after).unwrap_or(i64::MAX);
-        let ids = statement.query_map((self.now.seconds(), after, counted(most)?), |row| row.get(0))?;
+        let ids = statement.query_map([self.now.seconds()], |row| row.get(0))?;
         Ok(ids.map(|id| id.map(|id| LockId(positive(id)))).collect::<Result<_, _>>()?)
     }
 
@@ -50,6 +49,7 @@ impl Work<'_> {
         }
         let Some(last) = last else { return Ok(0) };
         let gone = self.connection.prepare_cached("DELETE FROM event WHERE id <= ?1")?.execute([last])?;
+        self.state.events = self.state.events.saturating_sub(gone as u64);
         self.changed();
         Ok(gone as u64)
     }

@@ -16,7 +16,7 @@ pub enum Trouble {
     #[error("SQLite")]
     Sql(#[source] Arc<rusqlite::Error>),
     /// The file or its folder cannot be made.
-    #[error("the file")]
+    #[error("its file or folder cannot be made or opened")]
     File(#[source] Arc<io::Error>),
     /// A row that makes no sense.
     #[error("{what} makes no sense")]

@@ -16,6 +16,8 @@ pub struct Work<'a> {
     pub state: State,
     /// The time at which all of it is decided.
     pub now: Time,
+    /// How many hosts there are, once it was counted in this transaction and until one comes or goes.
+    pub hosts: Option<u64>,
 }
 
 impl Work<'_> {
@@ -49,7 +51,7 @@ impl Work<'_> {
         Ok(Told { answer: decision.answer, before, after, group: facts.group, at: self.now })
     }
 
-    fn facts(&self, ask: &Ask, before: Option<&Lock>, name: &LockName) -> Done<Facts> {
+    fn facts(&mut self, ask: &Ask, before: Option<&Lock>, name: &LockName) -> Done<Facts> {
         let name_taken = match &ask.operation {
             Operation::Update { name: Some(new), .. } => {
                 self.numbered(new)?.is_some_and(|id| Some(id) != before.map(|lock| lock.id))
@@ -102,13 +104,18 @@ impl Work<'_> {
     }
 
     /// How many hosts the group of a lock has: those in the group of its name, or else all.
-    fn group(&self, name: &LockName) -> Done<u64> {
-        let count = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> Done<u64> {
-            Ok(positive(self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?))
-        };
-        match count("SELECT count(*) FROM host_group WHERE name = ?1", &[&name.as_str()])? {
-            0 => count("SELECT count(*) FROM host", &[]),
-            own => Ok(own),
+    fn group(&mut self, name: &LockName) -> Done<u64> {
+        let sql = "SELECT count(*) FROM host_group WHERE name = ?1";
+        let own = self.connection.prepare_cached(sql)?.query_row([name.as_str()], |row| row.get(0))?;
+        match (positive(own), self.hosts) {
+            (0, Some(all)) => Ok(all),
+            (0, None) => {
+                let sql = "SELECT count(*) FROM host";
+                let all = positive(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?);
+                self.hosts = Some(all);
+                Ok(all)
+            }
+            (own, _) => Ok(own),
         }
     }
 
@@ -174,6 +181,7 @@ impl Work<'_> {
             event.at.nanoseconds(),
         ])?;
         self.state.event = id;
+        self.state.events = self.state.events.saturating_add(1);
         self.changed();
         Ok(())
     }

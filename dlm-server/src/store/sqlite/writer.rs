@@ -191,7 +191,7 @@ fn transaction(
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let done = State::read(connection).and_then(|state| {
-        let mut work = Work { connection, state, now: clock.now(state.at) };
+        let mut work = Work { connection, state, now: clock.now(state.at), hosts: None };
         within(&mut work)?;
         if work.state != state {
             work.state.write(connection)?;
@@ -212,7 +212,7 @@ fn alone(work: &mut Work<'_>, job: &mut dyn Job) -> Done<()> {
     work.connection.prepare_cached("SAVEPOINT job")?.execute([])?;
     let done = job.perform(work);
     if done.is_err() {
-        work.state = state;
+        (work.state, work.hosts) = (state, None);
         work.connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
     }
     work.connection.prepare_cached("RELEASE job")?.execute([])?;

@@ -13,7 +13,7 @@ class Networks:
 
     def __init__(self, count=3):
         # Whoever starts this says which network it has left.
-        if os.readlink("/proc/self/ns/net") == os.environ.get("LOCK_PROOF_OUTSIDE", os.readlink("/proc/self/ns/net")):
+        if os.readlink("/proc/self/ns/net") == os.environ.get("LOCK_HISTORIES_OUTSIDE", os.readlink("/proc/self/ns/net")):
             raise SystemExit("error: this must not run in the machine's own network (scripts/lock-histories makes one)")
         run("ip", "link", "set", "lo", "up")
         self.holders = []

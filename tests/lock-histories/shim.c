@@ -1,5 +1,5 @@
 /* Preloaded into a lock server under test: a clock that can be stepped and a disk that can be slow, while it runs. Both are read
- * from the 16 bytes of the file that LOCK_PROOF_SHIM names: seconds that the real-time clock is wrong by, microseconds that each
+ * from the 16 bytes of the file that LOCK_HISTORIES_SHIM names: seconds that the real-time clock is wrong by, microseconds that each
  * sync takes longer. Nothing happens where there is no such file. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,7 +16,7 @@ struct wishes { volatile int64_t seconds, microseconds; };
 static struct wishes none, *wished;
 
 __attribute__((constructor)) static void find(void) {
-  const char *path = getenv("LOCK_PROOF_SHIM");
+  const char *path = getenv("LOCK_HISTORIES_SHIM");
   int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   void *map = file < 0 ? MAP_FAILED : mmap(NULL, sizeof(struct wishes), PROT_READ, MAP_SHARED, file, 0);
   if (file >= 0) close(file);

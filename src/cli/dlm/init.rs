@@ -1,0 +1,48 @@
+//! `disco dlm init`: a configuration for the lock server.
+
+use std::path::{Path, PathBuf};
+
+use disco_dlm_server::config::{PLACE, TEMPLATE};
+
+use crate::cli::exit::{Failure, Kind};
+use crate::sys::files;
+
+/// What the end of its help says.
+pub(super) const EXAMPLES: &str = "\
+It is readable by its owner alone, and holds for a server on loopback. No file is replaced.
+
+Examples:
+  disco dlm init
+  disco dlm init --config /srv/locks/dlm.toml";
+
+/// What it takes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = PLACE)]
+    config: PathBuf,
+}
+
+/// Writes it, and says what comes next.
+pub fn run(args: &Args) -> Result<String, Failure> {
+    let path = &args.config;
+    let exists = files::look(path)?.is_some();
+    if exists {
+        let message = format!("there is a configuration already: {}", path.display());
+        let edit = "edit it, or name another file with --config".to_owned();
+        return Err(Failure::new(Kind::CannotCreate, message).hint(Some(edit)));
+    }
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        files::create_dirs(folder, 0o755)?;
+    }
+    files::write_new(path, TEMPLATE.as_bytes(), 0o600)?;
+    let config = match path == Path::new(PLACE) {
+        true => String::new(),
+        false => format!(" --config {}", path.display()),
+    };
+    Ok(format!(
+        "{}: written; every key is explained there\n\
+         next:\n  disco dlm host add HOST{config}\n  disco dlm user add LOGIN --role Manager{config}\n",
+        path.display()
+    ))
+}

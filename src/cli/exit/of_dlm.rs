@@ -1,0 +1,39 @@
+//! The kinds of what goes wrong with the lock server's store: the same table as in [`super::kinds`].
+
+use disco_dlm_server::admin::AdminError;
+use disco_dlm_server::store::StoreError;
+
+use super::{Failure, Kind};
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Failure {
+        let (kind, hint) = match &error {
+            AdminError::Store(StoreError::Unavailable { .. }) => (
+                Kind::Unavailable,
+                Some("look at its disk and its owner, and ask again: whatever was under way can be repeated"),
+            ),
+            AdminError::Store(StoreError::Damaged { .. }) => (
+                Kind::Data,
+                Some("name another store in the configuration, or bring this one back from a copy"),
+            ),
+            AdminError::Store(StoreError::Newer { .. }) => {
+                (Kind::Data, Some("use a disco at least as new as the one that wrote it"))
+            }
+            AdminError::Runtime(_) => (Kind::Io, None),
+            AdminError::NoSuchStore(_) => (Kind::Config, None),
+            AdminError::NoHost(_) => (Kind::Failed, Some("`disco dlm host ls` lists them")),
+            AdminError::HostThere(_) => (Kind::CannotCreate, Some("`disco dlm host set` changes it")),
+            AdminError::NoUser(_) => (Kind::Failed, Some("`disco dlm user ls` lists them")),
+            AdminError::UserThere(_) => {
+                (Kind::CannotCreate, Some("`disco dlm user passwd` gives another password"))
+            }
+            AdminError::NoToken(..) => (Kind::Failed, Some("`disco dlm user token ls` lists them")),
+            AdminError::TokenThere(..) => {
+                (Kind::CannotCreate, Some("name another, or remove it: `disco dlm user token rm`"))
+            }
+            AdminError::Short(_) => (Kind::Usage, None),
+            AdminError::Secret(_) => (Kind::Software, None),
+        };
+        Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
+    }
+}
