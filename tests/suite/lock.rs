@@ -4,6 +4,7 @@
 mod commands;
 mod dance;
 mod pki;
+mod real;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,15 @@ pub struct Locks {
 impl Locks {
     /// Such a node, with more arguments for the server.
     pub fn new(arguments: &str) -> Option<Locks> {
+        let locks = Locks::without_server()?;
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/suite/lock/server.py");
+        locks.world.install(&format!("{FOLDER}/server.py"), "755", &script);
+        locks.start(arguments);
+        Some(locks)
+    }
+
+    /// Such a node without a server, which has its certificates.
+    pub fn without_server() -> Option<Locks> {
         let locks = Locks { world: World::new()? };
         let ca = format!("{FOLDER}/ca");
         let pki = |words: &[&str]| {
@@ -37,9 +47,6 @@ impl Locks {
         );
         locks.world.sh(&copy).succeeds();
         locks.world.setting("disco/dlm/url", URL);
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/suite/lock/server.py");
-        locks.world.install(&format!("{FOLDER}/server.py"), "755", &script);
-        locks.start(arguments);
         Some(locks)
     }
 
@@ -77,7 +84,8 @@ impl Locks {
 
     /// `disco lock` of the other host, not yet run.
     pub fn other_command<'a>(&'a self, words: &[&str]) -> InWorld<'a> {
-        let (cert, key) = (format!("{FOLDER}/ca/issued/{OTHER}.pem"), format!("{FOLDER}/ca/issued/{OTHER}.key"));
+        let (cert, key) =
+            (format!("{FOLDER}/ca/issued/{OTHER}.pem"), format!("{FOLDER}/ca/issued/{OTHER}.key"));
         let (first, rest) = words.split_at(1);
         let who = ["--home", "/tmp/other", "--url", URL, "--cert", &cert, "--key", &key];
         self.world.command(&[&["disco", "lock"], first, &who[..], rest].concat())

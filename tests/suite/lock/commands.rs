@@ -23,7 +23,11 @@ fn a_lock_is_taken_shown_and_given_back() {
     json.exits(75).stdout_has("{\"code\":\"full\",\"reason\":\"1 of 1 slots held\"");
     locks.other(&["release", "web"]).exits(75).stderr_has("error: lock web: held by localhost.localdomain");
     locks.lock(&["release", "web", "--failed", "no kernel"]).succeeds().stdout_is("web: released\n");
-    locks.lock(&["show", "web"]).succeeds().stdout_has("localhost.localdomain failed at 20").stdout_has("no kernel");
+    locks
+        .lock(&["show", "web"])
+        .succeeds()
+        .stdout_has("localhost.localdomain failed at 20")
+        .stdout_has("no kernel");
     locks.lock(&["show", "none"]).exits(65).stderr_has("has no lock \"none\"").stderr_has("hint: ");
     locks.lock(&["show", "a/b ü"]).exits(65);
     assert!(locks.asked().contains("/disco/v1/locks/a%2Fb%20%C3%BC "), "a name is one segment");

@@ -110,7 +110,7 @@ fn the_run_after_a_killed_one_goes_on_holding_it() {
     let running = world.spawn(&["disco", "dance"]);
     world.wait_until("it holds the lock", || locks.has_note() && locks.asked().contains("acquire"));
     running.signal("KILL");
-    running.wait();
+    assert_eq!(running.wait().signal_or_status(), 137);
     world.sh("rm /srv/hang").succeeds();
     assert!(locks.has_note());
     locks.other(&["acquire", "web"]).exits(75);
@@ -123,7 +123,11 @@ fn the_run_after_a_killed_one_goes_on_holding_it() {
 fn a_reboot_keeps_it_and_the_next_start_of_the_machine_gives_it_back() {
     let Some(locks) = locks("echo x >>/etc/x; shutdown -r now") else { return };
     let world = &locks.world;
-    world.write_with_mode("/usr/local/sbin/shutdown", "755", "#!/bin/sh\ncp /var/disco/cluster-lock/held.json /run/told\n");
+    world.write_with_mode(
+        "/usr/local/sbin/shutdown",
+        "755",
+        "#!/bin/sh\ncp /var/disco/cluster-lock/held.json /run/told\n",
+    );
     world.setting("disco/client/allow_reboot", "true");
     let live = world.disco(&["dance"]);
     live.succeeds().stderr_has("Lock : web : kept until the machine has been started anew\n");
@@ -131,7 +135,9 @@ fn a_reboot_keeps_it_and_the_next_start_of_the_machine_gives_it_back() {
     world.disco(&["lock", "release", "--after-boot"]).succeeds().stderr_has("still to be started anew");
     locks.other(&["acquire", "web"]).exits(75);
     // As if it had been: the note is of another boot.
-    world.sh("sed -i 's/\"boot\": \"[^\"]*\"/\"boot\": \"another\"/' /var/disco/cluster-lock/held.json").succeeds();
+    world
+        .sh("sed -i 's/\"boot\": \"[^\"]*\"/\"boot\": \"another\"/' /var/disco/cluster-lock/held.json")
+        .succeeds();
     locks.stop();
     let after = world.spawn(&["disco", "lock", "release", "--after-boot"]);
     world.sh("sleep 1").succeeds();

@@ -20,7 +20,8 @@ fn an_authority_signs_revokes_and_overwrites_nothing() {
     }
     pki(&["issue", "web1.example.com", "--san", "x"]).exits(64);
     pki(&["issue", "web1.example.com"]).succeeds().stdout_has("disco dlm host add web1.example.com");
-    pki(&["issue", "--server", "locks.example.com", "--san", "192.0.2.1", "--san", "*.example.com"]).succeeds();
+    pki(&["issue", "--server", "locks.example.com", "--san", "192.0.2.1", "--san", "*.example.com"])
+        .succeeds();
     let key = world.read("/etc/disco/pki/issued/web1.example.com.key");
     pki(&["issue", "web1.example.com"]).exits(73).stderr_has("has a certificate already, valid until 20");
     pki(&["renew", "web1.example.com"]).succeeds();
@@ -31,16 +32,27 @@ fn an_authority_signs_revokes_and_overwrites_nothing() {
         ))
     };
     verify("sslclient", "web1.example.com.pem", "-crl_check").succeeds();
-    verify("sslserver", "locks.example.com.pem", "-verify_ip 192.0.2.1 -verify_hostname a.example.com").succeeds();
+    verify("sslserver", "locks.example.com.pem", "-verify_ip 192.0.2.1 -verify_hostname a.example.com")
+        .succeeds();
     verify("sslserver", "web1.example.com.pem", "").exits(2);
     verify("sslclient", "locks.example.com.pem", "").exits(2);
-    pki(&["revoke", "web1.example.com"]).succeeds().stdout_has("2 certificates of web1.example.com are revoked");
+    pki(&["revoke", "web1.example.com"])
+        .succeeds()
+        .stdout_has("2 certificates of web1.example.com are revoked");
     pki(&["revoke", "web1.example.com"]).exits(65);
-    verify("sslclient", "web1.example.com.pem.old-*", "-crl_check").exits(2).stderr_has("certificate revoked");
-    pki(&["ls"]).succeeds().stdout_has("web1.example.com   host    revoked 20").stdout_has("locks.example.com  server  valid until 20");
+    verify("sslclient", "web1.example.com.pem.old-*", "-crl_check")
+        .exits(2)
+        .stderr_has("certificate revoked");
+    pki(&["ls"])
+        .succeeds()
+        .stdout_has("web1.example.com   host    revoked 20")
+        .stdout_has("locks.example.com  server  valid until 20");
     pki(&["issue", "web1.example.com"]).succeeds();
     assert_ne!(world.read("/etc/disco/pki/issued/web1.example.com.key"), key);
     world.sh("cat /etc/disco/pki/issued/*.key.old-*").succeeds().stdout_is(&key);
     pki(&["renew"]).succeeds().stdout_has("counts until 20");
-    world.sh("openssl crl -in /etc/disco/pki/crl.pem -noout -text").succeeds().stdout_has("Revoked Certificates");
+    world
+        .sh("openssl crl -in /etc/disco/pki/crl.pem -noout -text")
+        .succeeds()
+        .stdout_has("Revoked Certificates");
 }
