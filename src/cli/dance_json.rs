@@ -7,7 +7,7 @@ use crate::cli::dance::{self, Args, Prepared};
 use crate::cli::ending::{self, Ended};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::json_actions::{Asked, Done, Shown};
-use crate::cli::json_forms::{How, OneChange, Summary, outcome_words};
+use crate::cli::json_forms::{How, LockNews, OneChange, Problem, Summary, outcome_words};
 use crate::cli::terminal::{Level, Terminal};
 use crate::merge::Way;
 use crate::model::attempt::Attempt;
@@ -44,10 +44,7 @@ enum Event<'a> {
     Waiting {
         holder: &'a str,
     },
-    Lock {
-        lock: &'a str,
-        what: &'a str,
-    },
+    Lock(LockNews<'a>),
     Swept {
         path: Shown<'a>,
     },
@@ -156,10 +153,7 @@ enum Event<'a> {
         outcome: &'a Outcome,
         output: &'a str,
     },
-    Error {
-        message: &'a str,
-        hint: Option<&'a str>,
-    },
+    Error(Problem<'a>),
     Summary(Summary<'a>),
 }
 
@@ -216,7 +210,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Resu
         Ended::Signal(signal) => {
             let (exit, message) = (Exit::Signal(signal), DanceError::Interrupted(signal).to_string());
             teller.terminal.say_at(Level::Error, &message);
-            teller.put(Event::Error { message: &message, hint: None });
+            teller.put(Event::Error(Problem { message: &message, hint: None }));
             teller.end(&RunOutcome::Interrupted { signal }, None, exit.number());
             Ok(exit)
         }
@@ -312,7 +306,7 @@ impl Teller<'_> {
     fn not_done(&mut self, outcome: Option<RunOutcome>, failure: Failure) -> Failure {
         let message = known::shown(&failure.message);
         let hint = failure.hint.as_deref().map(known::shown);
-        self.put(Event::Error { message: &message, hint: hint.as_deref() });
+        self.put(Event::Error(Problem { message: &message, hint: hint.as_deref() }));
         let outcome = outcome.unwrap_or_else(|| match self.done + self.failed + self.skipped {
             0 => RunOutcome::NotStarted { reason: message.into_owned() },
             _ => RunOutcome::Failed,
@@ -359,7 +353,7 @@ fn told<'a>(event: &DanceEvent<'a>, noise: &'a Noise) -> Option<Event<'a>> {
         | DanceEvent::Ended { .. }
         | DanceEvent::Settled { .. } => return None,
         DanceEvent::Waiting { holder } => Event::Waiting { holder },
-        DanceEvent::Lock { lock, what } => Event::Lock { lock, what },
+        DanceEvent::Lock { lock, what } => Event::Lock(LockNews { lock, what }),
         DanceEvent::Warned { message } => Event::Warning { message: message.to_owned() },
         DanceEvent::Swept { path } => Event::Swept { path: path.into() },
         DanceEvent::Recovered { run, how } => Event::Recovered { run, how: how.into() },

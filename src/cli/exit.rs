@@ -5,6 +5,7 @@ mod locks;
 mod looks_back;
 #[cfg(feature = "server")]
 mod of_dlm;
+mod plans;
 
 use std::error::Error;
 use std::fmt;

@@ -12,6 +12,20 @@ use crate::model::run::{Mode, RunOutcome};
 use crate::model::truth::Label;
 use crate::monitors::Standing;
 
+/// What became of the cluster's lock.
+#[derive(Debug, Serialize)]
+pub(super) struct LockNews<'a> {
+    pub(super) lock: &'a str,
+    pub(super) what: &'a str,
+}
+
+/// What kept disco from doing its part.
+#[derive(Debug, Serialize)]
+pub(super) struct Problem<'a> {
+    pub(super) message: &'a str,
+    pub(super) hint: Option<&'a str>,
+}
+
 /// Where a merge that was stopped has left the node.
 #[derive(Debug, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]

@@ -50,11 +50,10 @@ fn waits(waiting: &Waiting<'_>, terminal: &Terminal) {
 
 /// An acquire that a signal has ended: what becomes of the place in the queue is said.
 fn stopped(failure: Failure, refusal: Option<RefusalSaid>, terminal: &mut Terminal) -> Failure {
-    if failure.kind == Kind::Interrupted
-        && let Some(refusal) = refusal
-    {
-        let poll = refusal.lock.policy.queue.poll.0.saturating_mul(3);
-        let ends = format!("the queue was left: this host's place ends by itself within {}", span(poll));
+    if failure.kind == Kind::Interrupted {
+        let poll = refusal.map(|refusal| refusal.lock.policy.queue.poll.0.saturating_mul(3));
+        let when = poll.map_or_else(String::new, |poll| format!(" within {}", span(poll)));
+        let ends = format!("left: what may be there of this host's place in the queue ends by itself{when}");
         terminal.say_at(Level::Info, &ends);
     }
     failure

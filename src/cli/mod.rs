@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod drift;
 mod ending;
 pub mod exit;
+mod forms;
 pub mod fs;
 mod json_actions;
 mod json_forms;
@@ -53,9 +54,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::cli::exit::{Exit, Failure, Kind};
+pub use crate::cli::forms::{Format, Said};
 use crate::cli::manual::{FIRST_MINUTES, help, manual, unfold};
 use crate::cli::terminal::{Color, Level, Terminal};
 use crate::model::names::RunId;
@@ -292,31 +294,6 @@ Examples:
     },
     #[command(name = "__hold", hide = true)]
     Hold,
-}
-
-/// The form of a list for other programs, or for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs: one JSON object.
-    Json,
-}
-
-/// What a command has to say.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said {
-    /// Its result, for standard output.
-    pub result: String,
-    /// What else there is to know, one line each, for standard error.
-    pub warnings: Vec<String>,
-}
-
-impl From<String> for Said {
-    fn from(result: String) -> Said {
-        Said { result, warnings: Vec::new() }
-    }
 }
 
 /// Runs the command that these arguments (the program's name first) ask for.

@@ -23,6 +23,7 @@ mod json;
 mod knobs;
 mod limits;
 mod lint;
+mod lock;
 mod merge;
 mod metadata;
 mod metrics;

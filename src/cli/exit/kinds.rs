@@ -6,31 +6,28 @@ use std::io;
 use crate::fetch::{FetchError, Trouble};
 use crate::merge::MergeError;
 use crate::modules::ModuleError;
-use crate::ops::apply::ApplyError;
 use crate::ops::dance::{DanceError, RootError};
 use crate::ops::gather::GatherError;
 use crate::ops::lint::LintError;
-use crate::ops::lock::said;
 use crate::ops::modules::ModulesError;
 use crate::ops::mounted::MountedError;
 use crate::ops::report::NoRunsOf;
 use crate::ops::settings::ReadSettingsError;
 use crate::params::ParamsError;
 use crate::plan::PlanError;
-use crate::plans::PlanFileError;
 use crate::runs::RunError;
 use crate::sandbox::SandboxError;
 use crate::step::StepError;
 use crate::sys::files::FileError;
 use crate::sys::lock::LockError;
 
-use super::{Failure, Kind};
+use super::{Failure, Kind, locks};
 
 pub(super) fn file_kind(error: &FileError) -> Kind {
     io_kind(&error.source)
 }
 
-fn io_kind(error: &io::Error) -> Kind {
+pub(super) fn io_kind(error: &io::Error) -> Kind {
     match error.kind() {
         io::ErrorKind::PermissionDenied => Kind::Permission,
         io::ErrorKind::AlreadyExists => Kind::CannotCreate,
@@ -266,11 +263,7 @@ impl From<DanceError> for Failure {
             DanceError::Plan(error) => return error.into(),
             DanceError::Apply(error) => return error.into(),
             DanceError::Cluster(error) => return (*error).into(),
-            DanceError::LockRefused(ref refusal) => {
-                let wait = "or wait for it: disco param set disco/dlm/wait SECONDS; --no-cluster-lock runs without it";
-                let way_out = said::way_out(refusal).replace(", or wait with --wait", "");
-                (Kind::Busy, Some([way_out.as_str(), wait].join(", ").trim_start_matches(", ").to_owned()))
-            }
+            DanceError::LockRefused(ref refusal) => (Kind::Busy, Some(locks::way_out_of_run(refusal))),
             DanceError::LockHere(_) => {
                 (Kind::Busy, Some("disco/dlm/wait is how long a run waits".to_owned()))
             }
@@ -283,46 +276,6 @@ impl From<DanceError> for Failure {
             DanceError::Interrupted(_) => (Kind::Interrupted, None),
         };
         Failure::from_error(kind, &error).hint(hint)
-    }
-}
-
-impl From<PlanFileError> for Failure {
-    fn from(error: PlanFileError) -> Failure {
-        const MAKE: &str = "`disco dance --noop --plan FILE` makes one";
-        let (kind, hint) = match &error {
-            PlanFileError::File(error) => (file_kind(error), None),
-            PlanFileError::Io { source, .. } => (io_kind(source), None),
-            PlanFileError::Tree(_) | PlanFileError::Path(_) | PlanFileError::Lost(_) => (Kind::Io, None),
-            PlanFileError::Taken(_) => {
-                (Kind::CannotCreate, Some("name another file: only a plan is replaced by a plan"))
-            }
-            PlanFileError::Foreign(_) => (Kind::Data, Some(MAKE)),
-            PlanFileError::Newer { .. } => {
-                (Kind::Data, Some("use a disco at least as new as the one that made it"))
-            }
-            PlanFileError::Truncated { .. } | PlanFileError::Damaged { .. } => {
-                (Kind::Data, Some("nothing is merged; copy it again, or make it anew"))
-            }
-            PlanFileError::Interrupted => (Kind::Interrupted, None),
-        };
-        Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
-    }
-}
-
-impl From<ApplyError> for Failure {
-    fn from(error: ApplyError) -> Failure {
-        let (kind, hint) = match &error {
-            ApplyError::OtherNode { .. } => (
-                Kind::Data,
-                "for a node that is identical: --any-node; what the plan rests on is compared all the same",
-            ),
-            ApplyError::OtherDigest { .. } => (Kind::Data, "`disco plan show` says what this one does"),
-            ApplyError::Moved(_) => (
-                Kind::Failed,
-                "make a new plan: disco dance --noop --plan FILE; or say whose state counts: --on-conflict",
-            ),
-        };
-        Failure::from_error(kind, &error).hint(Some(hint.to_owned()))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The kinds of what goes wrong with a lock server and with certificates: the same table as in [`super::kinds`].
 
+use disco_dlm::native::say::RefusalSaid;
+
 use crate::lock::{IdentityError, ServerError};
-use crate::ops::lock::LockOpError;
+use crate::ops::lock::{LockOpError, said as words};
 use crate::pki::PkiError;
 use crate::sys::http::Trouble;
 
@@ -51,6 +53,15 @@ impl From<ServerError> for Failure {
 
 fn said(hint: &str) -> Option<String> {
     Some(hint.to_owned()).filter(|hint| !hint.is_empty())
+}
+
+/// What to do about a refusal that has stopped a run.
+pub(super) fn way_out_of_run(refusal: &RefusalSaid) -> String {
+    let wait = "or wait for it: disco param set disco/dlm/wait SECONDS; --no-cluster-lock runs without it";
+    match words::way_out(refusal).replace(", or wait with --wait", "") {
+        way_out if way_out.is_empty() => wait.trim_start_matches("or ").to_owned(),
+        way_out => format!("{way_out}, {wait}"),
+    }
 }
 
 /// What kind an error of the server's is of, for those who carry one in theirs.

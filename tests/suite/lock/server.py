@@ -172,9 +172,9 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain("/etc/ca/issued/localhost.pem", "/etc/ca/issued/localhost.key")
-context.load_verify_locations("/etc/ca/ca.pem")
-context.load_verify_locations("/etc/ca/crl.pem")
+context.load_cert_chain(f"{folder}/ca/issued/localhost.pem", f"{folder}/ca/issued/localhost.key")
+context.load_verify_locations(f"{folder}/ca/ca.pem")
+context.load_verify_locations(f"{folder}/ca/crl.pem")
 context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 context.verify_mode = ssl.CERT_OPTIONAL
 for held in (knob("held") or "").split():
