@@ -174,7 +174,7 @@ fn made(name: &CertificateName, kind: For, files: &crate::pki::Files, ca: &Path)
             ca.display()
         ),
         For::Server => format!(
-            "  in the lock server's configuration: cert = \"{certificate}\", key = \"{key}\"\n  on every host: disco param set disco/dlm/url https://{name}\n"
+            "  in the lock server's configuration: certificate = \"{certificate}\", key = \"{key}\"\n  on every host: disco param set disco/dlm/url https://{name}\n"
         ),
     };
     format!("certificate {certificate}\nkey         {key}\nNext:\n{next}").into()

@@ -31,7 +31,7 @@ class Bench:
             self.servers = EtcdServers(party, shim, spaces, networks)
         self.servers.enrol()
         self.party, self.count = party, 0
-        wait_until("three servers", self.servers.ready)
+        wait_until(f"three servers on {store}", self.servers.ready, 30, self.servers.complaints)
 
     def history(self, fault, seed):
         """One history under one fault: what the clients' program found."""
@@ -62,6 +62,7 @@ class Bench:
         for process in [*self.servers.processes, *getattr(self.servers, "members", [])]:
             process.go_on()
             process.kill()
+        self.servers.unmount()
 
 
 def main():
@@ -75,7 +76,7 @@ def main():
     options = parser.parse_args()
     networks = Networks()
     rows, wrong, begun = [], 0, time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="lock-proof-") as top:
+    with tempfile.TemporaryDirectory(prefix="lock-histories-", ignore_cleanup_errors=True) as top:
         top = pathlib.Path(top)
         shim = top / "shim.so"
         run("cc", "-shared", "-fPIC", "-O2", "-o", shim, HERE / "shim.c", "-ldl")

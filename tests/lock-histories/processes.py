@@ -63,12 +63,12 @@ class Wishes:
             file.write(struct.pack("<qq", seconds, microseconds))
 
 
-def wait_until(what, test, seconds=20):
-    """Waits until the test says yes, or says what never came."""
+def wait_until(what, test, seconds=20, complaints=lambda: ""):
+    """Waits until the test says yes, or says what never came, and what there is to say about it."""
     end = time.monotonic() + seconds
     while not test():
         if time.monotonic() > end:
-            raise SystemExit(f"error: {what}: not within {seconds} s")
+            raise SystemExit(f"error: {what}: not within {seconds} s\n{complaints()}")
         time.sleep(0.05)
 
 

@@ -68,8 +68,18 @@ class Servers:
         self.admin("user", "add", USER, "--admin", input=PASSWORD + "\n")
 
     def ready(self):
-        """Whether every server can decide something."""
-        return all(run_ok("curl", "-sf", "--max-time", "2", "--cacert", self.party.certs / "ca.pem", f"{url}/healthz") for url in self.urls())
+        """Whether every server knows one of the hosts: it has read its store."""
+        certs, host = self.party.certs, self.party.hosts[0]
+        show = ["curl", "-sf", "--max-time", "2", "--cacert", certs / "ca.pem", "--cert", certs / f"{host}.pem", "--key", certs / f"{host}.key"]
+        return all(run_ok(*show, f"{url}/disco/v1/locks") for url in self.urls())
+
+    def complaints(self):
+        """What the servers have said last."""
+        return "".join(f"{log.name}: {log.read_text()[-1500:]}\n" for log in sorted(self.party.top.glob("*.log")))
+
+    def unmount(self):
+        """Nothing is left of the disks."""
+        self.disk.unmount()
 
     def fill(self, chance):
         """Leaves no room where the store writes."""
@@ -106,6 +116,9 @@ class SmallDisk:
 
     def empty(self):
         (self.path / "filler").unlink(missing_ok=True)
+
+    def unmount(self):
+        run("umount", self.path)
 
 
 class SqliteServers(Servers):
@@ -149,6 +162,10 @@ class EtcdServers(Servers):
     def leader(self):
         wait_until("a leader", lambda: self.leader_number() is not None)
         return self.members[(self.leader_number() or 1) - 1]
+
+    def unmount(self):
+        for disk in self.disks:
+            disk.unmount()
 
     def fill(self, chance):
         self.full = chance.choice(self.disks)

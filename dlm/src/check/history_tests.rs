@@ -597,6 +597,31 @@ fn tokens_grow_from_one_grant_to_the_next() {
         ("renewed", vec![granted("a", 1, 2, 2), granted("a", 3, 4, 2)], None),
         ("the same of two hosts", vec![granted("a", 1, 4, 2), granted("b", 2, 3, 2)], fault(0, 1)),
         ("falling but at once", vec![granted("a", 1, 4, 2), granted("b", 2, 3, 1)], None),
+        (
+            "renewed beside another",
+            vec![granted("a", 1, 2, 1), granted("b", 3, 4, 2), granted("a", 5, 6, 1)],
+            None,
+        ),
+        (
+            "after a lost answer",
+            vec![unknown(acquire("a"), 1), granted("b", 3, 4, 2), granted("a", 5, 6, 1)],
+            None,
+        ),
+        (
+            "after one without a token",
+            vec![call(acquire("a"), 1, 2, Saw::Granted), granted("b", 3, 4, 2), granted("a", 5, 6, 1)],
+            None,
+        ),
+        (
+            "of one that came later",
+            vec![granted("b", 1, 2, 2), unknown(acquire("a"), 3), granted("a", 5, 6, 1)],
+            fault(0, 2),
+        ),
+        (
+            "after one that was refused",
+            vec![call(acquire("a"), 1, 2, Saw::Refused), granted("b", 3, 4, 2), granted("a", 5, 6, 1)],
+            fault(1, 2),
+        ),
         ("without tokens", vec![call(acquire("a"), 1, 2, Saw::Granted), granted("b", 3, 4, 1)], None),
     ] {
         assert_eq!(token_fault(&calls), expected, "{what}");

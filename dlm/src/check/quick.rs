@@ -93,7 +93,8 @@ fn may_take(call: &Call, host: &HostName) -> bool {
 }
 
 /// The first two grants whose tokens are wrong: of two hosts with the same token; or one that was asked for when the other had been
-/// granted, with a smaller token. A renewal has the token of its grant.
+/// granted, with a smaller token. A renewal has the token of its grant, so a smaller one is no fault where the host may have been
+/// granted it before: by a call with that token, with none, or with an outcome that nobody knows.
 pub fn token_fault(calls: &[Call]) -> Option<TokenFault> {
     let grants: Vec<(usize, &HostName, Token)> = calls
         .iter()
@@ -101,12 +102,30 @@ pub fn token_fault(calls: &[Call]) -> Option<TokenFault> {
         .filter_map(|(at, call)| granted(call).and_then(|(host, token)| Some((at, host, token?))))
         .collect();
     let wrong = |first: &(usize, &HostName, Token), second: &(usize, &HostName, Token)| {
-        let returned = calls[first.0].returned.as_ref();
-        let precedes = returned.is_some_and(|returned| returned.at < calls[second.0].invoked);
-        (first.1 != second.1 && first.2 == second.2) || (precedes && second.2 < first.2)
+        let Some(returned) = calls[first.0].returned.as_ref() else { return false };
+        let precedes = returned.at < calls[second.0].invoked;
+        let renewed = || {
+            calls.iter().enumerate().any(|(at, call)| {
+                at != second.0 && call.invoked < returned.at && may_grant(call, second.1, second.2)
+            })
+        };
+        (first.1 != second.1 && first.2 == second.2) || (precedes && second.2 < first.2 && !renewed())
     };
     grants.iter().find_map(|first| {
         let second = grants.iter().find(|second| wrong(first, second))?;
         Some(TokenFault { first: first.0, second: second.0 })
     })
+}
+
+/// Whether this call may have granted the host that token.
+fn may_grant(call: &Call, to: &HostName, token: Token) -> bool {
+    let asked = matches!(call.request.operation, Operation::Acquire { .. })
+        && call.request.requester == Requester::Host(to.clone());
+    asked
+        && match &call.returned {
+            None => true,
+            Some(returned) => {
+                returned.saw == Saw::Granted && returned.token.is_none_or(|granted| granted == token)
+            }
+        }
 }
