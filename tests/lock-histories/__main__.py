@@ -46,7 +46,7 @@ class Bench:
         clients = subprocess.Popen([str(argument) for argument in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         time.sleep(chance.uniform(0.3, 1.0))
         end = fault.begin(self, chance)
-        time.sleep(chance.uniform(0.5, 2.0))
+        time.sleep(chance.uniform(*fault.seconds))
         end()
         said, complaints = clients.communicate(timeout=120)
         if clients.returncode not in (0, 1):

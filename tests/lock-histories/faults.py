@@ -5,8 +5,8 @@ import time
 class Fault:
     """One kind; `begin` is told the bench and a source of chance, and gives what ends it."""
 
-    def __init__(self, name, begin):
-        self.name, self.begin = name, begin
+    def __init__(self, name, begin, seconds=(0.5, 2.0)):
+        self.name, self.begin, self.seconds = name, begin, seconds
 
 
 def kill_server(bench, chance):
@@ -127,6 +127,7 @@ ETCD = [
     Fault("the leader stopped", stop_leader),
     Fault("a node cut off", cut_node),
     Fault("the leader's node cut off", cut_leader),
-    Fault("majority lost", lose_majority),
+    # Longer than anybody waits for an answer.
+    Fault("majority lost", lose_majority, (4.0, 6.0)),
     Fault("a member's disk slow", slow_member),
 ]
