@@ -33,8 +33,8 @@ class Telling:
 
 def summed(of, verdicts):
     counts = Counter(kind for kind, _, _ in verdicts)
-    return counts | {"of": of, "granted": sum(done.granted for _, done, _ in verdicts),
-                     "wrong": sum(bool(wrong) for _, _, wrong in verdicts)}
+    counts.update(of=of, granted=sum(done.granted for _, done, _ in verdicts), wrong=sum(bool(wrong) for _, _, wrong in verdicts))
+    return counts
 
 
 def told(what, counts):
@@ -59,7 +59,8 @@ def main():
         errors = {}
         for error in faults.ERRORS:
             of, verdicts = found.errors(error, most)
-            errors[error] = summed(of, verdicts) | {"failed": len(verdicts)}
+            errors[error] = summed(of, verdicts)
+            errors[error]["failed"] = len(verdicts)
             told(error, errors[error])
         full = found.full()
         told("a full disk", full)
