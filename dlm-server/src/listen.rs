@@ -55,7 +55,7 @@ pub struct TlsFiles {
 pub struct TrustedProxies {
     /// From where they come. From everybody else the headers mean nothing.
     pub addresses: Vec<IpAddr>,
-    /// The header with the host's name, or with the subject of its certificate (`CN=web1,O=…` or `/O=…/CN=web1`).
+    /// The header with the host's name, or with the subject of its certificate (`CN=web1,O=Example`, or `/CN=web1`).
     pub name_header: String,
     /// The header that must be exactly `SUCCESS` for the name to count, as Apache's and nginx's `SSL_CLIENT_VERIFY`; `None`
     /// where the proxy sends the name of verified certificates alone.

@@ -46,6 +46,9 @@ pub struct Args {
     /// Wait for another live run instead of refusing
     #[arg(long)]
     wait: bool,
+    /// Merge without the cluster's lock (disco/dlm/lock)
+    #[arg(long)]
+    no_cluster_lock: bool,
     /// Take the merge back after so many seconds unless `disco confirm` comes before
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800), conflicts_with = "root")]
     confirm: Option<u64>,
@@ -71,6 +74,7 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     flags.extend([(Name::Root, root.to_string_lossy().into_owned())]);
     flags.extend(args.on_conflict.clone().map(|rules| (Name::OnConflict, rules)));
     flags.extend(args.textfile.as_deref().map(|file| (Name::Textfile, named(file))));
+    flags.extend(args.no_cluster_lock.then(|| (Name::DlmTake, "false".to_owned())));
     let (settings, _) = settings(&flags)?;
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;

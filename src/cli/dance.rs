@@ -89,6 +89,9 @@ pub struct Args {
     /// Wait for another live run instead of refusing
     #[arg(long)]
     pub wait: bool,
+    /// Run without the cluster's lock (disco/dlm/lock)
+    #[arg(long)]
+    pub no_cluster_lock: bool,
     /// Take the merge back after so many seconds unless `disco confirm` comes before
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800), conflicts_with_all = ["noop", "root"])]
     pub confirm: Option<u64>,
@@ -150,6 +153,7 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
         (Name::ServerUri, args.server.clone()),
         (Name::Root, args.root.as_ref().map(|root| root.to_string_lossy().into_owned())),
         (Name::Fetch, args.no_fetch.then(|| "false".to_owned())),
+        (Name::DlmTake, args.no_cluster_lock.then(|| "false".to_owned())),
         (Name::Network, args.network.clone()),
         (Name::StepTimeout, args.step_timeout.clone()),
         (Name::OnConflict, rules(&args.on_conflict)),

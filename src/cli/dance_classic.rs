@@ -176,6 +176,7 @@ pub(super) fn show(event: &DanceEvent<'_>, manner: &Manner<'_>, terminal: &mut T
         | DanceEvent::Ended { .. }
         | DanceEvent::Settled { .. } => {}
         DanceEvent::Waiting { holder } => terminal.say_at(Level::Info, &format!("Waiting for {holder}")),
+        DanceEvent::Lock { lock, what } => terminal.say_at(Level::Info, &format!("Lock : {lock} : {what}")),
         DanceEvent::Warned { message } => terminal.say_at(Level::Warning, message),
         DanceEvent::Swept { path } => {
             terminal

@@ -44,6 +44,10 @@ enum Event<'a> {
     Waiting {
         holder: &'a str,
     },
+    Lock {
+        lock: &'a str,
+        what: &'a str,
+    },
     Swept {
         path: Shown<'a>,
     },
@@ -271,6 +275,7 @@ impl Teller<'_> {
             }
             DanceEvent::Doing(_)
             | DanceEvent::Waiting { .. }
+            | DanceEvent::Lock { .. }
             | DanceEvent::Warned { .. }
             | DanceEvent::Swept { .. }
             | DanceEvent::Recovered { .. }
@@ -354,6 +359,7 @@ fn told<'a>(event: &DanceEvent<'a>, noise: &'a Noise) -> Option<Event<'a>> {
         | DanceEvent::Ended { .. }
         | DanceEvent::Settled { .. } => return None,
         DanceEvent::Waiting { holder } => Event::Waiting { holder },
+        DanceEvent::Lock { lock, what } => Event::Lock { lock, what },
         DanceEvent::Warned { message } => Event::Warning { message: message.to_owned() },
         DanceEvent::Swept { path } => Event::Swept { path: path.into() },
         DanceEvent::Recovered { run, how } => Event::Recovered { run, how: how.into() },

@@ -1,6 +1,7 @@
 //! The one table of errors: each has a kind, each kind an exit code; hints are beside the message.
 
 mod kinds;
+mod locks;
 mod looks_back;
 #[cfg(feature = "server")]
 mod of_dlm;

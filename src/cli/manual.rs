@@ -16,12 +16,12 @@ The first minutes:
   disco dance             the same, and merge it; `disco undo` takes it back";
 
 /// The help of disco itself fits a screen: what to do first, then the commands; each of them says what options it has.
-pub(super) const HELP: &str = "\
-{about}
-{usage-heading} {usage}{after-help}
-Commands:
-{subcommands}
-Options of all: --home, --node, --color, --show-secrets. More: COMMAND --help";
+pub(super) fn help() -> String {
+    format!(
+        "{{about}}\n{{usage-heading}} {{usage}}\n{FIRST_MINUTES}\nCommands:\n{{subcommands}}\n\
+         Of all: --home, --node, --color, --show-secrets. More: COMMAND --help, man"
+    )
+}
 
 /// The manual page of a command, by the words that call it.
 pub(super) fn manual(words: &[String]) -> Result<String, Failure> {

@@ -20,10 +20,14 @@ mod json_forms;
 pub mod line;
 pub mod lint;
 pub mod live;
+pub mod lock;
+mod lock_look;
+mod lock_work;
 mod manual;
 pub mod merge_log;
 pub mod module;
 pub mod param;
+pub mod pki;
 pub mod plan;
 mod pretty_changes;
 mod pretty_end;
@@ -52,7 +56,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cli::exit::{Exit, Failure, Kind};
-use crate::cli::manual::{FIRST_MINUTES, HELP, manual, unfold};
+use crate::cli::manual::{FIRST_MINUTES, help, manual, unfold};
 use crate::cli::terminal::{Color, Level, Terminal};
 use crate::model::names::RunId;
 use crate::sandbox::inside;
@@ -68,7 +72,7 @@ use crate::sys::interrupt;
     version,
     max_term_width = 100,
     after_help = FIRST_MINUTES,
-    help_template = HELP,
+    help_template = help(),
     disable_help_subcommand = true
 )]
 struct Disco {
@@ -232,6 +236,18 @@ Examples:
     /// Show what is no longer as disco has written it
     #[command(after_help = drift::EXAMPLES)]
     Drift(drift::Args),
+    /// Locks that hosts share: take, show, give back, run under one
+    #[command(
+        subcommand,
+        after_help = "\
+The server is disco's own (disco dlm serve) or a Foreman with its plugin. Exit
+status: 0; 75 refused; 69 no server; 77 not allowed; 64 usage; 65 data.
+Example: disco lock run web -- apt-get -y upgrade"
+    )]
+    Lock(lock::Command),
+    /// Certificates of lock servers and hosts, by an authority of your own
+    #[command(subcommand, after_help = "Examples:\n  disco pki init\n  disco pki issue web1.example.com")]
+    Pki(pki::Command),
     /// Read and change the parameters in disco's own folder
     Param(param::Args),
     /// Make modules, check them, and show their order
@@ -253,13 +269,14 @@ Examples:
     #[command(subcommand, after_help = dlm::EXAMPLES)]
     Dlm(dlm::Command),
     /// Print the completions of a shell
-    #[command(after_help = "Example:\n  disco completions bash > /etc/bash_completion.d/disco")]
+    #[command(hide = true, after_help = "Example:\n  disco completions bash > /etc/bash_completion.d/disco")]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page of disco or of one of its commands
     #[command(
+        hide = true,
         after_help = "Examples:\n  disco man | man -l -\n  disco man dance | man -l -\n  disco man > /usr/local/share/man/man1/disco.1"
     )]
     Man {
@@ -373,6 +390,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Diff(args) => diff::run(&args, global)?,
         Command::Blame(args) => blame::run(&args, global)?,
         Command::Drift(args) => return drift::run(&args, global, terminal),
+        Command::Lock(command) => return lock::run(command, global, terminal),
+        Command::Pki(command) => pki::run(command)?,
         Command::Param(args) => param::run(args, global)?,
         Command::Module(args) => return module::run(args, global, terminal),
         Command::Settings(args) => settings::run(args, global)?,
@@ -425,6 +444,13 @@ mod tests {
         let help = Disco::command().term_width(80).render_long_help().to_string();
         assert!(help.lines().count() <= 32, "{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        for (words, command) in shown() {
+            if matches!(words[0].as_str(), "lock" | "pki") {
+                let help = command.term_width(80).render_help().to_string();
+                assert!(help.lines().count() <= 32, "{words:?} {}\n{help}", help.lines().count());
+                assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+            }
+        }
         for (words, _) in shown().iter().filter(|(words, _)| words.len() == 1) {
             assert!(help.contains(&format!("\n  {} ", words[0])), "{words:?}\n{help}");
         }

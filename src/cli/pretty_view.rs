@@ -139,6 +139,9 @@ impl<'a> View<'a> {
                 self.now("waiting for the other run".to_owned());
                 self.put(To::Err, Line::new(Ink::Dim, format!("{} waiting for {holder}", signs.running)));
             }
+            DanceEvent::Lock { lock, what } => {
+                self.put(To::Err, Line::new(Ink::Dim, format!("{} lock {lock} {what}", signs.running)));
+            }
             DanceEvent::Warned { message } => {
                 self.put(To::Err, Line::new(Ink::Care, format!("! {message}")));
             }

@@ -67,6 +67,9 @@ struct Common {
     /// With a merge: wait for a live run that is under way instead of refusing
     #[arg(long)]
     wait: bool,
+    /// With a merge: without the cluster's lock (disco/dlm/lock)
+    #[arg(long)]
+    no_cluster_lock: bool,
     /// With a merge, what becomes of paths that somebody changes meanwhile: abort merges nothing, theirs keeps what is
     /// there, mine replaces it; can be repeated, the first that matches a path counts [default: abort]
     #[arg(long, value_name = "WORD[=GLOB]")]
@@ -80,6 +83,7 @@ impl Common {
         flags.extend(self.network.clone().map(|network| (Name::Network, network)));
         let root = self.root.as_ref().map(|root| root.to_string_lossy().into_owned());
         flags.extend(root.map(|root| (Name::Root, root)));
+        flags.extend(self.no_cluster_lock.then(|| (Name::DlmTake, "false".to_owned())));
         flags.extend(dance::rules(&self.on_conflict).map(|rules| (Name::OnConflict, rules)));
         flags
     }

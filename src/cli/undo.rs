@@ -41,6 +41,9 @@ pub struct Args {
     /// Wait for another live run instead of refusing
     #[arg(long)]
     wait: bool,
+    /// Undo without the cluster's lock (disco/dlm/lock)
+    #[arg(long, conflicts_with = "list")]
+    no_cluster_lock: bool,
     /// Tell the end of the run in FILE, for Prometheus' textfile collector
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     textfile: Option<PathBuf>,
@@ -51,6 +54,7 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     let mut flags = global.flags();
     flags.extend(args.on_conflict.clone().map(|rules| (Name::OnConflict, rules)));
     flags.extend(args.textfile.as_deref().map(|file| (Name::Textfile, named(file))));
+    flags.extend(args.no_cluster_lock.then(|| (Name::DlmTake, "false".to_owned())));
     let (mut settings, _) = settings(&flags)?;
     // Undos are of the node's own root.
     settings.root.value = PathBuf::from("/");

@@ -39,6 +39,10 @@ pub fn undo(
     }
     // What cannot be undone is no run.
     let of = undo::load(&settings.home.value, options.run.as_ref())?.head.run;
+    let mut settings = settings.clone();
+    // A dry run asks no lock server for anything.
+    settings.dlm.take.value &= !options.noop;
+    let settings = &settings;
     // It takes the lock in both modes: what it compares must not be merged into meanwhile.
     dance::recorded(settings, Mode::Live, options.wait, interrupt, on_event, |run, settings, _, _| {
         undo_in(run, settings, &of, options, interrupt)

@@ -1,5 +1,6 @@
 //! What a run is set to: each value with where it came from. Plain data; [`resolve`] makes it without any effect.
 
+pub mod dlm;
 pub mod resolve;
 pub mod table;
 pub mod unknown;
@@ -17,6 +18,7 @@ use crate::model::names::NodeName;
 use crate::model::noise::Noise;
 use crate::model::run::Mode;
 
+pub use dlm::{Dlm, OnFailure};
 pub use resolve::{Flags, home, resolve};
 pub use table::{Setting, TABLE};
 pub use unknown::unknown;
@@ -221,6 +223,8 @@ pub struct Settings {
     pub log: Sourced<Log>,
     /// What of the changes is counted instead of shown.
     pub noise: Sourced<Noise>,
+    /// The lock server, and what runs have to do with it.
+    pub dlm: Dlm,
 }
 
 /// One setting as shown.
@@ -282,6 +286,7 @@ impl Settings {
             Name::Textfile => shown(&self.textfile, |file| file.as_ref().map(path).unwrap_or_default()),
             Name::Log => shown(&self.log, |log| log.word().to_owned()),
             Name::Noise => shown(&self.noise, Noise::to_string),
+            name => self.dlm.row(name),
         };
         Row { name: setting.label, value, origin, about: setting.about }
     }

@@ -11,7 +11,7 @@ use crate::model::noise::NoNoise;
 use crate::model::params::{Param, Params};
 use crate::model::run::Mode;
 use crate::settings::table::{Name, Setting, TABLE};
-use crate::settings::{Amount, Log, Network, OnActionFailure, Origin, Settings, SettingsError, Sourced};
+use crate::settings::{Amount, Dlm, Log, Network, OnActionFailure, Origin, Settings, SettingsError, Sourced};
 
 /// The settings that the command line names.
 pub type Flags = BTreeMap<Name, String>;
@@ -79,6 +79,7 @@ pub fn resolve(
         textfile: said.parse(Name::Textfile, |path| Ok((!path.is_empty()).then(|| PathBuf::from(path))))?,
         log: said.parse(Name::Log, log)?,
         noise: said.parse(Name::Noise, |text| text.parse().map_err(|error: NoNoise| error.to_string()))?,
+        dlm: Dlm::resolve(&said)?,
         home,
     })
 }
@@ -86,14 +87,16 @@ pub fn resolve(
 /// The most MiB that a setting may state: a PiB.
 const MOST_MEBIBYTES: usize = 1 << 30;
 
-struct Said<'a> {
+/// The voices, the strongest first.
+pub(super) struct Said<'a> {
     flags: &'a Flags,
     environment: &'a BTreeMap<String, String>,
     parameters: &'a Params,
 }
 
 impl Said<'_> {
-    fn parse<T>(
+    /// What the strongest voice says of a setting, as a value.
+    pub(super) fn parse<T>(
         &self,
         name: Name,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -146,7 +149,7 @@ fn folder(text: &str) -> Result<PathBuf, String> {
     if path.is_absolute() { Ok(path.to_owned()) } else { Err("use a path that starts with '/'".to_owned()) }
 }
 
-fn truth(text: &str) -> Result<bool, String> {
+pub(super) fn truth(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
@@ -211,7 +214,7 @@ fn days(text: &str) -> Result<u32, String> {
     number(text, 36_600).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-fn number(text: &str, most: usize) -> Result<usize, String> {
+pub(super) fn number(text: &str, most: usize) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (1..=most).contains(&number) => Ok(number),
         Ok(_) | Err(_) => Err(format!("use a whole number, 1 to {most}")),
@@ -273,6 +276,16 @@ mod tests {
                 row("client/textfile", ""),
                 row("client/log", "auto"),
                 row("client/noise", ""),
+                row("dlm/url", ""),
+                row("dlm/lock", ""),
+                row("dlm/take", "true"),
+                row("dlm/wait", "0"),
+                row("dlm/on_failure", "keep"),
+                row("dlm/required", "true"),
+                row("dlm/cert", ""),
+                row("dlm/key", ""),
+                row("dlm/ca", ""),
+                row("dlm/user", ""),
             ]
         );
     }

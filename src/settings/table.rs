@@ -63,6 +63,26 @@ pub enum Name {
     Log,
     /// What of the changes is counted instead of shown.
     Noise,
+    /// The lock server.
+    DlmUrl,
+    /// The lock of live runs there.
+    DlmLock,
+    /// Whether live runs take it.
+    DlmTake,
+    /// How long they wait for it.
+    DlmWait,
+    /// What becomes of it after a failure.
+    DlmOnFailure,
+    /// Whether a live run needs the server.
+    DlmRequired,
+    /// This node's certificate.
+    DlmCert,
+    /// Its key.
+    DlmKey,
+    /// Whom to believe.
+    DlmCa,
+    /// Who logs in.
+    DlmUser,
 }
 
 /// One setting: what it is called where, and what it is when nobody says anything.
@@ -104,7 +124,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 30] = [
+pub static TABLE: [Setting; 40] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -273,6 +293,64 @@ pub static TABLE: [Setting; 30] = [
         "",
         "changes that are counted and not shown: CLASS=GLOB adds, !GLOB never is, -CLASS or off leaves out",
     ),
+    parameter(
+        Name::DlmUrl,
+        "dlm/url",
+        Some("--url"),
+        "",
+        "the lock server, disco's or a Foreman: https://HOST[:PORT]",
+    ),
+    parameter(
+        Name::DlmLock,
+        "dlm/lock",
+        None,
+        "",
+        "the lock there that live runs take, such as the cluster's name",
+    ),
+    parameter(
+        Name::DlmTake,
+        "dlm/take",
+        Some("--no-cluster-lock"),
+        "true",
+        "take that lock in live runs; false: run without it",
+    ),
+    parameter(
+        Name::DlmWait,
+        "dlm/wait",
+        None,
+        "0",
+        "seconds that a live run waits for it; 0: refuse at once if somebody else has it",
+    ),
+    parameter(
+        Name::DlmOnFailure,
+        "dlm/on_failure",
+        None,
+        "keep",
+        "what becomes of it after a failed run: keep, release, or failed (released, and counted as a failure)",
+    ),
+    parameter(
+        Name::DlmRequired,
+        "dlm/required",
+        None,
+        "true",
+        "no live run without the lock server; false: a warning",
+    ),
+    parameter(
+        Name::DlmCert,
+        "dlm/cert",
+        Some("--cert"),
+        "",
+        "this node's certificate (PEM); by default disco's, Puppet's or Katello's",
+    ),
+    parameter(Name::DlmKey, "dlm/key", Some("--key"), "", "its key"),
+    parameter(
+        Name::DlmCa,
+        "dlm/ca",
+        Some("--ca"),
+        "",
+        "the authorities of the lock server (PEM); by default those beside the certificate, or the system's",
+    ),
+    parameter(Name::DlmUser, "dlm/user", Some("--user"), "", "log in to the lock server as this user"),
 ];
 
 #[cfg(test)]

@@ -45,6 +45,14 @@ pub fn seconds_since(time: &str) -> Option<u64> {
     u64::try_from(jiff::Timestamp::now().as_second() - then.as_second()).ok()
 }
 
+/// An RFC 3339 time by the clocks of this node, to the second; text that is no time as it is.
+pub fn local(time: &str) -> String {
+    match time.parse::<jiff::Timestamp>() {
+        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => time.to_owned(),
+    }
+}
+
 /// Which start of the machine this is: a random word that the kernel chose; empty where it tells none.
 pub fn boot() -> String {
     let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");

@@ -1,6 +1,12 @@
 //! Foreman's search language (scoped_search), as far as locks have fields: a filter, as plain data. `parse` makes it from text or says
 //! what cannot be understood; nothing that cannot be parsed ever means "all".
 
+pub mod parse;
+mod token;
+
+#[cfg(test)]
+mod parse_tests;
+
 use std::cmp::Ordering;
 
 use disco_dlm::model::Lock;

@@ -10,6 +10,7 @@ use crate::ops::apply::ApplyError;
 use crate::ops::dance::{DanceError, RootError};
 use crate::ops::gather::GatherError;
 use crate::ops::lint::LintError;
+use crate::ops::lock::said;
 use crate::ops::modules::ModulesError;
 use crate::ops::mounted::MountedError;
 use crate::ops::report::NoRunsOf;
@@ -264,6 +265,19 @@ impl From<DanceError> for Failure {
             DanceError::Mounted(error) => return error.into(),
             DanceError::Plan(error) => return error.into(),
             DanceError::Apply(error) => return error.into(),
+            DanceError::Cluster(error) => return error.into(),
+            DanceError::LockRefused(ref refusal) => {
+                let wait = "or wait for it: disco param set disco/dlm/wait SECONDS; --no-cluster-lock runs without it";
+                let way_out = said::way_out(refusal).replace(", or wait with --wait", "");
+                (Kind::Busy, Some([way_out.as_str(), wait].join(", ").trim_start_matches(", ").to_owned()))
+            }
+            DanceError::LockHere(_) => {
+                (Kind::Busy, Some("disco/dlm/wait is how long a run waits".to_owned()))
+            }
+            DanceError::LockLost { ref lock, .. } => (
+                Kind::Failed,
+                Some(format!("`disco lock events {lock}` says who took it away; run it again")),
+            ),
             DanceError::Home(_) => (Kind::Config, None),
             DanceError::Root(ref error) => (root_kind(error), None),
             DanceError::Interrupted(_) => (Kind::Interrupted, None),

@@ -16,7 +16,7 @@ use crate::sys::files;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::lock::{Lock, LockError};
 
-use super::{DanceError, DanceEvent, Extent, recover, recovered, services};
+use super::{DanceError, DanceEvent, Extent, cluster, recover, recovered, services};
 
 /// Now, in seconds since 1970.
 pub(super) fn now() -> u64 {
@@ -99,6 +99,7 @@ pub(super) fn confirm(
         Err(error) => return Err(error.into()),
     }
     merged.keep()?;
+    cluster::settled(settings, &id, true, on_event);
     Ok(id)
 }
 

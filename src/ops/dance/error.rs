@@ -1,14 +1,17 @@
 //! What can keep disco from doing a dance at all.
 
+use disco_dlm::native::say::RefusalSaid;
 use thiserror::Error;
 
 use crate::changes::scan::ScanError;
+use crate::lock::Held;
 use crate::merge::MergeError;
 use crate::model::names::RunId;
 use crate::model::path::PathError;
 use crate::model::run::RunOutcome;
 use crate::ops::apply::ApplyError;
 use crate::ops::gather::GatherError;
+use crate::ops::lock::{LockOpError, said};
 use crate::ops::mounted::MountedError;
 use crate::plans::PlanFileError;
 use crate::runs::RunError;
@@ -91,6 +94,23 @@ pub enum DanceError {
     /// The mounted sandbox could not be used.
     #[error(transparent)]
     Mounted(#[from] MountedError),
+    /// The lock server could not be asked, or not as whom it knows.
+    #[error(transparent)]
+    Cluster(#[from] LockOpError),
+    /// Another node has the cluster's lock, or nobody may have it now.
+    #[error("{}", said::refusal(.0))]
+    LockRefused(Box<RefusalSaid>),
+    /// Another process of this node works under the cluster's lock.
+    #[error("lock {}: another process of this node works under it: pid {}, {}", .0.lock, .0.process.pid, .0.work)]
+    LockHere(Box<Held>),
+    /// The cluster's lock is not ours any more; nothing is merged.
+    #[error("lock {lock} was lost before the merge: {why}; nothing is merged")]
+    LockLost {
+        /// Its name.
+        lock: String,
+        /// How.
+        why: String,
+    },
     /// A signal asked to stop; nothing is merged.
     #[error("interrupted by signal {0}; nothing is merged")]
     Interrupted(i32),

@@ -57,6 +57,13 @@ pub enum DanceEvent<'a> {
         /// Who holds it, in its own words.
         holder: &'a str,
     },
+    /// Something became of the cluster's lock.
+    Lock {
+        /// Its name.
+        lock: &'a str,
+        /// What, in words.
+        what: &'a str,
+    },
     /// Something that whoever starts runs should know.
     Warned {
         /// What, in words.

@@ -121,6 +121,7 @@ fn merge_all(
         around::not_executed(run, &around.schedule);
         return Ok(RunOutcome::Merged);
     }
+    run.cluster.before_merge(&around.schedule)?;
     (run.on_event)(DanceEvent::Doing(Doing::Merging { changes: changes.0.len() }));
     let (upper, entries) = differences.scratchpad();
     let live = recover::open(&run.record.root)?;

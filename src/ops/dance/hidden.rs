@@ -45,6 +45,7 @@ pub(in crate::ops) fn tell(event: DanceEvent<'_>, on_event: &mut dyn FnMut(Dance
         // Monitors and the system's log hear these, and no user.
         E::Ended { record } => on_event(E::Ended { record: &of(&known::hider(), record) }),
         E::Settled { record } => on_event(E::Settled { record: &of(&known::hider(), record) }),
+        E::Lock { lock, what } => on_event(E::Lock { lock, what: &text(what) }),
         E::Warned { message } => on_event(E::Warned { message: &text(message) }),
         E::Fetching { from } => on_event(E::Fetching { from: &text(from) }),
         E::Asked { action, root } => on_event(E::Asked { action: &of(&hider, action), root }),

@@ -4,6 +4,7 @@
 //! do its part; a module that fails is in the record.
 
 pub(super) mod around;
+mod cluster;
 mod confirm;
 mod conflicts;
 mod costs;
@@ -90,6 +91,8 @@ pub(super) struct Run<'a> {
     /// Where what it has shown is kept as a plan.
     pub(super) plan_file: Option<PathBuf>,
     pub(super) confirm: Option<u64>,
+    /// The lock of the cluster, where this run has one.
+    cluster: cluster::Cluster,
     pub(super) on_event: &'a mut dyn FnMut(DanceEvent<'_>),
 }
 
@@ -154,21 +157,37 @@ pub(super) fn recorded(
         recover::recover(settings, ground, Extent::Whole, on_event)?;
     }
     sweep(settings, on_event)?;
-    let scratch = ScratchFolder::create(&settings.storage.value, id.as_str()).map_err(DanceError::Prepare)?;
+    let (mut cluster, waited_for_lock) = match mode {
+        Mode::Live => cluster::take(settings, ground, &id, interrupt, on_event)?,
+        Mode::Noop => Default::default(),
+    };
+    let on_failure = settings.dlm.on_failure.value;
+    let mut record = new_record(settings, &ground.root, id.clone(), mode);
+    record.waits.extend(waited.into_iter().chain(waited_for_lock));
+    let scratch = match ScratchFolder::create(&settings.storage.value, id.as_str()) {
+        Ok(scratch) => scratch,
+        Err(error) => {
+            let error = DanceError::Prepare(error);
+            record.outcome = RunOutcome::NotStarted { reason: in_full(&error) };
+            cluster.end(&record, on_failure, on_event);
+            return Err(error);
+        }
+    };
     let runs = Runs::new(&settings.home.value);
     let mut run = Run {
         folder: runs.folder(&id),
         began: Instant::now(),
-        record: new_record(settings, &ground.root, id, mode),
+        record,
         runs,
         fetched: BTreeMap::new(),
         plan_file: None,
         confirm: None,
+        cluster,
         on_event,
     };
-    run.record.waits.extend(waited);
-    run.note()?;
-    let result = work(&mut run, settings, ground, &scratch).map_err(|error| interrupted(interrupt, error));
+    let noted = run.note();
+    let result = noted.and_then(|()| work(&mut run, settings, ground, &scratch));
+    let result = result.map_err(|error| interrupted(interrupt, error));
     (run.record.ended, run.record.own) = (Some(clock::now()), Some(clock::whole_process()));
     if let Err(error) = &result {
         run.record.outcome = match error {
@@ -181,6 +200,7 @@ pub(super) fn recorded(
     }
     let saved = run.note();
     let saved = if run.record.outcome.is_merged() { finish::told(saved, &run.record.outcome) } else { saved };
+    run.cluster.end(&run.record, on_failure, run.on_event);
     (run.on_event)(DanceEvent::Ended { record: &run.record });
     let pruned = record::prune(settings, &run.runs);
     let forgotten = if mode == Mode::Live { undo::prune(settings, &ground.root) } else { Ok(()) };

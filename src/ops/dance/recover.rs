@@ -19,7 +19,7 @@ use crate::sys::tree::Root;
 
 use super::duties::Duties;
 use super::ground::Ground;
-use super::{DanceError, DanceEvent, Run, around, confirm};
+use super::{DanceError, DanceEvent, Run, around, cluster, confirm};
 
 /// disco's home as a path of the live root, where that is the node's own.
 pub(in crate::ops) fn inner_home(
@@ -111,13 +111,13 @@ pub(super) fn finish(
             run.record.outcome = around::undo(&mut run, settings, merged, &mut duties, why.to_owned())?;
             run.save()?;
             (run.on_event)(DanceEvent::Settled { record: &run.record });
-            Ok(())
         }
         None => {
             merged.undo(why).close()?;
-            Ok(())
         }
     }
+    cluster::settled(settings, &id, false, on_event);
+    Ok(())
 }
 
 /// The run of that record; none where somebody has removed it: what it asked for is not known any more.
@@ -140,6 +140,7 @@ fn load<'a>(
         fetched,
         plan_file: None,
         confirm: None,
+        cluster: Default::default(),
         on_event,
     }))
 }

@@ -1,0 +1,190 @@
+//! One connection, from the handshake to its end.
+
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use super::connections::{Entry, Place};
+use super::layers::squeezed;
+use crate::identity::Peer;
+use crate::identity::certificate::{self, Certificate};
+use crate::listen::Limits;
+use crate::log::{Log, causes};
+
+/// The most requests at once on one connection of HTTP/2.
+const MOST_STREAMS: u32 = 64;
+
+/// What every connection is served with.
+#[derive(Clone)]
+pub struct Served {
+    /// The routes, with all that is around them.
+    pub routes: Router,
+    /// What clients may take.
+    pub limits: Limits,
+    /// Where lines go.
+    pub log: Log,
+}
+
+/// Serves a connection until it ends, or has to.
+pub async fn serve(
+    served: Served,
+    tcp: TcpStream,
+    address: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    place: Place,
+    stop: watch::Receiver<u64>,
+) {
+    let log = served.log.clone();
+    log.debug(format_args!("{address}: connected"));
+    if let Err(error) = tcp.set_nodelay(true) {
+        log.debug(format_args!("{address}: no TCP_NODELAY: {error}"));
+    }
+    let ended = match tls {
+        None => {
+            let peer = Peer { address, certificate: Certificate::None };
+            speak(served, TokioIo::new(tcp), peer, Protocol::Http1, &place.entry, stop).await
+        }
+        Some(config) => {
+            let handshake = timeout(served.limits.handshake, TlsAcceptor::from(config).accept(tcp));
+            let stream = tokio::select! {
+                shaken = handshake => match shaken {
+                    Ok(Ok(stream)) => stream,
+                    Ok(Err(error)) => return log.warn(format_args!("{address}: no handshake: {}", causes(&error))),
+                    Err(_) => return log.debug(format_args!("{address}: the handshake took too long")),
+                },
+                () = place.entry.go.notified() => return,
+            };
+            let session = stream.get_ref().1;
+            let shown = session.peer_certificates().and_then(|chain| chain.first());
+            let certificate = shown.map_or(Certificate::None, |first| certificate::of_der(first));
+            let protocol = match session.alpn_protocol() {
+                Some(b"h2") => Protocol::Http2,
+                _ => Protocol::Http1,
+            };
+            speak(served, TokioIo::new(stream), Peer { address, certificate }, protocol, &place.entry, stop)
+                .await
+        }
+    };
+    match ended {
+        Ok(()) => log.debug(format_args!("{address}: ended")),
+        Err(error) => log.debug(format_args!("{address}: ended: {}", causes(&error))),
+    }
+}
+
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+async fn speak<S>(
+    served: Served,
+    stream: TokioIo<S>,
+    peer: Peer,
+    protocol: Protocol,
+    entry: &Arc<Entry>,
+    stop: watch::Receiver<u64>,
+) -> Result<(), hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Served { routes, limits, .. } = served;
+    let busy = Arc::clone(entry);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (routes, peer, busy) = (routes.clone(), peer.clone(), busy.begin());
+        async move {
+            let response = answer(routes, peer, request).await;
+            drop(busy);
+            response
+        }
+    });
+    match protocol {
+        Protocol::Http1 => {
+            let mut builder = http1::Builder::new();
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(limits.head)
+                .max_buf_size(limits.head_bytes.max(8192));
+            let connection = pin!(builder.serve_connection(stream, service));
+            drive(connection, |connection| connection.graceful_shutdown(), limits, entry, stop).await
+        }
+        Protocol::Http2 => {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            let head = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
+            builder.timer(TokioTimer::new()).max_concurrent_streams(MOST_STREAMS).max_header_list_size(head);
+            builder.keep_alive_interval(limits.idle).keep_alive_timeout(limits.head);
+            let connection = pin!(builder.serve_connection(stream, service));
+            drive(connection, |connection| connection.graceful_shutdown(), limits, entry, stop).await
+        }
+    }
+}
+
+async fn answer(
+    routes: Router,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Result<Response, std::convert::Infallible> {
+    let mut request = request.map(Body::new);
+    if let Some(uri) = squeezed(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    request.extensions_mut().insert(peer);
+    routes.oneshot(request).await
+}
+
+/// Lets a connection go on until it ends; asks it to when it is old, when the certificates have changed or when the server ends, and
+/// leaves it when it is idle too long, when others need its place, or when it does not end.
+async fn drive<C>(
+    mut connection: Pin<&mut C>,
+    end: impl Fn(Pin<&mut C>),
+    limits: Limits,
+    entry: &Entry,
+    mut stop: watch::Receiver<u64>,
+) -> Result<(), hyper::Error>
+where
+    C: Future<Output = Result<(), hyper::Error>>,
+{
+    let mut until = tokio::time::Instant::now() + limits.age;
+    let mut ending = false;
+    loop {
+        let idle = entry.idle_since().unwrap_or_else(Instant::now) + limits.idle;
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = entry.go.notified() => return Ok(()),
+            () = sleep_until(idle.into()) => {
+                if entry.idle_since().is_some_and(|since| since + limits.idle <= Instant::now()) {
+                    return Ok(());
+                }
+            }
+            () = sleep_until(until) => {
+                if ending {
+                    return Ok(());
+                }
+                ending = true;
+                until = tokio::time::Instant::now() + limits.grace;
+                end(connection.as_mut());
+            }
+            _ = stop.changed(), if !ending => {
+                ending = true;
+                until = tokio::time::Instant::now() + limits.grace;
+                end(connection.as_mut());
+            }
+        }
+    }
+}
