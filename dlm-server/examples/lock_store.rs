@@ -1,5 +1,5 @@
 //! What scripts do with a store in a file, to try it: fill it, measure it, work on it until they are killed, and judge what is
-//! left. `scripts/lock-kills` and `scripts/bench-locks` start it.
+//! left. `scripts/lock-kills` and `scripts/bench-lock-store` start it.
 //!
 //!     lock_store fill FILE LOCKS EVENTS     adds so many
 //!     lock_store measure FILE               prints times

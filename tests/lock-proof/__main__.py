@@ -10,8 +10,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import faults
+import lock_page
 import node
-import page
 
 # How many rounds the work has, and how often the log is torn in a full run.
 ROUNDS, TORN = 8, 300
@@ -33,8 +33,8 @@ class Telling:
 
 def summed(of, verdicts):
     counts = Counter(kind for kind, _, _ in verdicts)
-    return counts | {"of": of, "granted": sum(done.granted for _, done, _ in verdicts),
-                     "wrong": sum(bool(wrong) for _, _, wrong in verdicts)}
+    counts.update(of=of, granted=sum(done.granted for _, done, _ in verdicts), wrong=sum(bool(wrong) for _, _, wrong in verdicts))
+    return counts
 
 
 def told(what, counts):
@@ -51,7 +51,7 @@ def main():
     node.leave_mounts()
     seed = random.SystemRandom().getrandbits(32) if wanted.seed is None else wanted.seed
     most = wanted.sample or wanted.at_most
-    tell, start, measured = Telling(), time.monotonic(), page.commit()
+    tell, start, measured = Telling(), time.monotonic(), lock_page.commit()
     with tempfile.TemporaryDirectory(prefix="disco-lock-proof-") as top, ThreadPoolExecutor(3) as pool:
         found = faults.Faults(wanted.tool.resolve(), top, pool, tell, ROUNDS)
         kills = summed(*found.kills(most))
@@ -59,7 +59,8 @@ def main():
         errors = {}
         for error in faults.ERRORS:
             of, verdicts = found.errors(error, most)
-            errors[error] = summed(of, verdicts) | {"failed": len(verdicts)}
+            errors[error] = summed(of, verdicts)
+            errors[error]["failed"] = len(verdicts)
             told(error, errors[error])
         full = found.full()
         told("a full disk", full)
@@ -70,7 +71,7 @@ def main():
     if kills["killed"] < kills["of"] // 2 and not most:
         sys.exit(f"error: only {kills['killed']} of {kills['of']} kills met their call")
     if not wanted.sample:
-        page.write(kills, errors, full | {"small": faults.SMALL}, torn, seed, measured)
+        lock_page.write(kills, errors, full | {"small": faults.SMALL}, torn, seed, measured)
     print(f"{tell.count} judged, {tell.wrong} of them wrong, in {time.monotonic() - start:.0f} s")
     sys.exit(1 if tell.wrong else 0)
 

@@ -105,6 +105,16 @@ fn by_user() -> impl Strategy<Value = Operation> {
         Just(Operation::Enable),
         Just(Operation::Enable),
         Just(Operation::Disable),
+        any::<bool>().prop_map(|enabled| Operation::Switch { enabled, reason: String::from("because") }),
+        (kind(), any::<bool>(), policy()).prop_map(|(kind, enabled, policy)| Operation::Define {
+            kind,
+            enabled,
+            policy: Box::new(policy)
+        }),
+        (any::<bool>(), policy(), policy()).prop_map(|(new, from, to)| {
+            let from = if new { Policy::default() } else { from };
+            Operation::SwapPolicy { from: Box::new(from), to: Box::new(to) }
+        }),
         policy().prop_map(Operation::SetPolicy),
         policy().prop_map(Operation::SetPolicy),
         Just(Operation::Thaw { reason: String::new() }),

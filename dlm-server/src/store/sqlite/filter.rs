@@ -111,11 +111,11 @@ fn list(to: &str) -> String {
     serde_json::Value::from(to.split(',').map(str::trim).collect::<Vec<_>>()).to_string()
 }
 
-/// What to order by; ties by number.
+/// What to order by; ties by number, but names have none: without it an index that has all that is searched is used.
 pub fn order(order: Order) -> &'static str {
     match (order.by, order.descending) {
-        (OrderField::Name, false) => "lock.name, lock.id",
-        (OrderField::Name, true) => "lock.name DESC, lock.id",
+        (OrderField::Name, false) => "lock.name",
+        (OrderField::Name, true) => "lock.name DESC",
         (OrderField::Host, false) => "lock.first_holder, lock.id",
         (OrderField::Host, true) => "lock.first_holder DESC, lock.id",
         (OrderField::Type, false) => "lock.kind, lock.id",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use disco_dlm::model::LockName;
+use disco_dlm::model::{LockName, Policy, Seconds, Slots};
 use disco_dlm::rules::Answer;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -116,6 +116,30 @@ async fn a_clock_that_steps_back_takes_nothing_back() {
     let store = open();
     let told = store.ask(acquire("web", "a")).await.unwrap();
     assert_eq!((told.at.seconds(), told.after.unwrap().holders[0].renewed.seconds()), (5000, 5000));
+}
+
+#[tokio::test]
+async fn a_sweep_ends_what_has_lapsed_and_nothing_sooner() {
+    let (_folder, path) = folder();
+    let hand = Arc::new(AtomicI64::new(1000));
+    let read = hand.clone();
+    let clock = Clock::over(move || Time::new(read.load(Ordering::SeqCst), 0));
+    let store = SqliteStore::with(&path, clock).unwrap();
+    let policy = Policy { slots: Slots::Number(3), expires_after: Some(Seconds(100)), ..Policy::default() };
+    store.ask(acquire("web", "first")).await.unwrap();
+    store.ask(by_user("web", Operation::SetPolicy(policy))).await.unwrap();
+    hand.store(1050, Ordering::SeqCst);
+    store.ask(acquire("web", "second")).await.unwrap();
+    let mut seen = vec![];
+    for at in [1099, 1100, 1149, 1150] {
+        hand.store(at, Ordering::SeqCst);
+        store.sweep(Time::new(0, 0)).await.unwrap();
+        // The list shows what is kept: what the sweep has written.
+        let all = Paging { page: 1, per_page: None };
+        let lock = store.locks(&Filter::All, Order::default(), all).await.unwrap().items.remove(0);
+        seen.push(lock.holders.iter().map(|holder| holder.host.to_string()).collect::<Vec<_>>().join(" "));
+    }
+    assert_eq!(seen, ["first second", "second", "second", ""]);
 }
 
 #[tokio::test]
