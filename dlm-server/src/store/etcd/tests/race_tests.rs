@@ -75,10 +75,12 @@ async fn racers_for_locks_that_are_not_there_make_one_each() {
 /// Decides a question, lets something else happen, and only then writes what was decided: whether that is done.
 async fn written_after(store: &EtcdStore, late: &Ask, meanwhile: impl AsyncFnOnce()) -> bool {
     let parts = &store.parts;
-    let keys = keys_of(&parts.keys, late, None);
+    let keys = keys_of(&parts.keys, std::slice::from_ref(late), None);
     let snapshot = parts.client.snapshot(&keys, parts.deadline()).await.unwrap();
-    let Ok(Target::Named(name)) = target(&parts.keys, late, &snapshot) else { panic!("no name: {late:?}") };
-    let step = parts.decide(late, name, &snapshot).ok().unwrap();
+    let Ok(Target::Named(name)) = target(&parts.keys, &late.which, &snapshot) else {
+        panic!("no name: {late:?}")
+    };
+    let step = parts.decide(std::slice::from_ref(late), name, &snapshot).ok().unwrap();
     assert!(!step.writes.then.is_empty());
     meanwhile().await;
     match parts.client.write(step.writes, &keys, parts.deadline()).await.unwrap() {
@@ -123,9 +125,11 @@ async fn nothing_is_written_that_rests_on_what_came_and_went() {
     assert!(!written_after(&store, &super::release("b", "x"), made_anew).await);
     assert!(!written_after(&store, &rename("b", "c"), async || does(acquire("c", "z")).await).await);
 
-    let number = other.ask(user("c", Operation::Show)).await.unwrap().after.unwrap().id;
-    let or_named = Which::NumberedOrNamed(LockId(number.0 + 1), lock(&(number.0 + 1).to_string()));
-    let late = Ask { which: or_named, ..acquire("c", "x") };
+    // A lock whose name is the number of another one, once there is that.
+    let last = other.ask(user("c", Operation::Show)).await.unwrap().after.unwrap().id.0;
+    let digits = (last + 2).to_string();
+    does(create(&digits)).await;
+    let late = Ask { which: Which::NumberedOrNamed(LockId(last + 2), lock(&digits)), ..acquire("c", "x") };
     assert!(
         !written_after(&store, &late, async || does(acquire("d", "z")).await).await,
         "it has that number"
@@ -140,6 +144,30 @@ async fn nothing_is_written_that_rests_on_what_came_and_went() {
     does(user("f", Operation::SetPolicy(Policy { slots: share, ..Policy::default() }))).await;
     let grown = async || drop(other.put_host(&host("y"), HostChange::default()).await.unwrap());
     assert!(!written_after(&store, &acquire("f", "z"), grown).await, "the group is another one");
+}
+
+/// Requests that wait together are decided together, and each is told what it would have been told alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_at_one_lock_is_told_the_truth_and_soon() {
+    let cluster = Cluster::start(1).await;
+    let stores = [Arc::new(cluster.store().await)];
+    stores[0].ask(acquire("web", "holder")).await.unwrap();
+    let mut asks: Vec<Ask> = (0..500).map(|number| acquire("web", &format!("host-{number}"))).collect();
+    asks.push(super::release("web", "holder"));
+    asks.extend((500..600).map(|number| acquire("web", &format!("host-{number}"))));
+    let from = std::time::Instant::now();
+    let answers = all_at_once(&stores, asks).await;
+    assert!(from.elapsed() < std::time::Duration::from_secs(4), "{:?}", from.elapsed());
+    let granted = answers.iter().filter(|answer| matches!(answer, Answer::Granted { .. })).count();
+    let refused = answers.iter().filter(|answer| matches!(answer, Answer::Refused(_))).count();
+    assert!(answers.contains(&Answer::Released { held: true }));
+    assert_eq!((granted, granted + refused), (1, 600));
+    let newest = EventQuery::Newest(Paging { page: 1, per_page: None });
+    let events = stores[0].events(None, newest).await.unwrap();
+    assert_eq!(events.total, 2 + 1 + 600);
+    let mut decisions: Vec<u64> = events.items.iter().map(|logged| logged.id >> 14).collect();
+    decisions.dedup();
+    assert!(decisions.len() < 100, "{} transactions", decisions.len());
 }
 
 #[tokio::test]
