@@ -87,7 +87,7 @@ impl Parts {
     }
 
     /// Decides questions to one lock, as many of the first ones as can be decided at once: one at least.
-    async fn decide_some(&self, asks: &[Ask], until: Instant) -> Result<Vec<Told>, StoreError> {
+    pub async fn decide_some(&self, asks: &[Ask], until: Instant) -> Result<Vec<Told>, StoreError> {
         let Some(which) = asks.first().map(|ask| &ask.which) else { return Ok(vec![]) };
         let mut keys = keys_of(&self.keys, asks, self.hint(which).as_ref());
         let mut snapshot = self.client.snapshot(&keys, until).await?;

@@ -176,17 +176,17 @@ async fn a_decision_with_more_events_than_a_transaction_has_operations_is_one() 
     let store = cluster.store().await;
     store.ask(create("web")).await.unwrap();
     store.ask(super::slots("web", 300)).await.unwrap();
-    for number in 0..250 {
+    for number in 0..120 {
         store.ask(acquire("web", &format!("host-{number}"))).await.unwrap();
     }
     let operation = Operation::ForceRelease { host: None, reason: "all".into() };
     let told = store.ask(super::ask("web", admin(), operation)).await.unwrap();
     assert!(told.after.unwrap().holders.is_empty());
-    let newest = EventQuery::Newest(Paging { page: 1, per_page: Some(250) });
+    let newest = EventQuery::Newest(Paging { page: 1, per_page: Some(120) });
     let events = store.events(None, newest).await.unwrap();
-    assert_eq!(events.total, 2 + 250 + 250);
+    assert_eq!(events.total, 2 + 120 + 120);
     let hosts: Vec<String> =
         events.items.iter().rev().map(|logged| logged.event.host.clone().unwrap().into()).collect();
-    let all: Vec<String> = (0..250).map(|number| format!("host-{number}")).collect();
+    let all: Vec<String> = (0..120).map(|number| format!("host-{number}")).collect();
     assert_eq!(hosts, all);
 }
