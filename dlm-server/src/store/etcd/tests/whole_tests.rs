@@ -115,7 +115,7 @@ async fn a_user_and_a_password_open_a_cluster_that_has_users() {
         let path = folder.path().join("password");
         write(&path, text);
         let user = Some("root".to_owned());
-        Options { user, password_file: Some(path), deadline: Duration::from_secs(2), ..Options::default() }
+        Options { user, password_file: Some(path), ..Options::default() }
     };
     let refused = async |options: Options| {
         let error = EtcdStore::connect(&cluster.address(), &options).await.err().unwrap();
