@@ -16,9 +16,11 @@ const MOST: usize = 64;
 
 /// A request that waits.
 pub struct Waiter {
+    /// What it asks.
     pub ask: Ask,
     /// When whoever asked is told that it takes too long.
     pub until: Instant,
+    /// Where the answer goes.
     pub answer: Sender<Result<Told, StoreError>>,
 }
 
