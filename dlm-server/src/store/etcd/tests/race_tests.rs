@@ -74,13 +74,19 @@ async fn racers_for_locks_that_are_not_there_make_one_each() {
 
 /// Decides a question, lets something else happen, and only then writes what was decided: whether that is done.
 async fn written_after(store: &EtcdStore, late: &Ask, meanwhile: impl AsyncFnOnce()) -> bool {
+    all_written_after(store, std::slice::from_ref(late), meanwhile).await
+}
+
+/// The same with questions that are decided together.
+async fn all_written_after(store: &EtcdStore, late: &[Ask], meanwhile: impl AsyncFnOnce()) -> bool {
     let parts = &store.parts;
-    let keys = keys_of(&parts.keys, std::slice::from_ref(late), None);
+    let keys = keys_of(&parts.keys, late, None);
     let snapshot = parts.client.snapshot(&keys, parts.deadline()).await.unwrap();
-    let Ok(Target::Named(name)) = target(&parts.keys, &late.which, &snapshot) else {
+    let Ok(Target::Named(name)) = target(&parts.keys, &late[0].which, &snapshot) else {
         panic!("no name: {late:?}")
     };
-    let step = parts.decide(std::slice::from_ref(late), name, &snapshot).ok().unwrap();
+    let step = parts.decide(late, name, &snapshot).ok().unwrap();
+    assert_eq!(step.told.len(), late.len());
     assert!(!step.writes.then.is_empty());
     meanwhile().await;
     match parts.client.write(step.writes, &keys, parts.deadline()).await.unwrap() {
@@ -137,7 +143,14 @@ async fn nothing_is_written_that_rests_on_what_came_and_went() {
 
     let forbid = HostChange { may_acquire: Some(false), ..HostChange::default() };
     let forbidden = async || drop(other.put_host(&host("x"), forbid.clone()).await.unwrap());
-    assert!(!written_after(&store, &acquire("e", "x"), forbidden).await);
+    assert!(!written_after(&store, &acquire("e", "x"), &forbidden).await);
+    other
+        .put_host(&host("x"), HostChange { may_acquire: Some(true), ..HostChange::default() })
+        .await
+        .unwrap();
+    let crowd = [acquire("b", "first"), acquire("b", "x")];
+    assert!(all_written_after(&store, &crowd, async || {}).await);
+    assert!(!all_written_after(&store, &crowd, &forbidden).await, "the second one may not any more");
     does(super::slots("f", 1)).await;
     does(create("f")).await;
     let share = Slots::Percent(50.try_into().unwrap());
@@ -168,6 +181,30 @@ async fn a_crowd_at_one_lock_is_told_the_truth_and_soon() {
     let mut decisions: Vec<u64> = events.items.iter().map(|logged| logged.id >> 14).collect();
     decisions.dedup();
     assert!(decisions.len() < 100, "{} transactions", decisions.len());
+}
+
+/// What is granted together would have tokens beyond the revision, and a lock that is made anew would give them again.
+#[tokio::test]
+async fn tokens_of_a_crowd_are_not_given_again_after_delete() {
+    let cluster = Cluster::start(1).await;
+    let store = cluster.store().await;
+    store.ask(create("web")).await.unwrap();
+    store.ask(slots("web", 9)).await.unwrap();
+    let asks: Vec<Ask> = (0..9).map(|number| acquire("web", &format!("host-{number}"))).collect();
+    let mut told = vec![];
+    while told.len() < asks.len() {
+        told.extend(store.parts.decide_some(&asks[told.len()..], store.parts.deadline()).await.unwrap());
+    }
+    store.ask(super::ask("web", admin(), Operation::Delete)).await.unwrap();
+    told.push(store.ask(acquire("web", "new")).await.unwrap());
+    let tokens: Vec<u64> = told
+        .iter()
+        .map(|told| match told.answer {
+            Answer::Granted { token, grant: Grant::New } => token.0,
+            _ => panic!("{told:?}"),
+        })
+        .collect();
+    assert!(tokens.is_sorted_by(|one, next| one < next), "{tokens:?}");
 }
 
 #[tokio::test]
