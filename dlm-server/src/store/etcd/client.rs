@@ -189,7 +189,6 @@ impl Client {
                 Cure::None => return Err(self.unavailable(error)),
                 Cure::LogIn if self.login.is_some() && logins < 2 => {
                     logins += 1;
-                    *self.token.write().unwrap_or_else(PoisonError::into_inner) = None;
                     last = error;
                     continue;
                 }
@@ -219,20 +218,33 @@ impl Client {
             let response = self.send(member, path, body, token).await?;
             self.read(member, response).await
         };
-        timeout(patience, whole)
-            .await
-            .unwrap_or_else(|_| Err(MemberError::Silent { member: self.member(member) }))
+        let answer = timeout(patience, whole).await;
+        let answer = answer.unwrap_or_else(|_| Err(MemberError::Silent { member: self.member(member) }));
+        answer.inspect_err(|error| self.forget(error))
     }
 
     /// An answer of this member that goes on.
     pub async fn open(&self, member: usize, path: &str, body: &Value) -> Result<Incoming, MemberError> {
         let begin = async {
             let token = self.token(member).await?;
-            self.send(member, path, Bytes::from(body.to_string()), token).await
+            let response = self.send(member, path, Bytes::from(body.to_string()), token).await?;
+            if response.status().is_success() {
+                return Ok(response.into_body());
+            }
+            self.read(member, response).await.and_then(|said: Value| {
+                Err(MemberError::Refused { member: self.member(member), code: 0, said: said.to_string() })
+            })
         };
         let begun = timeout(self.patience, begin).await;
-        let response = begun.unwrap_or_else(|_| Err(MemberError::Silent { member: self.member(member) }))?;
-        Ok(response.into_body())
+        let begun = begun.unwrap_or_else(|_| Err(MemberError::Silent { member: self.member(member) }));
+        begun.inspect_err(|error| self.forget(error))
+    }
+
+    /// The next request logs in, if that is what was wrong.
+    fn forget(&self, error: &MemberError) {
+        if error.cure() == Cure::LogIn {
+            *self.token.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 
     fn member(&self, member: usize) -> String {

@@ -1,6 +1,7 @@
 //! Hosts, their check-ins, and users.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use disco_dlm::model::{HostName, Requester, Time, UserName};
 use disco_dlm::rules::Operation as Asked;
@@ -117,7 +118,7 @@ impl Parts {
     }
 
     /// Removes a host; what it holds is released first.
-    pub async fn drop_host(&self, name: &HostName, by: &Requester) -> Result<bool, StoreError> {
+    pub async fn drop_host(self: &Arc<Self>, name: &HostName, by: &Requester) -> Result<bool, StoreError> {
         self.release_all(name, by).await?;
         let until = self.deadline();
         let (host_key, groups_key) = (self.keys.host(name), self.keys.groups());
@@ -156,13 +157,13 @@ impl Parts {
         Ok(there)
     }
 
-    async fn release_all(&self, name: &HostName, by: &Requester) -> Result<(), StoreError> {
+    async fn release_all(self: &Arc<Self>, name: &HostName, by: &Requester) -> Result<(), StoreError> {
         let records = self.all_locks(self.deadline()).await?;
         let held = records.iter().filter(|record| record.lock.holder(name).is_some());
         for id in held.map(|record| record.lock.id) {
             let reason = String::from("host removed");
             let operation = Asked::ForceRelease { host: Some(name.clone()), reason };
-            self.ask_lock(&Ask { which: Which::Numbered(id), requester: by.clone(), operation }).await?;
+            self.ask_lock(Ask { which: Which::Numbered(id), requester: by.clone(), operation }).await?;
         }
         Ok(())
     }

@@ -43,46 +43,57 @@ impl Keys {
         Keys { top: format!("{prefix}/v1/") }
     }
 
+    /// The form of all that is there.
     pub fn form(&self) -> String {
         format!("{}form", self.top)
     }
 
+    /// A lock.
     pub fn lock(&self, name: &LockName) -> String {
         self.named("lock", name.as_str())
     }
 
+    /// The name of the lock of this number.
     pub fn lock_id(&self, id: LockId) -> String {
         format!("{}lockid/{:016x}", self.top, id.0)
     }
 
+    /// The last number that a lock was given.
     pub fn last_lock(&self) -> String {
         format!("{}made/lock", self.top)
     }
 
+    /// The last number that a host was given.
     pub fn last_host(&self) -> String {
         format!("{}made/host", self.top)
     }
 
+    /// A host.
     pub fn host(&self, name: &HostName) -> String {
         self.named("host", name.as_str())
     }
 
+    /// The name of the host of this number.
     pub fn host_id(&self, id: HostId) -> String {
         format!("{}hostid/{:016x}", self.top, id.0)
     }
 
+    /// How many hosts there are.
     pub fn groups(&self) -> String {
         format!("{}group", self.top)
     }
 
+    /// When a host asked last.
     pub fn check_in(&self, name: &HostName) -> String {
         self.named("checkin", name.as_str())
     }
 
+    /// A user.
     pub fn user(&self, login: &UserName) -> String {
         self.named("user", login.as_str())
     }
 
+    /// For how long the holders of a lock have not renewed.
     pub fn age(&self, id: LockId) -> String {
         format!("{}age/{:016x}", self.top, id.0)
     }

@@ -1,14 +1,17 @@
 //! Questions to locks: read, decide, write if nothing changed, and again until it is written or the time is up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use disco_dlm::model::{Lock, LockId, LockName, Requester, Time};
 use disco_dlm::rules::{Answer, Operation};
 use thiserror::Error;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::asking::{Damage, Moment, Read, Step, Target, keys_of, target};
+use super::client::MemberError;
 use super::optimistic::{Outcome, Snapshot};
+use super::queue::tell_all;
 use super::record::{AgesRecord, LockRecord};
 use super::wire::{Operation as Write, Transaction, TransactionSaid, Wanted};
 use super::{Parts, chance};
@@ -16,42 +19,92 @@ use crate::search::{Filter, Order, compare, passes};
 use crate::store::memory::page;
 use crate::store::{Ask, Page, Paging, StoreError, Told, Which};
 
-/// The pause after the first race that was lost; it doubles, up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+/// How many races in a row are lost before there is a pause. Who lost was told what is there now, and the next one is fairer without: the
+/// winner's next request has to read first. Only servers race, and one of them always wins.
+const RACES: u32 = 4;
+/// The longest pause.
+const PAUSE: Duration = Duration::from_millis(16);
+
+/// For how long more than the deadline the reason for it is waited for.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// The time of a request is up.
 #[derive(Debug, Error)]
 #[error("others changed it again and again")]
 struct Late;
 
+/// Decides what is in a queue, until nothing is.
+async fn decide_all(parts: Arc<Parts>, name: String) {
+    let queue = Queue { parts: &parts, name: &name };
+    while let Some(mut waiters) = parts.queues.take(&name) {
+        while let Some(until) = waiters.iter().map(|waiter| waiter.until).max() {
+            let asks: Vec<Ask> = waiters.iter().map(|waiter| waiter.ask.clone()).collect();
+            match parts.decide_some(&asks, until).await {
+                Ok(told) => {
+                    for (waiter, told) in waiters.drain(..told.len()).zip(told) {
+                        // Who does not wait any more needs no answer.
+                        let _gone = waiter.answer.send(Ok(told));
+                    }
+                }
+                Err(error) => tell_all(std::mem::take(&mut waiters), error),
+            }
+        }
+    }
+    std::mem::forget(queue);
+}
+
+/// The queue of a task; when that ends before its time nobody may wait for it.
+struct Queue<'a> {
+    parts: &'a Parts,
+    name: &'a str,
+}
+
+impl Drop for Queue<'_> {
+    fn drop(&mut self) {
+        self.parts.queues.forget(self.name);
+    }
+}
+
 impl Parts {
     /// Decides a question.
-    pub async fn ask_lock(&self, ask: &Ask) -> Result<Told, StoreError> {
+    pub async fn ask_lock(self: &Arc<Self>, ask: Ask) -> Result<Told, StoreError> {
         let until = self.deadline();
-        // A look waits for nobody.
-        let _turn = match ask.operation {
-            Operation::Show => None,
-            _ => Some(self.turn(&self.gate(&ask.which), until).await?),
-        };
-        let mut hint = self.hint(&ask.which);
-        let mut keys = keys_of(&self.keys, ask, hint.as_ref());
+        if ask.operation == Operation::Show {
+            // A look waits for nobody.
+            let told = self.decide_some(std::slice::from_ref(&ask), until).await?;
+            return told.into_iter().next().ok_or_else(|| self.client.unavailable(MemberError::Queue));
+        }
+        let name = self.gate(&ask.which);
+        let (answer, begins) = self.queues.add(&name, ask, until);
+        if begins {
+            tokio::spawn(decide_all(self.clone(), name));
+        }
+        // What decides has the same deadline, and knows better what was in the way.
+        match timeout_at(until + GRACE, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(self.client.unavailable(MemberError::Queue)),
+        }
+    }
+
+    /// Decides questions to one lock, as many of the first ones as can be decided at once: one at least.
+    pub async fn decide_some(&self, asks: &[Ask], until: Instant) -> Result<Vec<Told>, StoreError> {
+        let Some(which) = asks.first().map(|ask| &ask.which) else { return Ok(vec![]) };
+        let mut keys = keys_of(&self.keys, asks, self.hint(which).as_ref());
         let mut snapshot = self.client.snapshot(&keys, until).await?;
-        let mut pause = FIRST_PAUSE;
+        let mut lost = 0;
         loop {
-            let name = match target(&self.keys, ask, &snapshot).map_err(|damage| self.damage(damage))? {
+            let name = match target(&self.keys, which, &snapshot).map_err(|damage| self.damage(damage))? {
                 Target::Named(name) => name,
-                Target::Nothing => return Ok(self.nothing()),
+                Target::Nothing => return Ok(vec![self.nothing()]),
                 Target::Elsewhere(name) => {
                     // It moves as often as somebody gives it another name: that ends.
                     self.late(until)?;
-                    hint = Some(name);
-                    keys = keys_of(&self.keys, ask, hint.as_ref());
+                    keys = keys_of(&self.keys, asks, Some(&name));
                     snapshot = self.client.snapshot(&keys, until).await?;
                     continue;
                 }
             };
-            let step = self.decide(ask, name, &snapshot).map_err(|damage| self.damage(damage))?;
+            let step = self.decide(asks, name, &snapshot).map_err(|damage| self.damage(damage))?;
             if step.writes.then.is_empty() {
                 return Ok(step.told);
             }
@@ -66,17 +119,20 @@ impl Parts {
                 Outcome::Changed(now) => snapshot = now,
             }
             self.late(until)?;
-            sleep(chance::part(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            lost += 1;
+            if lost % RACES == 0 {
+                sleep(chance::part(PAUSE)).await;
+                snapshot = self.client.snapshot(&keys, until).await?;
+            }
         }
     }
 
-    /// What a question to the lock of this name comes to, by what was read.
-    pub fn decide(&self, ask: &Ask, name: LockName, snapshot: &Snapshot) -> Result<Step, Damage> {
-        let read = Read::new(&self.keys, ask, name, snapshot)?;
+    /// What questions to the lock of this name come to, by what was read.
+    pub fn decide(&self, asks: &[Ask], name: LockName, snapshot: &Snapshot) -> Result<Step, Damage> {
+        let read = Read::new(&self.keys, asks, name, snapshot)?;
         let moment = Moment { now: self.clock.now(), nonce: chance::number() };
         let seen = read.before.as_ref().map(|record| self.by_clock(record, moment.now));
-        Ok(read.decide(&self.keys, ask, seen, snapshot, moment))
+        Ok(read.decide(&self.keys, asks, seen, snapshot, moment))
     }
 
     /// Notes what was read or written.
@@ -135,7 +191,7 @@ impl Parts {
     }
 
     /// Lapses what has lapsed, and writes down for how long the holders of locks whose grants end have not renewed.
-    pub async fn lapse(&self) -> Result<(), StoreError> {
+    pub async fn lapse(self: &Arc<Self>) -> Result<(), StoreError> {
         let until = self.deadline();
         let records = self.all_locks(until).await?;
         self.names().retain(|id, _| records.iter().any(|record| record.lock.id == *id));
@@ -149,7 +205,7 @@ impl Parts {
                 operation: Operation::Sweep,
             };
             if self.lapses(&ask, record).map_err(|damage| self.damage(damage))? {
-                self.ask_lock(&ask).await?;
+                self.ask_lock(ask).await?;
             }
         }
         Ok(())
@@ -159,7 +215,7 @@ impl Parts {
     fn lapses(&self, ask: &Ask, record: &LockRecord) -> Result<bool, Damage> {
         let key = self.keys.lock(&record.lock.name);
         let snapshot = Snapshot::with(key, record);
-        let step = self.decide(ask, record.lock.name.clone(), &snapshot)?;
+        let step = self.decide(std::slice::from_ref(ask), record.lock.name.clone(), &snapshot)?;
         Ok(!step.writes.then.is_empty())
     }
 

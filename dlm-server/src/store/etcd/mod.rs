@@ -19,6 +19,7 @@ mod keys;
 mod locks;
 mod optimistic;
 pub mod options;
+mod queue;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use self::client::{Client, MemberError};
 use self::clock::{Clock, SystemClock};
 use self::keys::Keys;
 use self::optimistic::{Snapshot, Writes};
+use self::queue::Queues;
 use self::turns::{Turn, Turns};
 use self::wire::{Entry, Wanted};
 use super::{Ask, EventQuery, Logged, Page, Paging, Store, StoreError, Told};
@@ -67,6 +69,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     deadline: Duration,
     turns: Turns,
+    queues: Queues,
     ages: Mutex<Ages>,
     names: Mutex<HashMap<LockId, LockName>>,
     check_ins: Mutex<BTreeMap<HostName, Time>>,
@@ -93,6 +96,7 @@ impl EtcdStore {
             clock,
             deadline: options.deadline,
             turns: Turns::default(),
+            queues: Queues::default(),
             ages: Mutex::default(),
             names: Mutex::default(),
             check_ins: Mutex::default(),
@@ -196,7 +200,7 @@ impl Parts {
 #[async_trait]
 impl Store for EtcdStore {
     async fn ask(&self, ask: Ask) -> Result<Told, StoreError> {
-        self.parts.ask_lock(&ask).await
+        self.parts.ask_lock(ask).await
     }
 
     async fn locks(&self, filter: &Filter, order: Order, paging: Paging) -> Result<Page<Lock>, StoreError> {

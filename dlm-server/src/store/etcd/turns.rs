@@ -1,5 +1,5 @@
-//! One after the other, by name: requests to one lock that come to one server wait here for each other, in the order in which they came,
-//! so that only different servers race for it.
+//! One after the other, by name: changes of one key that come to one server wait here for each other, in the order in which they came, so
+//! that only different servers race for it. (Locks have queues of their own.)
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -258,3 +258,65 @@ fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
 fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     String::from_utf8(bytes(from)?).map_err(D::Error::custom)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As etcd 3.4.23 says them.
+    #[test]
+    fn answers_are_read() {
+        let header = r#""header":{"cluster_id":"324952591200643719","member_id":"3319","revision":"9007199254740993","raft_term":"2"}"#;
+        let found = r#"{"response_range":{"header":{"revision":"2"},"kvs":[{"key":"L2EveA==","create_revision":"2","mod_revision":"5","version":"1","value":"aGk="}],"more":true,"count":"7"}}"#;
+        let nothing = r#"{"response_range":{"header":{"revision":"2"}}}"#;
+        let said = format!("{{{header},\"succeeded\":true,\"responses\":[{found},{nothing}]}}");
+        let said: TransactionSaid = serde_json::from_str(&said).unwrap();
+        assert_eq!(
+            (said.header.revision, said.succeeded, said.responses.len()),
+            (9_007_199_254_740_993, true, 2)
+        );
+        let range = &said.responses[0].response_range;
+        let entry = Entry { key: "/a/x".into(), create_revision: 2, mod_revision: 5, value: b"hi".to_vec() };
+        assert_eq!((range.kvs.as_slice(), range.count, range.more), ([entry].as_slice(), 7, true));
+        assert!(said.responses[1].response_range.kvs.is_empty());
+        // What is false or empty is left out.
+        let said: TransactionSaid = serde_json::from_str("{}").unwrap();
+        assert!(!said.succeeded);
+        for wrong in
+            [r#"{"header":{"revision":"-1"}}"#, r#"{"header":{"revision":"1x"}}"#, "[1]", "", "<html>"]
+        {
+            assert!(serde_json::from_str::<TransactionSaid>(wrong).is_err(), "{wrong}");
+        }
+        for wrong in
+            [r#"{"kvs":[{"key":"L2EveA"}]}"#, r#"{"kvs":[{"key":"/w=="}]}"#, r#"{"kvs":[{"value":"!"}]}"#]
+        {
+            assert!(serde_json::from_str::<RangeSaid>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        /// Damaged answers are errors, or other answers; nothing worse.
+        #[test]
+        fn any_damage_is_survived(at in 0usize..150, to in any::<char>()) {
+            let said = r#"{"header":{"revision":"7"},"kvs":[{"key":"L2EveA==","create_revision":"2","value":"aGk="}],"count":"7"}"#;
+            let mut damaged: Vec<char> = said.chars().collect();
+            let at = at % damaged.len();
+            damaged[at] = to;
+            let damaged: String = damaged.into_iter().collect();
+            let _read = serde_json::from_str::<RangeSaid>(&damaged);
+            let _read = serde_json::from_str::<TransactionSaid>(&damaged);
+            let _read = serde_json::from_str::<ErrorSaid>(&damaged);
+        }
+
+        /// What is said of keys and values is what they are.
+        #[test]
+        fn keys_and_values_go_through(key in ".{0,40}", value in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let put = Transaction { then: vec![Operation::Put(key.clone(), value.clone())], ..Transaction::default() };
+            let said = &put.json()["success"][0]["request_put"];
+            let entry: Entry = serde_json::from_value(said.clone()).unwrap();
+            prop_assert_eq!((entry.key, entry.value), (key, value));
+        }
+    }
+}

@@ -26,6 +26,8 @@ const CASES: u32 = 16;
 #[derive(Debug, Clone)]
 enum Step {
     Ask(Ask),
+    /// Hosts that ask of one lock at the same time: they are decided together, in this order.
+    Together(Vec<Ask>),
     Pass(u64),
     PutHost(&'static str, HostChange),
     RemoveHost(&'static str),
@@ -116,12 +118,23 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => (any_which(), any_operation())
             .prop_map(|(which, (requester, operation))| Step::Ask(Ask { which, requester, operation })),
+        4 => (select(&LOCKS[..]), vec(select(&HOSTS[..]), 2..6), any::<u8>())
+            .prop_map(|(name, hosts, releases)| Step::Together(crowd(name, &hosts, releases))),
         6 => (1u64..30).prop_map(Step::Pass),
         3 => (select(&HOSTS[..]), change).prop_map(|(host, change)| Step::PutHost(host, change)),
         1 => select(&HOSTS[..]).prop_map(Step::RemoveHost),
         1 => select(&HOSTS[..]).prop_map(Step::CheckIn),
         1 => (0u64..200).prop_map(Step::Sweep),
     ]
+}
+
+/// Acquires of these hosts, and releases where there is a bit.
+fn crowd(name: &str, hosts: &[&str], releases: u8) -> Vec<Ask> {
+    let one = |(at, host): (usize, &&str)| match releases >> at & 1 {
+        0 => super::acquire(name, host),
+        _ => super::release(name, host),
+    };
+    hosts.iter().enumerate().map(one).collect()
 }
 
 /// Tokens by their place among all that a store has given: the stores' own numbers differ.
@@ -183,6 +196,8 @@ impl Tokens {
 /// A store, with what makes it comparable.
 struct Side<'a> {
     stores: Vec<&'a dyn Store>,
+    /// Those of them that can decide several questions together.
+    together: Vec<&'a EtcdStore>,
     tokens: Tokens,
 }
 
@@ -197,6 +212,23 @@ impl Side<'_> {
                     *token = self.tokens.at(*token);
                 }
                 format!("{:?}", self.tokens.told(store.ask(ask).await.unwrap()))
+            }
+            Step::Together(asks) => {
+                let mut told = vec![];
+                while told.len() < asks.len() {
+                    match self.together.get(server) {
+                        Some(etcd) => {
+                            let parts = &etcd.parts;
+                            let some =
+                                parts.decide_some(&asks[told.len()..], parts.deadline()).await.unwrap();
+                            assert!(!some.is_empty());
+                            told.extend(some);
+                        }
+                        None => told.push(store.ask(asks[told.len()].clone()).await.unwrap()),
+                    }
+                }
+                let told: Vec<_> = told.into_iter().map(|told| self.tokens.told(told)).collect();
+                format!("{told:?}")
             }
             Step::Pass(_) => String::new(),
             Step::PutHost(name, change) => {
@@ -273,8 +305,8 @@ async fn compare(cluster: &Cluster, number: u32, steps: &[(Step, bool)]) {
     let connect = || EtcdStore::connect_at(&address, &options, clock.clone());
     let (one, two) = (connect().await.unwrap(), connect().await.unwrap());
     let memory = MemoryStore::default();
-    let mut etcd = Side { stores: vec![&one, &two], tokens: Tokens::default() };
-    let mut model = Side { stores: vec![&memory], tokens: Tokens::default() };
+    let mut etcd = Side { stores: vec![&one, &two], together: vec![&one, &two], tokens: Tokens::default() };
+    let mut model = Side { stores: vec![&memory], together: vec![], tokens: Tokens::default() };
     for (at, (step, server)) in steps.iter().enumerate() {
         if let Step::Pass(seconds) = step {
             // A server that does not look does not know for how long nobody renewed; these do.

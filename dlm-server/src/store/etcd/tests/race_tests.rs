@@ -74,11 +74,19 @@ async fn racers_for_locks_that_are_not_there_make_one_each() {
 
 /// Decides a question, lets something else happen, and only then writes what was decided: whether that is done.
 async fn written_after(store: &EtcdStore, late: &Ask, meanwhile: impl AsyncFnOnce()) -> bool {
+    all_written_after(store, std::slice::from_ref(late), meanwhile).await
+}
+
+/// The same with questions that are decided together.
+async fn all_written_after(store: &EtcdStore, late: &[Ask], meanwhile: impl AsyncFnOnce()) -> bool {
     let parts = &store.parts;
     let keys = keys_of(&parts.keys, late, None);
     let snapshot = parts.client.snapshot(&keys, parts.deadline()).await.unwrap();
-    let Ok(Target::Named(name)) = target(&parts.keys, late, &snapshot) else { panic!("no name: {late:?}") };
+    let Ok(Target::Named(name)) = target(&parts.keys, &late[0].which, &snapshot) else {
+        panic!("no name: {late:?}")
+    };
     let step = parts.decide(late, name, &snapshot).ok().unwrap();
+    assert_eq!(step.told.len(), late.len());
     assert!(!step.writes.then.is_empty());
     meanwhile().await;
     match parts.client.write(step.writes, &keys, parts.deadline()).await.unwrap() {
@@ -123,9 +131,11 @@ async fn nothing_is_written_that_rests_on_what_came_and_went() {
     assert!(!written_after(&store, &super::release("b", "x"), made_anew).await);
     assert!(!written_after(&store, &rename("b", "c"), async || does(acquire("c", "z")).await).await);
 
-    let number = other.ask(user("c", Operation::Show)).await.unwrap().after.unwrap().id;
-    let or_named = Which::NumberedOrNamed(LockId(number.0 + 1), lock(&(number.0 + 1).to_string()));
-    let late = Ask { which: or_named, ..acquire("c", "x") };
+    // A lock whose name is the number of another one, once there is that.
+    let last = other.ask(user("c", Operation::Show)).await.unwrap().after.unwrap().id.0;
+    let digits = (last + 2).to_string();
+    does(create(&digits)).await;
+    let late = Ask { which: Which::NumberedOrNamed(LockId(last + 2), lock(&digits)), ..acquire("c", "x") };
     assert!(
         !written_after(&store, &late, async || does(acquire("d", "z")).await).await,
         "it has that number"
@@ -133,7 +143,14 @@ async fn nothing_is_written_that_rests_on_what_came_and_went() {
 
     let forbid = HostChange { may_acquire: Some(false), ..HostChange::default() };
     let forbidden = async || drop(other.put_host(&host("x"), forbid.clone()).await.unwrap());
-    assert!(!written_after(&store, &acquire("e", "x"), forbidden).await);
+    assert!(!written_after(&store, &acquire("e", "x"), &forbidden).await);
+    other
+        .put_host(&host("x"), HostChange { may_acquire: Some(true), ..HostChange::default() })
+        .await
+        .unwrap();
+    let crowd = [acquire("b", "first"), acquire("b", "x")];
+    assert!(all_written_after(&store, &crowd, async || {}).await);
+    assert!(!all_written_after(&store, &crowd, &forbidden).await, "the second one may not any more");
     does(super::slots("f", 1)).await;
     does(create("f")).await;
     let share = Slots::Percent(50.try_into().unwrap());
@@ -142,23 +159,71 @@ async fn nothing_is_written_that_rests_on_what_came_and_went() {
     assert!(!written_after(&store, &acquire("f", "z"), grown).await, "the group is another one");
 }
 
+/// Requests that wait together are decided together, and each is told what it would have been told alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_at_one_lock_is_told_the_truth_and_soon() {
+    let cluster = Cluster::start(1).await;
+    let stores = [Arc::new(cluster.store().await)];
+    stores[0].ask(acquire("web", "holder")).await.unwrap();
+    let mut asks: Vec<Ask> = (0..500).map(|number| acquire("web", &format!("host-{number}"))).collect();
+    asks.push(super::release("web", "holder"));
+    asks.extend((500..600).map(|number| acquire("web", &format!("host-{number}"))));
+    let from = std::time::Instant::now();
+    let answers = all_at_once(&stores, asks).await;
+    assert!(from.elapsed() < std::time::Duration::from_secs(4), "{:?}", from.elapsed());
+    let granted = answers.iter().filter(|answer| matches!(answer, Answer::Granted { .. })).count();
+    let refused = answers.iter().filter(|answer| matches!(answer, Answer::Refused(_))).count();
+    assert!(answers.contains(&Answer::Released { held: true }));
+    assert_eq!((granted, granted + refused), (1, 600));
+    let newest = EventQuery::Newest(Paging { page: 1, per_page: None });
+    let events = stores[0].events(None, newest).await.unwrap();
+    assert_eq!(events.total, 2 + 1 + 600);
+    let mut decisions: Vec<u64> = events.items.iter().map(|logged| logged.id >> 14).collect();
+    decisions.dedup();
+    assert!(decisions.len() < 100, "{} transactions", decisions.len());
+}
+
+/// What is granted together would have tokens beyond the revision, and a lock that is made anew would give them again.
+#[tokio::test]
+async fn tokens_of_a_crowd_are_not_given_again_after_delete() {
+    let cluster = Cluster::start(1).await;
+    let store = cluster.store().await;
+    store.ask(create("web")).await.unwrap();
+    store.ask(slots("web", 9)).await.unwrap();
+    let asks: Vec<Ask> = (0..9).map(|number| acquire("web", &format!("host-{number}"))).collect();
+    let mut told = vec![];
+    while told.len() < asks.len() {
+        told.extend(store.parts.decide_some(&asks[told.len()..], store.parts.deadline()).await.unwrap());
+    }
+    store.ask(super::ask("web", admin(), Operation::Delete)).await.unwrap();
+    told.push(store.ask(acquire("web", "new")).await.unwrap());
+    let tokens: Vec<u64> = told
+        .iter()
+        .map(|told| match told.answer {
+            Answer::Granted { token, grant: Grant::New } => token.0,
+            _ => panic!("{told:?}"),
+        })
+        .collect();
+    assert!(tokens.is_sorted_by(|one, next| one < next), "{tokens:?}");
+}
+
 #[tokio::test]
 async fn a_decision_with_more_events_than_a_transaction_has_operations_is_one() {
     let cluster = Cluster::start(1).await;
     let store = cluster.store().await;
     store.ask(create("web")).await.unwrap();
     store.ask(super::slots("web", 300)).await.unwrap();
-    for number in 0..250 {
+    for number in 0..120 {
         store.ask(acquire("web", &format!("host-{number}"))).await.unwrap();
     }
     let operation = Operation::ForceRelease { host: None, reason: "all".into() };
     let told = store.ask(super::ask("web", admin(), operation)).await.unwrap();
     assert!(told.after.unwrap().holders.is_empty());
-    let newest = EventQuery::Newest(Paging { page: 1, per_page: Some(250) });
+    let newest = EventQuery::Newest(Paging { page: 1, per_page: Some(120) });
     let events = store.events(None, newest).await.unwrap();
-    assert_eq!(events.total, 2 + 250 + 250);
+    assert_eq!(events.total, 2 + 120 + 120);
     let hosts: Vec<String> =
         events.items.iter().rev().map(|logged| logged.event.host.clone().unwrap().into()).collect();
-    let all: Vec<String> = (0..250).map(|number| format!("host-{number}")).collect();
+    let all: Vec<String> = (0..120).map(|number| format!("host-{number}")).collect();
     assert_eq!(hosts, all);
 }

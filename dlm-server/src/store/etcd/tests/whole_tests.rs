@@ -100,7 +100,7 @@ async fn what_is_newer_or_damaged_is_refused() {
 
 #[tokio::test]
 async fn a_user_and_a_password_open_a_cluster_that_has_users() {
-    let cluster = Cluster::start_with(1, &["--auth-token-ttl=1"], "etcd").await;
+    let cluster = Cluster::start_with(1, &["--auth-token-ttl=2", "--bcrypt-cost=4"], "etcd").await;
     for (path, body) in [
         ("user/add", json!({ "name": "root", "password": "geheim" })),
         ("role/add", json!({ "name": "root" })),
@@ -115,7 +115,7 @@ async fn a_user_and_a_password_open_a_cluster_that_has_users() {
         let path = folder.path().join("password");
         write(&path, text);
         let user = Some("root".to_owned());
-        Options { user, password_file: Some(path), deadline: Duration::from_secs(2), ..Options::default() }
+        Options { user, password_file: Some(path), ..Options::default() }
     };
     let refused = async |options: Options| {
         let error = EtcdStore::connect(&cluster.address(), &options).await.err().unwrap();
@@ -127,7 +127,7 @@ async fn a_user_and_a_password_open_a_cluster_that_has_users() {
     let store = EtcdStore::connect(&cluster.address(), &password("geheim\n")).await.unwrap();
     store.ask(acquire("web", "a")).await.unwrap();
     // The token has ended by now: the next request logs in again.
-    tokio::time::sleep(Duration::from_millis(2500)).await;
+    tokio::time::sleep(Duration::from_millis(4000)).await;
     store.ask(release("web", "a")).await.unwrap();
 }
 
