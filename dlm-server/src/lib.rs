@@ -9,18 +9,29 @@
 //! | 1 | [`clock`], [`log`] | the wall clock, and lines for stderr |
 //! | 2 | [`app`] | what every handler has: the store, the settings, who asks |
 //! | 3 | [`identity`] | who asks: certificates, logins, proxies; a middleware |
+//! | 3 | [`config`] | the configuration: text into plain data |
 //! | 4 | [`wire`] | what the server speaks |
+//! | 5 | [`metrics`] | what Prometheus is told |
 //! | 4 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 5 | [`serve`] | the server: listens, bounds what clients take, logs, reloads, ends |
+//! | 6 | [`server`] | all of it, by its configuration |
 
 pub mod access;
 pub mod app;
 pub mod clock;
+pub mod config;
 pub mod identity;
 pub mod listen;
 pub mod log;
+pub mod metrics;
 pub mod search;
 pub mod serve;
+pub mod server;
 pub mod store;
 pub mod tls;
 pub mod wire;
+
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod stage_store;

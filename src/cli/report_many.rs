@@ -19,7 +19,7 @@ const SPARKS: (usize, usize) = (8, 40);
 
 /// What is told below each table of how marks come about.
 const HOW: &str = "Marked: medians that differ by 10 % or more, by twice the noise (median absolute deviation) or more, and by \
-                   rank more than chance does in 1 of 20 such reports. docs/report.md has the tests.";
+                   rank more than chance does in 1 of 100 trends, 1 of 20 comparisons. docs/report.md has the tests.";
 
 /// One line of JSON with the number of its form.
 pub fn json(value: &impl Serialize) -> Result<String, Failure> {

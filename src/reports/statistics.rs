@@ -18,8 +18,10 @@ pub const MOST: usize = 60;
 /// What has to hold for a difference to be told.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rules {
-    /// How likely it may be that a whole report tells of anything where nothing has changed.
-    pub alpha: f64,
+    /// How likely it may be that a whole trend tells of a shift where nothing has changed: it is looked at every day.
+    pub shift: f64,
+    /// How likely it may be that a whole comparison tells of a difference where there is none: it is asked once, of few runs.
+    pub difference: f64,
     /// The least part by which the medians differ.
     pub ratio: f64,
     /// The least difference of the medians, in the values' own unit.
@@ -31,7 +33,7 @@ pub struct Rules {
 impl Rules {
     /// The rules for values of which differences below `least` matter to nobody.
     pub fn new(least: f64) -> Rules {
-        Rules { alpha: 0.05, ratio: 0.10, least, noise: 2.0 }
+        Rules { shift: 0.01, difference: 0.05, ratio: 0.10, least, noise: 2.0 }
     }
 
     /// Whether a difference is large enough to be told.
@@ -101,7 +103,7 @@ impl Tests {
     /// The shifts of one series of `family`, in their order.
     pub fn shifts(&mut self, values: &[f64], rules: &Rules, family: usize) -> Vec<Shift> {
         let mut found = Vec::new();
-        self.search(values, 0, rules.alpha / family.max(1) as f64, &mut found);
+        self.search(values, 0, rules.shift / family.max(1) as f64, &mut found);
         found.sort_by_key(|(at, _)| *at);
         // One that is not worth telling is none: the levels around it are one.
         loop {
@@ -256,7 +258,7 @@ impl Tests {
         let noise = noise_of_levels(groups, medians);
         let enough = groups.iter().all(|group| group.len() >= SHORTEST);
         let p = enough.then(|| (self.mann_whitney(groups) * family.max(1) as f64).min(1.0));
-        let told = p.is_some_and(|p| p <= rules.alpha) && rules.matters(medians[0], medians[1], noise);
+        let told = p.is_some_and(|p| p <= rules.difference) && rules.matters(medians[0], medians[1], noise);
         Some(Difference { before: medians[0], after: medians[1], noise, p, told })
     }
 
@@ -266,7 +268,7 @@ impl Tests {
         let total: usize = counts.iter().sum();
         let chance = self.0.entry(total).or_insert_with(|| Chance::new(total));
         let lowest: f64 = (1..=counts[0]).map(|rank| rank as f64).sum();
-        chance.of_sum(counts[0], lowest) * family.max(1) as f64 <= rules.alpha
+        chance.of_sum(counts[0], lowest) * family.max(1) as f64 <= rules.difference
     }
 
     /// How likely it is that the ranks of two groups are at least so far apart, to either side, where both are of one kind:

@@ -47,11 +47,11 @@ pub(crate) fn draw(random: &mut fastrand::Rng, shape: Shape) -> f64 {
 const SHAPES: [(Shape, [usize; 2]); 12] = [
     (Shape::Normal(0.02), [97, 97]),
     (Shape::Normal(0.05), [97, 97]),
-    (Shape::Normal(0.10), [97, 90]),
+    (Shape::Normal(0.10), [97, 85]),
     (Shape::Lognormal(0.05), [97, 97]),
-    (Shape::Lognormal(0.10), [97, 90]),
+    (Shape::Lognormal(0.10), [97, 85]),
     (Shape::Heavy(0.03), [85, 85]),
-    (Shape::Heavy(0.06), [75, 70]),
+    (Shape::Heavy(0.06), [75, 60]),
     (Shape::Spikes(0.03), [35, 15]),
     (Shape::Spikes(0.06), [35, 15]),
     (Shape::TwoWays(0.03), [97, 95]),
@@ -113,11 +113,11 @@ fn half_as_slow_again_is_found_over_20_runs_of_noise() {
 }
 
 #[test]
-fn three_slow_runs_after_50_are_enough() {
+fn four_slow_runs_after_50_are_enough() {
     let (rules, mut tests) = (Rules::new(0.0), Tests::default());
     let found = (0..100).filter(|seed| {
         let mut random = fastrand::Rng::with_seed(*seed);
-        let values = series(&mut random, Shape::Lognormal(0.05), 53, 50);
+        let values = series(&mut random, Shape::Lognormal(0.05), 54, 50);
         tests.shifts(&values, &rules, 10).iter().any(|shift| shift.at == 50)
     });
     let found = found.count();
@@ -140,7 +140,7 @@ fn nothing_is_told_of_50_runs_of_noise() {
         total += told;
     }
     println!("all: {total} of 3000");
-    assert!(total <= 30, "one in a hundred is what is promised: {total} of 3000");
+    assert!(total <= 3, "one in a thousand is what is promised: {total} of 3000");
 }
 
 #[test]

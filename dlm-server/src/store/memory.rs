@@ -129,7 +129,8 @@ impl Held {
     }
 }
 
-fn page<T>(items: Vec<T>, paging: Paging) -> Page<T> {
+/// That page of all of them.
+pub(super) fn page<T>(items: Vec<T>, paging: Paging) -> Page<T> {
     let total = items.len() as u64;
     let items = match paging.per_page {
         None => items,
@@ -145,8 +146,16 @@ fn page<T>(items: Vec<T>, paging: Paging) -> Page<T> {
 #[async_trait]
 impl Store for MemoryStore {
     async fn ask(&self, ask: Ask) -> Result<Told, StoreError> {
-        let told = self.held().ask(&ask);
-        self.changes.send_modify(|count| *count += 1);
+        let (told, changed) = {
+            let mut held = self.held();
+            let before = held.events.len();
+            let told = held.ask(&ask);
+            let changed = told.before != told.after || held.events.len() != before;
+            (told, changed)
+        };
+        if changed {
+            self.changes.send_modify(|count| *count += 1);
+        }
         Ok(told)
     }
 

@@ -81,10 +81,13 @@ fn may_take(call: &Call, host: &HostName) -> bool {
         Operation::Show
         | Operation::Sweep
         | Operation::Create { .. }
+        | Operation::Define { .. }
         | Operation::Acquire { .. }
         | Operation::Enable
         | Operation::Disable
+        | Operation::Switch { .. }
         | Operation::SetPolicy(_)
+        | Operation::SwapPolicy { .. }
         | Operation::Thaw { .. } => false,
     }
 }

@@ -79,9 +79,14 @@ impl State {
 
 /// The operation without what depends on time, or on tokens, which are another check.
 fn timeless(operation: &Operation) -> Operation {
+    let slots_of = |policy: &Policy| Policy { slots: policy.slots, ..Policy::default() };
     match operation {
-        Operation::SetPolicy(policy) => {
-            Operation::SetPolicy(Policy { slots: policy.slots, ..Policy::default() })
+        Operation::SetPolicy(policy) => Operation::SetPolicy(slots_of(policy)),
+        Operation::SwapPolicy { from, to } => {
+            Operation::SwapPolicy { from: Box::new(slots_of(from)), to: Box::new(slots_of(to)) }
+        }
+        Operation::Define { kind, enabled, policy } => {
+            Operation::Define { kind: *kind, enabled: *enabled, policy: Box::new(slots_of(policy)) }
         }
         Operation::Release { outcome, not_held, .. } => {
             Operation::Release { outcome: outcome.clone(), token: None, not_held: *not_held }

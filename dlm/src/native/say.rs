@@ -154,7 +154,7 @@ pub struct EventSaid {
     pub id: u64,
     /// The lock's number.
     pub lock_id: LockId,
-    /// The lock's name, as it is now, or as it was when it was removed.
+    /// The lock's name when it happened.
     pub lock: Option<LockName>,
     /// What happened.
     pub kind: EventKind,
@@ -226,7 +226,7 @@ pub struct ErrorSaid {
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// For programs: `unauthenticated`, `forbidden`, `missing`, `taken`, `bad-request`, `bad-policy`, `too-many`, `unavailable`.
+    /// For programs, such as `forbidden`; docs/dlm-api.md has all of them.
     pub code: String,
     /// In words, with the name of what it is about.
     pub message: String,

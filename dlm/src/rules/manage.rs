@@ -16,11 +16,29 @@ pub(super) fn create(
         return Decision::unchanged(Answer::NameTaken);
     }
     let mut draft = Draft::new(kind, request, facts);
-    switch(&mut draft, enabled);
+    switch(&mut draft, enabled, "");
     match holder.map_or(Ok(()), |host| give(&mut draft, host)) {
         Ok(()) => draft.finish_new(Answer::Created),
         Err(refusal) => Decision::unchanged(refusal),
     }
+}
+
+pub(super) fn define(
+    request: &Request,
+    facts: &Facts,
+    kind: Kind,
+    enabled: bool,
+    policy: &Policy,
+) -> Decision {
+    if facts.name_taken {
+        return Decision::unchanged(Answer::NameTaken);
+    }
+    let mut draft = Draft::new(kind, request, facts);
+    if let refusal @ Answer::BadPolicy(_) = set_policy(&mut draft, policy) {
+        return Decision::unchanged(refusal);
+    }
+    switch(&mut draft, enabled, "");
+    draft.finish_new(Answer::Created)
 }
 
 pub(super) fn manage(lock: &Lock, operation: &Operation, request: &Request, facts: &Facts) -> Decision {
@@ -44,14 +62,20 @@ pub(super) fn manage(lock: &Lock, operation: &Operation, request: &Request, fact
             Answer::Updated
         }
         Operation::Enable => {
-            switch(&mut draft, true);
+            switch(&mut draft, true, "");
             Answer::Updated
         }
         Operation::Disable => {
-            switch(&mut draft, false);
+            switch(&mut draft, false, "");
+            Answer::Updated
+        }
+        Operation::Switch { enabled, reason } => {
+            switch(&mut draft, *enabled, reason);
             Answer::Updated
         }
         Operation::SetPolicy(policy) => set_policy(&mut draft, policy),
+        Operation::SwapPolicy { from, .. } if draft.lock.policy != **from => Answer::Shown,
+        Operation::SwapPolicy { to, .. } => set_policy(&mut draft, to),
         Operation::Thaw { reason } => {
             if !draft.lock.failures.is_empty() {
                 draft.lock.failures.clear();
@@ -64,6 +88,7 @@ pub(super) fn manage(lock: &Lock, operation: &Operation, request: &Request, fact
         Operation::Show
         | Operation::Sweep
         | Operation::Create { .. }
+        | Operation::Define { .. }
         | Operation::Acquire { .. }
         | Operation::Release { .. } => Answer::Shown,
     };
@@ -97,7 +122,7 @@ fn update(
         draft.log(EventKind::Update, None, detail);
     }
     if let Some(enabled) = enabled {
-        switch(draft, enabled);
+        switch(draft, enabled, "");
     }
     match holder {
         NewHolder::Same => {}
@@ -108,14 +133,14 @@ fn update(
 }
 
 /// Enables or disables, and logs a change.
-fn switch(draft: &mut Draft<'_>, enabled: bool) {
+fn switch(draft: &mut Draft<'_>, enabled: bool, why: &str) {
     if draft.lock.enabled == enabled {
         return;
     }
     draft.lock.enabled = enabled;
     draft.touch();
     let holder = draft.lock.holders.first().map(|holder| holder.host.clone());
-    draft.log(if enabled { EventKind::Enable } else { EventKind::Disable }, holder, String::new());
+    draft.log(if enabled { EventKind::Enable } else { EventKind::Disable }, holder, why.to_owned());
 }
 
 /// Takes the slots of these hosts.

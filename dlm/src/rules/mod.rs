@@ -48,7 +48,10 @@ pub fn decide(lock: Option<&Lock>, request: &Request, facts: &Facts) -> Decision
         (Operation::Create { kind, enabled, holder }, None) => {
             manage::create(request, facts, *kind, *enabled, holder.as_ref())
         }
-        (Operation::Create { .. }, Some(_)) => only(Answer::NameTaken),
+        (Operation::Define { kind, enabled, policy }, None) => {
+            manage::define(request, facts, *kind, *enabled, policy)
+        }
+        (Operation::Create { .. } | Operation::Define { .. }, Some(_)) => only(Answer::NameTaken),
         (_, None) => only(Answer::Missing),
         (operation, Some(lock)) => manage::manage(lock, operation, request, facts),
     }

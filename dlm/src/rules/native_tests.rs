@@ -473,3 +473,45 @@ fn a_policy_that_cannot_be_is_refused_whole() {
     }
     assert!(ZoneName::try_from("Europe/Bonn".to_owned()).is_err());
 }
+
+#[test]
+fn a_policy_is_swapped_only_for_the_one_that_the_change_was_made_from() {
+    let swap = |from: Policy, to: Policy| Operation::SwapPolicy { from: Box::new(from), to: Box::new(to) };
+    let mut stage = Stage::with(slots(2));
+    assert_eq!(stage.ask(by_user(), swap(slots(2), slots(3))), "updated");
+    assert_eq!(stage.logged(), "policy - by admin");
+    assert_eq!(stage.ask(by_user(), swap(slots(2), slots(9))), "shown", "somebody else was quicker");
+    assert_eq!((stage.lock.clone().unwrap().policy, stage.events.len()), (slots(3), 0));
+    assert_eq!(stage.ask(by_host("a"), swap(slots(3), slots(9))), "usersonly");
+}
+
+#[test]
+fn a_lock_has_its_policy_from_the_start_or_is_not_made() {
+    let define =
+        |policy, enabled| Operation::Define { kind: Kind::Generic, enabled, policy: Box::new(policy) };
+    let no_poll = Policy { queue: Queue { order: Order::None, poll: Seconds(0) }, ..Policy::default() };
+    let mut stage = Stage::new();
+    assert!(stage.ask(by_user(), define(no_poll, true)).starts_with("badpolicy"));
+    assert_eq!((stage.state().as_str(), stage.events.len()), ("missing", 0));
+    assert_eq!(stage.ask(by_user(), define(slots(2), false)), "created");
+    assert_eq!(stage.logged(), "create - by admin, policy - by admin, disable - by admin");
+    let lock = stage.lock.clone().unwrap();
+    assert_eq!((lock.policy, lock.kind, lock.enabled), (slots(2), Kind::Generic, false));
+    assert_eq!(stage.ask(by_user(), define(slots(3), true)), "nametaken");
+    stage.facts.name_taken = true;
+    stage.lock = None;
+    assert_eq!(stage.ask(by_user(), define(slots(3), true)), "nametaken");
+}
+
+#[test]
+fn a_switch_says_why() {
+    let switch = |enabled| Operation::Switch { enabled, reason: String::from("maintenance") };
+    let mut stage = Stage::with(slots(1));
+    stage.acquire("a");
+    assert_eq!(stage.ask(by_user(), switch(false)), "updated");
+    assert_eq!(stage.logged(), "disable a by admin");
+    assert_eq!(stage.events[0].detail, "maintenance");
+    assert_eq!((stage.ask(by_user(), switch(false)).as_str(), stage.events.len()), ("updated", 0));
+    assert_eq!(stage.ask(by_user(), switch(true)), "updated");
+    assert_eq!((stage.state().as_str(), stage.events[0].detail.as_str()), ("enabled a", "maintenance"));
+}

@@ -95,8 +95,16 @@ fn managing() -> impl Strategy<Value = Operation> {
     let update = (of(select(vec!["web", "db"]).prop_map(name)), of(kind()), holder, of(any::<bool>()))
         .prop_map(|(name, kind, holder, enabled)| Operation::Update { name, kind, holder, enabled });
     let force = of(any_host()).prop_map(|host| Operation::ForceRelease { host, reason: "gone".into() });
+    let define = (kind(), any::<bool>(), any_policy())
+        .prop_map(|(kind, enabled, policy)| Operation::Define { kind, enabled, policy: Box::new(policy) });
+    let switch = any::<bool>().prop_map(|enabled| Operation::Switch { enabled, reason: "work".into() });
+    let swap = (any_policy(), any_policy())
+        .prop_map(|(from, to)| Operation::SwapPolicy { from: Box::new(from), to: Box::new(to) });
     prop_oneof![
         1 => create,
+        1 => define,
+        2 => switch,
+        2 => swap,
         2 => update,
         1 => Just(Operation::Delete),
         2 => force,

@@ -33,6 +33,15 @@ pub enum Operation {
         /// Who holds it from the start.
         holder: Option<HostName>,
     },
+    /// A new lock of the request's name that has its policy from the start.
+    Define {
+        /// Its type.
+        kind: Kind,
+        /// Whether it is enabled.
+        enabled: bool,
+        /// What governs it.
+        policy: Box<Policy>,
+    },
     /// Other values for what Foreman lets users change. What is `None` stays.
     Update {
         /// The new name; `Facts::name_taken` is about this one.
@@ -71,8 +80,22 @@ pub enum Operation {
     Enable,
     /// Disabled, if it was not.
     Disable,
+    /// Enabled or disabled, if it was not, with why.
+    Switch {
+        /// Whether it is enabled from now on.
+        enabled: bool,
+        /// Why; may be empty.
+        reason: String,
+    },
     /// Another policy, at once, for who holds it too.
     SetPolicy(Policy),
+    /// Another policy, if it still has the one that the change was made from; if not, the lock as it is, to begin again.
+    SwapPolicy {
+        /// What it was made from.
+        from: Box<Policy>,
+        /// What it becomes.
+        to: Box<Policy>,
+    },
     /// The failures forgotten.
     Thaw {
         /// Why.

@@ -1,0 +1,106 @@
+"""The body of scripts/lock-histories: see there."""
+import argparse
+import json
+import pathlib
+import random
+import subprocess
+import tempfile
+import time
+
+import page
+from faults import ETCD, SQLITE
+from networks import Networks
+from processes import run, wait_until
+from servers import PASSWORD, USER, EtcdServers, Party, SqliteServers
+
+HERE = pathlib.Path(__file__).parent
+HOSTS = [f"client{number}.example" for number in range(1, 8)]
+
+
+class Bench:
+    """A store with its servers, and the clients that ask them."""
+
+    def __init__(self, options, store, top, networks, shim):
+        self.drive, self.networks, self.top = options.drive, networks, pathlib.Path(top)
+        party = Party(options.disco, top, HOSTS)
+        spaces = [networks.space(number) for number in (1, 2, 3)]
+        addresses = [networks.client_address(number) for number in (1, 2, 3)]
+        if store == "sqlite":
+            self.servers = SqliteServers(party, shim, spaces, addresses)
+        else:
+            self.servers = EtcdServers(party, shim, spaces, networks)
+        self.servers.enrol()
+        self.party, self.count = party, 0
+        wait_until("three servers", self.servers.ready)
+
+    def history(self, fault, seed):
+        """One history under one fault: what the clients' program found."""
+        self.count += 1
+        chance = random.Random(seed)
+        wait_until("all servers before a history", self.servers.ready, 60)
+        out = self.top / "history"
+        argv = [self.drive, "history", "--certs", self.party.certs, "--hosts", ",".join(HOSTS), "--user", f"{USER}:{PASSWORD}",
+                "--prefix", f"h{seed}-{self.count}", "--seed", str(seed), "--out", out]
+        for url in self.servers.urls():
+            argv += ["--server", url]
+        clients = subprocess.Popen([str(argument) for argument in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(chance.uniform(0.3, 1.0))
+        end = fault.begin(self, chance)
+        time.sleep(chance.uniform(0.5, 2.0))
+        end()
+        said, complaints = clients.communicate(timeout=120)
+        if clients.returncode not in (0, 1):
+            raise SystemExit(f"error: {fault.name}, seed {seed}: {complaints}")
+        found = json.loads(said)
+        if found["wrong"]:
+            kept = pathlib.Path(tempfile.gettempdir()) / f"lock-history-{seed}"
+            kept.write_bytes(out.read_bytes())
+            print(f"{fault.name}, seed {seed}: {'; '.join(found['wrong'])}\n    all calls: {kept}", flush=True)
+        return found
+
+    def close(self):
+        for process in [*self.servers.processes, *getattr(self.servers, "members", [])]:
+            process.go_on()
+            process.kill()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="lock-histories")
+    parser.add_argument("--disco", required=True)
+    parser.add_argument("--drive", required=True)
+    parser.add_argument("--store", choices=["sqlite", "etcd"])
+    parser.add_argument("--sample", type=int, help="so many histories of each store, each with another fault; nothing is written")
+    parser.add_argument("--rounds", type=int, default=12, help="how many histories of each fault and store")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 24))
+    options = parser.parse_args()
+    networks = Networks()
+    rows, wrong, begun = [], 0, time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="lock-proof-") as top:
+        top = pathlib.Path(top)
+        shim = top / "shim.so"
+        run("cc", "-shared", "-fPIC", "-O2", "-o", shim, HERE / "shim.c", "-ldl")
+        for store, faults in (("sqlite", SQLITE), ("etcd", ETCD)):
+            if options.store not in (None, store):
+                continue
+            (top / store).mkdir()
+            bench = Bench(options, store, top / store, networks, shim)
+            try:
+                chance = random.Random(options.seed)
+                few = chance.sample(faults[1:], options.sample) if options.sample else faults
+                for fault in few:
+                    found = [bench.history(fault, options.seed * 100 + number) for number in range(1 if options.sample else options.rounds)]
+                    row = page.summed(store, fault.name, found)
+                    wrong += row["wrong"]
+                    rows.append(row)
+                    print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+            finally:
+                bench.close()
+    seconds = round(time.monotonic() - begun)
+    count = sum(row["histories"] for row in rows)
+    print(f"{count} histories, {wrong} of them wrong, seed {options.seed}, in {seconds} s")
+    if not options.sample and options.store is None:
+        page.keep(rows, options.seed, seconds)
+    raise SystemExit(1 if wrong else 0)
+
+
+main()
