@@ -42,7 +42,7 @@ class Servers:
         self.processes, self.wishes = [], []
         names = [argument for address in addresses for argument in ("--san", address)]
         party.issue("server", "--server", *names)
-        self.configs = [self.configure(number, address) for number, address in enumerate(addresses, 1)]
+        self.configs = [write_config(party, number, address, store) for number, address in enumerate(addresses, 1)]
         for number, address in enumerate(addresses, 1):
             wishes = Wishes(party.top / f"wishes{number}")
             self.wishes.append(wishes)
@@ -57,9 +57,6 @@ class Servers:
     def urls(self):
         return [self.url(number) for number in range(1, len(self.addresses) + 1)]
 
-    def configure(self, number, address):
-        raise NotImplementedError
-
     def admin(self, *arguments, **more):
         """`disco dlm …` on the servers' store."""
         return run(self.party.disco, "dlm", *arguments, "--config", self.configs[0], "--home", self.party.top / "home", **more)
@@ -68,7 +65,7 @@ class Servers:
         """The hosts, and the user who may do everything."""
         for host in self.party.hosts:
             self.admin("host", "add", host)
-        self.admin("user", "add", USER, "--admin", "--password-stdin", input=PASSWORD + "\n")
+        self.admin("user", "add", USER, "--admin", input=PASSWORD + "\n")
 
     def ready(self):
         """Whether every server can decide something."""
@@ -118,9 +115,6 @@ class SqliteServers(Servers):
         self.disk = SmallDisk(party.top / "store", "24m")
         super().__init__(party, shim, f"sqlite://{self.disk.path}/locks.db", addresses, spaces)
 
-    def configure(self, number, address):
-        return write_config(self.party, number, address, self.store)
-
 
 class EtcdServers(Servers):
     """Three servers and three members of an etcd; each node has one of both."""
@@ -139,9 +133,6 @@ class EtcdServers(Servers):
         store = "etcd://" + ",".join(f"{peer}:2379" for peer in peers)
         wait_until("an etcd with a leader", lambda: self.leader_number() is not None)
         super().__init__(party, shim, store, [networks.client_address(number) for number in (1, 2, 3)], spaces)
-
-    def configure(self, number, address):
-        return write_config(self.party, number, address, self.store)
 
     def leader_number(self):
         for number, peer in enumerate(self.peers, 1):
@@ -184,6 +175,19 @@ class EtcdServers(Servers):
         return end
 
 
+
 def write_config(party, number, address, store, more="", hosts=""):
     """The configuration of a server."""
-    raise NotImplementedError
+    certs, path = party.certs, party.top / f"server{number}.toml"
+    path.write_text(f"""store = "{store}"
+listen = ["{address}:8443"]
+log = "warn"
+{more}
+[tls]
+certificate = "{certs}/server.pem"
+key = "{certs}/server.key"
+client_ca = "{certs}/ca.pem"
+[hosts]
+{hosts}
+""")
+    return path

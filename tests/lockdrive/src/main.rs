@@ -2,6 +2,7 @@
 //! check it against the rules (`history`), or time it (`pairs`, `poll`, `race`).
 #![allow(clippy::disallowed_methods, reason = "a test program: its files, threads and clock are its own")]
 
+mod certificates;
 mod client;
 mod histories;
 mod load;
@@ -20,6 +21,8 @@ struct Drive {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Certificates for many hosts
+    Certificates(certificates::CertificatesArgs),
     /// Random requests by some hosts and a user, checked against the rules
     History(histories::HistoryArgs),
     /// Acquire and release, as often as it goes
@@ -43,6 +46,7 @@ pub struct Where {
 
 fn main() -> ExitCode {
     let done = match Drive::parse().command {
+        Command::Certificates(args) => certificates::make(&args),
         Command::History(args) => histories::run(&args),
         Command::Pairs(args) => load::pairs(&args),
         Command::Poll(args) => load::poll(&args),
