@@ -44,6 +44,24 @@ fn heads_and_bodies_that_are_too_long() {
 }
 
 #[test]
+fn who_is_turned_away_learns_why() {
+    let stage = Stage::new();
+    let web1 = stage.host("web1");
+    let expired = stage.ca.issue(&["web1"], |params| params.not_after = rcgen::date_time_ymd(2002, 1, 1));
+    let expired = stage.client(Some(&expired));
+    // All of it is sent before anything is read: what the server does not read must not take back what it said.
+    let body = "x".repeat(700_000);
+    let long = put(&body, &format!("Content-Length: {}\r\n", body.len()));
+    let head = put("", &format!("X: {}\r\n", "x".repeat(700_000)));
+    for _ in 0..20 {
+        assert_eq!(statuses(&web1.raw(long.as_bytes()).unwrap()), ["413"]);
+        assert_eq!(statuses(&web1.raw(head.as_bytes()).unwrap()), ["431"]);
+        let refused = expired.raw(put("", "").as_bytes()).unwrap_err().to_string();
+        assert!(refused.contains("CertificateExpired"), "{refused}");
+    }
+}
+
+#[test]
 fn who_is_slow_is_not_waited_for() {
     let stage = Stage::with(|listen, _, _| {
         listen.limits.head = Duration::from_millis(400);
