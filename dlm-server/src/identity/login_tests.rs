@@ -169,3 +169,23 @@ fn guessing_through_a_proxy_is_counted_by_whom_the_proxy_sees() {
     assert_eq!(guess("192.0.2.1", "viewer"), TOO_MANY);
     assert!(guess("192.0.2.2", "viewer").starts_with("200"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_login_is_read_as_it_was_said_and_no_header_panics(
+        login in "[^:\\x00-\\x1f]{0,20}",
+        password in "\\PC{0,20}",
+        junk in "[ -~]{0,40}",
+    ) {
+        let headers = |value: &str| {
+            let mut headers = axum::http::HeaderMap::new();
+            headers.insert("authorization", value.parse().unwrap());
+            headers.insert("x-forwarded-for", value.parse().unwrap());
+            headers
+        };
+        let said = super::login(&headers(&basic(&login, &password)));
+        proptest::prop_assert_eq!(said, super::Said::Login(login, password));
+        let junk = headers(&junk);
+        let _ = (super::login(&junk), super::forwarded(&junk));
+    }
+}

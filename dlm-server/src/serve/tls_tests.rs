@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests write their certificates")]
 
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SerialNumber, date_time_ymd};
 
@@ -112,6 +113,23 @@ fn certificates_are_read_again_and_nobody_stays_known_by_the_old_ones() {
     assert_eq!(said(&text).unwrap().status, 404);
     assert!(acquires(&stage, &cert).contains("CertificateRevoked"));
     assert_eq!(acquires(&stage, &stage.ca.host("web1")), "200");
+}
+
+#[test]
+fn no_session_is_resumed_and_no_connection_grows_old() {
+    let stage = Stage::with(|listen, _, _| listen.limits.age = Duration::from_millis(500));
+    let web1 = stage.host("web1");
+    for _ in 0..3 {
+        assert_eq!(web1.handshake(), rustls::HandshakeKind::Full);
+    }
+    // Somebody who never stops asking.
+    let (mut stream, start) = (web1.connect().unwrap(), Instant::now());
+    let request = b"GET /api/dlmlocks/x/lock HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    while stream.write_all(request).and_then(|()| stream.flush()).is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(start.elapsed() > Duration::from_millis(400), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -85,6 +85,22 @@ impl Client {
         Ok(Box::new(stream))
     }
 
+    /// Whether its handshake was whole, after whatever the server has said behind one before.
+    pub fn handshake(&self) -> rustls::HandshakeKind {
+        let (mut tcp, name) =
+            (TcpStream::connect(self.address).unwrap(), ServerName::try_from("localhost").unwrap());
+        let mut session = ClientConnection::new(Arc::clone(self.tls.as_ref().unwrap()), name).unwrap();
+        let text = b"GET /api HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        session.writer().write_all(text).unwrap();
+        while session.complete_io(&mut tcp).is_ok_and(|(read, _)| read > 0) && !session.wants_write() {
+            let mut answer = vec![];
+            if session.reader().read_to_end(&mut answer).is_ok() {
+                break;
+            }
+        }
+        session.handshake_kind().unwrap()
+    }
+
     /// Sends these bytes and gives what comes until the end.
     pub fn raw(&self, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
         let mut stream = self.connect()?;
