@@ -6,6 +6,9 @@ pub mod certificate;
 pub mod password;
 pub mod throttle;
 
+#[cfg(test)]
+mod login_tests;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;

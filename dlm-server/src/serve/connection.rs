@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -14,7 +14,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
@@ -30,6 +30,9 @@ use crate::log::{Log, causes};
 
 /// The most requests at once on one connection of HTTP/2.
 const MOST_STREAMS: u32 = 64;
+/// So long, and so many bytes, a connection is read from after its last word.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: u64 = 1024 * 1024;
 
 /// What every connection is served with.
 #[derive(Clone)]
@@ -62,11 +65,15 @@ pub async fn serve(
             speak(served, TokioIo::new(tcp), peer, Protocol::Http1, &place.entry, stop).await
         }
         Some(config) => {
-            let handshake = timeout(served.limits.handshake, TlsAcceptor::from(config).accept(tcp));
+            let handshake =
+                timeout(served.limits.handshake, TlsAcceptor::from(config).accept(tcp).into_fallible());
             let stream = tokio::select! {
                 shaken = handshake => match shaken {
                     Ok(Ok(stream)) => stream,
-                    Ok(Err(error)) => return log.warn(format_args!("{address}: no handshake: {}", causes(&error))),
+                    Ok(Err((error, mut tcp))) => {
+                        log.warn(format_args!("{address}: no handshake: {}", causes(&error)));
+                        return linger(&mut tcp).await;
+                    }
                     Err(_) => return log.debug(format_args!("{address}: the handshake took too long")),
                 },
                 () = place.entry.go.notified() => return,
@@ -121,8 +128,14 @@ where
                 .timer(TokioTimer::new())
                 .header_read_timeout(limits.head)
                 .max_buf_size(limits.head_bytes.max(8192));
-            let connection = pin!(builder.serve_connection(stream, service));
-            drive(connection, |connection| connection.graceful_shutdown(), limits, entry, stop).await
+            let mut connection = builder.serve_connection(stream, service);
+            let end = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
+            let ended = drive(Pin::new(&mut connection), end, limits, entry, stop).await;
+            // After a head that cannot be read, too: there hyper has answered as well.
+            if !matches!(ended, Ok(Ended::Left)) {
+                linger(&mut connection.into_parts().io.into_inner()).await;
+            }
+            ended.map(|_| ())
         }
         Protocol::Http2 => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -130,9 +143,31 @@ where
             builder.timer(TokioTimer::new()).max_concurrent_streams(MOST_STREAMS).max_header_list_size(head);
             builder.keep_alive_interval(limits.idle).keep_alive_timeout(limits.head);
             let connection = pin!(builder.serve_connection(stream, service));
-            drive(connection, |connection| connection.graceful_shutdown(), limits, entry, stop).await
+            drive(connection, |connection| connection.graceful_shutdown(), limits, entry, stop)
+                .await
+                .map(|_| ())
         }
     }
+}
+
+/// Says that nothing comes any more, and reads what does for a moment: who closes with something unread takes back what it said last,
+/// and a client would not learn why it was turned away.
+async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let read = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut tokio::io::sink()).await
+    };
+    // Whoever has gone has gone.
+    let _ = timeout(LINGER, read).await;
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// By HTTP's rules.
+    ByItself,
+    /// By this server's: nothing more was to be said.
+    Left,
 }
 
 async fn answer(
@@ -156,7 +191,7 @@ async fn drive<C>(
     limits: Limits,
     entry: &Entry,
     mut stop: watch::Receiver<u64>,
-) -> Result<(), hyper::Error>
+) -> Result<Ended, hyper::Error>
 where
     C: Future<Output = Result<(), hyper::Error>>,
 {
@@ -165,16 +200,16 @@ where
     loop {
         let idle = entry.idle_since().unwrap_or_else(Instant::now) + limits.idle;
         tokio::select! {
-            ended = connection.as_mut() => return ended,
-            () = entry.go.notified() => return Ok(()),
+            ended = connection.as_mut() => return ended.map(|()| Ended::ByItself),
+            () = entry.go.notified() => return Ok(Ended::Left),
             () = sleep_until(idle.into()) => {
                 if entry.idle_since().is_some_and(|since| since + limits.idle <= Instant::now()) {
-                    return Ok(());
+                    return Ok(Ended::Left);
                 }
             }
             () = sleep_until(until) => {
                 if ending {
-                    return Ok(());
+                    return Ok(Ended::Left);
                 }
                 ending = true;
                 until = tokio::time::Instant::now() + limits.grace;

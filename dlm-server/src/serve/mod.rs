@@ -8,6 +8,13 @@ mod connection;
 mod connections;
 mod layers;
 
+#[cfg(test)]
+mod bounds_tests;
+#[cfg(test)]
+pub(crate) mod stage;
+#[cfg(test)]
+mod tls_tests;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};

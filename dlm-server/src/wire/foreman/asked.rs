@@ -166,3 +166,52 @@ fn host_id(value: &Value) -> Result<Option<HostId>, Wrong> {
     };
     id.map(|id| Some(HostId(id))).ok_or_else(|| Wrong::new("host", "must exist"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// JSON that has something to do with a lock.
+    fn bodies() -> impl Strategy<Value = String> {
+        let value = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            Just("{}".to_owned()),
+            "-?[1-9][0-9]{0,24}(\\.5)?",
+            "[a-z0-9: ]{0,10}".prop_map(|text| format!("\"{text}\"")),
+            Just("\"ForemanDlm::Dlmlock::Update\"".to_owned()),
+        ];
+        let key = prop_oneof![Just("name"), Just("type"), Just("enabled"), Just("host_id"), Just("x")];
+        let pairs = proptest::collection::vec((key, value).prop_map(|(k, v)| format!("\"{k}\":{v}")), 0..5);
+        pairs.prop_map(|pairs| format!("{{{}}}", pairs.join(",")))
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_means_the_same_wrapped_or_not(body in bodies()) {
+            let plain = attributes(body.as_bytes()).unwrap();
+            let wrapped = attributes(format!("{{\"dlmlock\":{body},\"name\":\"other\"}}").as_bytes()).unwrap();
+            prop_assert_eq!(&plain, &wrapped);
+            if let Ok(found) = plain {
+                let said = |key: &str| body.contains(&format!("\"{key}\":"));
+                prop_assert_eq!(found.name.is_some(), said("name"), "nothing that was said is left out in silence");
+                prop_assert_eq!(found.kind.is_some(), said("type"));
+                prop_assert_eq!(found.enabled.is_some(), said("enabled"));
+                prop_assert_eq!(found.host_id.is_some(), said("host_id"));
+            }
+        }
+
+        #[test]
+        fn no_body_and_no_query_panics(
+            body in proptest::collection::vec(any::<u8>(), 0..60),
+            query in proptest::collection::vec(("(page|per_page|order|search)", "\\PC{0,8}"), 0..4),
+        ) {
+            let _ = attributes(&body);
+            if let Ok(listing) = Listing::of(&query, 20) {
+                prop_assert!(listing.paging.page > 0 && listing.paging.per_page != Some(0));
+                let _ = (listing.filter(), listing.ordered(), listing.sort());
+            }
+        }
+    }
+}

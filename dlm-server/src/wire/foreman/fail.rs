@@ -4,8 +4,8 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use disco_dlm::model::LockId;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::say;
 use crate::access::Permission;
@@ -100,9 +100,24 @@ struct Precondition {
 }
 
 #[derive(Serialize)]
-struct Unprocessable {
+struct Unread {
+    status: u16,
+    error: String,
+}
+
+/// What is wrong, by attribute, in the order in which it was found.
+struct ByAttribute<'a>(Vec<(&'a str, Vec<&'a str>)>);
+
+impl Serialize for ByAttribute<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(attribute, whats)| (attribute, whats)))
+    }
+}
+
+#[derive(Serialize)]
+struct Unprocessable<'a> {
     id: Option<LockId>,
-    errors: Map<String, Value>,
+    errors: ByAttribute<'a>,
     full_messages: Vec<String>,
 }
 
@@ -164,7 +179,7 @@ impl IntoResponse for Fail {
             Fail::Json(what) => {
                 // Foreman's one error without the envelope.
                 let error = format!("There was a problem in the JSON you submitted: {what}");
-                say::json(StatusCode::BAD_REQUEST, &json!({ "status": 400, "error": error }))
+                say::json(StatusCode::BAD_REQUEST, &Unread { status: 400, error })
             }
             Fail::Parameter(what) => message(StatusCode::BAD_REQUEST, &what),
             Fail::Store(error) => failure::of_store(&error).into_response(),
@@ -200,16 +215,16 @@ fn refused(id: LockId, retry_after: Option<u64>, position: Option<usize>) -> Res
 }
 
 fn invalid(id: Option<LockId>, wrongs: &[Wrong]) -> Response {
-    let mut errors = Map::new();
+    let mut errors: Vec<(&str, Vec<&str>)> = vec![];
     for Wrong { attribute, what } in wrongs {
-        let whats = errors.entry(*attribute).or_insert_with(|| Value::Array(vec![]));
-        if let Value::Array(whats) = whats {
-            whats.push(Value::String(what.clone()));
+        match errors.iter_mut().find(|(found, _)| found == attribute) {
+            Some((_, whats)) => whats.push(what),
+            None => errors.push((attribute, vec![what])),
         }
     }
     let full_messages =
         wrongs.iter().map(|wrong| format!("{} {}", human(wrong.attribute), wrong.what)).collect();
-    said(StatusCode::UNPROCESSABLE_ENTITY, &Unprocessable { id, errors, full_messages })
+    said(StatusCode::UNPROCESSABLE_ENTITY, &Unprocessable { id, errors: ByAttribute(errors), full_messages })
 }
 
 /// An attribute as a sentence begins with it.

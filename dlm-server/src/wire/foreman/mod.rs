@@ -14,6 +14,9 @@ mod locks;
 mod path;
 mod say;
 
+#[cfg(test)]
+mod conformance_tests;
+
 use std::collections::BTreeMap;
 
 use axum::body::{Bytes, to_bytes};
