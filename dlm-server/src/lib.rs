@@ -10,12 +10,13 @@
 //! | 2 | [`app`] | what every handler has: the store, the settings, who asks |
 //! | 3 | [`identity`] | who asks: certificates, logins, proxies; a middleware |
 //! | 3 | [`config`] | the configuration: text into plain data |
+//! | 4 | [`opening`] | the store that a configuration names |
 //! | 4 | [`wire`] | what the server speaks |
 //! | 5 | [`metrics`] | what Prometheus is told |
 //! | 4 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 5 | [`serve`] | the server: listens, bounds what clients take, logs, reloads, ends |
 //! | 6 | [`server`] | all of it, by its configuration |
-//! | 4 | [`admin`] | what an operator does on the store itself, beside a server |
+//! | 5 | [`admin`] | what an operator does on the store itself, beside a server |
 
 pub mod access;
 pub mod admin;
@@ -26,6 +27,7 @@ pub mod identity;
 pub mod listen;
 pub mod log;
 pub mod metrics;
+pub mod opening;
 pub mod search;
 pub mod serve;
 pub mod server;

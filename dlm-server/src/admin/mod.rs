@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 pub use self::secret::SecretError;
 use crate::access::{ApiToken, Host, HostChange, User};
 use crate::config::StoreAt;
-use crate::store::sqlite::SqliteStore;
+use crate::opening;
 use crate::store::{Paging, Store, StoreError};
 
 /// A shorter password is refused: a longer one can be had for nothing, for nobody has to type it often.
@@ -32,9 +32,6 @@ pub enum AdminError {
     /// The runtime.
     #[error("cannot start")]
     Runtime(#[source] io::Error),
-    /// A kind of store that this program does not have.
-    #[error("the store {0}: this program has no client for it")]
-    NoSuchStore(String),
     /// There is no such host.
     #[error("host {0}: it is not known")]
     NoHost(HostName),
@@ -87,10 +84,7 @@ impl Admin {
     /// Opens the store; one in a file is made where there is none.
     pub fn open(at: &StoreAt) -> Done<Admin> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;
-        let store: Arc<dyn Store> = match at {
-            StoreAt::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
-            StoreAt::Etcd(etcd) => return Err(AdminError::NoSuchStore(etcd.url.clone())),
-        };
+        let store = runtime.block_on(opening::open(at))?;
         Ok(Admin { store, runtime })
     }
 

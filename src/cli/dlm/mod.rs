@@ -3,6 +3,7 @@
 mod host;
 mod init;
 mod password;
+mod serve;
 mod user;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ its store, whether a server runs or not; a server that runs needs no restart for
 
 Examples:
   disco dlm init
+  disco dlm serve
   disco dlm host add web1.example.com --group web
   disco dlm user add alice --role Manager
   disco dlm expire --days 14";
@@ -33,6 +35,9 @@ pub enum Command {
     /// Write a configuration with every key explained
     #[command(after_help = init::EXAMPLES)]
     Init(init::Args),
+    /// Serve locks, until a signal ends it
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(At),
     /// Say which hosts the server knows
     #[command(subcommand, after_help = host::EXAMPLES)]
     Host(host::Command),
@@ -95,6 +100,7 @@ fn no_config(path: &Path, failure: Failure) -> Failure {
 pub fn run(command: Command) -> Result<Said, Failure> {
     let result = match command {
         Command::Init(args) => init::run(&args)?,
+        Command::Serve(at) => serve::run(&at)?,
         Command::Host(command) => host::run(command)?,
         Command::User(command) => user::run(command)?,
         Command::Expire { days, at } => {

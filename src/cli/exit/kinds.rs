@@ -262,7 +262,7 @@ impl From<DanceError> for Failure {
             DanceError::Mounted(error) => return error.into(),
             DanceError::Plan(error) => return error.into(),
             DanceError::Apply(error) => return error.into(),
-            DanceError::Cluster(error) => return error.into(),
+            DanceError::Cluster(error) => return (*error).into(),
             DanceError::LockRefused(ref refusal) => (Kind::Busy, Some(locks::way_out_of_run(refusal))),
             DanceError::LockHere(_) => {
                 (Kind::Busy, Some("disco/dlm/wait is how long a run waits".to_owned()))

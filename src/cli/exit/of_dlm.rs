@@ -1,9 +1,24 @@
 //! The kinds of what goes wrong with the lock server's store: the same table as in [`super::kinds`].
 
 use disco_dlm_server::admin::AdminError;
+use disco_dlm_server::serve::ServeError;
 use disco_dlm_server::store::StoreError;
 
 use super::{Failure, Kind};
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Failure {
+        match error {
+            ServeError::Store(error) => AdminError::from(error).into(),
+            ServeError::NoAddress | ServeError::Plain(_) | ServeError::Tls(_) => {
+                Failure::from_error(Kind::Config, &error)
+            }
+            ServeError::Listen { .. } => Failure::from_error(Kind::Unavailable, &error)
+                .hint(Some("another server may have the address: `ss -ltnp` says which".to_owned())),
+            ServeError::Identity(_) | ServeError::System(_) => Failure::from_error(Kind::Io, &error),
+        }
+    }
+}
 
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Failure {
@@ -20,7 +35,6 @@ impl From<AdminError> for Failure {
                 (Kind::Data, Some("use a disco at least as new as the one that wrote it"))
             }
             AdminError::Runtime(_) => (Kind::Io, None),
-            AdminError::NoSuchStore(_) => (Kind::Config, None),
             AdminError::NoHost(_) => (Kind::Failed, Some("`disco dlm host ls` lists them")),
             AdminError::HostThere(_) => (Kind::CannotCreate, Some("`disco dlm host set` changes it")),
             AdminError::NoUser(_) => (Kind::Failed, Some("`disco dlm user ls` lists them")),

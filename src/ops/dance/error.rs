@@ -96,7 +96,7 @@ pub enum DanceError {
     Mounted(#[from] MountedError),
     /// The lock server could not be asked, or not as whom it knows.
     #[error(transparent)]
-    Cluster(#[from] LockOpError),
+    Cluster(Box<LockOpError>),
     /// Another node has the cluster's lock, or nobody may have it now.
     #[error("{}", said::refusal(.0))]
     LockRefused(Box<RefusalSaid>),
@@ -114,4 +114,11 @@ pub enum DanceError {
     /// A signal asked to stop; nothing is merged.
     #[error("interrupted by signal {0}; nothing is merged")]
     Interrupted(i32),
+}
+
+impl From<LockOpError> for DanceError {
+    fn from(error: LockOpError) -> DanceError {
+        // It is large, and all that a dance can fail with would be as large.
+        DanceError::Cluster(Box::new(error))
+    }
 }
