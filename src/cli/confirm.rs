@@ -1,11 +1,14 @@
 //! `disco confirm`, and the process that waits for it.
 
 use crate::cli::Global;
+use crate::cli::dance_classic::{Manner, show};
 use crate::cli::ending::{not_told, told};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::model::names::RunId;
+use crate::model::run::Mode;
 use crate::ops::confirm;
+use crate::ops::dance::DanceEvent;
 use crate::ops::monitors::Monitors;
 use crate::ops::settings::settings;
 use crate::sys::interrupt::Interrupt;
@@ -22,8 +25,13 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let (settings, _) = settings(&global.flags())?;
     let mut monitors = Monitors::new("confirm", &settings);
-    let run = confirm::confirm(&settings, args.run.as_ref(), &watched()?, &mut |event| monitors.hear(&event))
-        .map_err(Failure::from);
+    let mut tell = |event: DanceEvent<'_>| {
+        monitors.hear(&event);
+        if let DanceEvent::Lock { .. } | DanceEvent::Warned { .. } = event {
+            show(&event, &Manner::plain(Mode::Live), terminal);
+        }
+    };
+    let run = confirm::confirm(&settings, args.run.as_ref(), &watched()?, &mut tell).map_err(Failure::from);
     not_told(&told(monitors, &run), terminal);
     terminal.say_at(Level::Info, &format!("Run {} is confirmed: it stays merged", run?));
     Ok(Exit::Done)

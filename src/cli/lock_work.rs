@@ -44,6 +44,7 @@ fn waits(waiting: &Waiting<'_>, terminal: &Terminal) {
     let text = match waiting {
         Waiting::Refused(refusal) => format!("waits for {}", said::refusal(refusal)),
         Waiting::Absent(error) => format!("waits for {error}"),
+        Waiting::Here(note) => format!("waits for pid {} of this host: {}", note.process.pid, note.work),
     };
     terminal.more(&text);
 }

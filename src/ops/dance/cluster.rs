@@ -2,7 +2,7 @@
 //! after a failure so that no other node does the same. A dry run asks for nothing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::lock::ServerError;
 use crate::lock::held::Why;
@@ -12,7 +12,7 @@ use crate::model::names::RunId;
 use crate::model::run::{RunOutcome, RunRecord, Wait};
 use crate::model::told::in_full;
 use crate::ops::lock::hold::{self, Back, Hold, Taken};
-use crate::ops::lock::wait::{Patience, Waiting, rest};
+use crate::ops::lock::wait::{Patience, Waiting};
 use crate::ops::lock::{LockOpError, connect, notes, said};
 use crate::settings::{OnFailure, Settings};
 use crate::sys::clock;
@@ -82,28 +82,17 @@ fn ask(
     wait_for: &mut dyn FnMut(String),
 ) -> Result<Taken, LockOpError> {
     let server = Arc::new(connect(settings, &mut |_| None)?);
-    let began = Instant::now();
-    let work = format!("run {id}");
-    loop {
-        let patience = Patience::For(settings.dlm.wait.value.saturating_sub(began.elapsed()));
-        let mut tell = |waiting: Waiting<'_>| {
-            wait_for(match waiting {
-                Waiting::Refused(refusal) => said::refusal(refusal),
-                Waiting::Absent(error) => in_full(error),
-            });
-        };
-        let taken = hold::take(server.clone(), notes(settings), lock, &work, patience, interrupt, &mut tell)?;
-        match taken {
-            Taken::Here(note) if began.elapsed() < settings.dlm.wait.value => {
-                wait_for(format!("lock {lock}: pid {} of this node, {}", note.process.pid, note.work));
-                rest(Duration::from_secs(1), interrupt);
-                if let Some(signal) = interrupt.signal() {
-                    return Err(ServerError::Interrupted(signal).into());
-                }
+    let patience = Patience::For(settings.dlm.wait.value);
+    let mut tell = |waiting: Waiting<'_>| {
+        wait_for(match waiting {
+            Waiting::Refused(refusal) => said::refusal(refusal),
+            Waiting::Absent(error) => in_full(error),
+            Waiting::Here(note) => {
+                format!("lock {lock}: pid {} of this node, {}", note.process.pid, note.work)
             }
-            taken => return Ok(taken),
-        }
-    }
+        });
+    };
+    hold::take(server, notes(settings), lock, &format!("run {id}"), patience, interrupt, &mut tell)
 }
 
 impl Cluster {

@@ -2,6 +2,7 @@
 //! of one node would both be let in by the server, which knows nodes alone: the note keeps them apart.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use disco_dlm::model::Token;
 use disco_dlm::native::ask::{Release, WorkResult};
@@ -74,10 +75,26 @@ pub fn take(
     interrupt: &Interrupt,
     on_wait: &mut dyn FnMut(Waiting<'_>),
 ) -> Result<Taken, LockOpError> {
-    let before = notes.find(&server.place, name)?;
-    if let Some(there) = before.as_ref().filter(|note| works(note)) {
-        return Ok(if is_ours(there) { Taken::Inherited } else { Taken::Here(there.clone()) });
-    }
+    let began = Instant::now();
+    let before = loop {
+        match notes.find(&server.place, name)? {
+            Some(there) if works(&there) => {
+                if is_ours(&there) {
+                    return Ok(Taken::Inherited);
+                }
+                if let Some(signal) = interrupt.signal() {
+                    return Err(ServerError::Interrupted(signal).into());
+                }
+                if patience.left(began) == 0 {
+                    return Ok(Taken::Here(there));
+                }
+                on_wait(Waiting::Here(&there));
+                wait::rest(Duration::from_secs(1), interrupt);
+            }
+            before => break before,
+        }
+    };
+    let patience = patience.rest(began);
     let pid = i32::try_from(std::process::id()).unwrap_or_default();
     let process = Process { pid, started: inspect::started(pid).unwrap_or_default(), boot: clock::boot() };
     let mut note = held::Held {

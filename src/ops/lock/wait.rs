@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use disco_dlm::native::ask::Release;
 use disco_dlm::native::say::RefusalSaid;
 
-use crate::lock::{Acquired, Server, ServerError, Wire};
+use crate::lock::{Acquired, Held, Server, ServerError, Wire};
 use crate::sys::clock;
 use crate::sys::http::Trouble;
 use crate::sys::interrupt::Interrupt;
@@ -28,8 +28,16 @@ pub enum Patience {
 }
 
 impl Patience {
+    /// What is left of it.
+    pub(super) fn rest(self, since: Instant) -> Patience {
+        match self {
+            Patience::For(time) => Patience::For(time.saturating_sub(since.elapsed())),
+            Patience::Forever => Patience::Forever,
+        }
+    }
+
     /// What is left of it, in whole seconds.
-    fn left(self, since: Instant) -> u64 {
+    pub(super) fn left(self, since: Instant) -> u64 {
         match self {
             Patience::For(time) => time.saturating_sub(since.elapsed()).as_secs_f64().ceil() as u64,
             Patience::Forever => u64::MAX,
@@ -44,6 +52,8 @@ pub enum Waiting<'a> {
     Refused(&'a RefusalSaid),
     /// The server did not answer, and is asked again.
     Absent(&'a ServerError),
+    /// Another process of this node works under it.
+    Here(&'a Held),
 }
 
 /// Acquires the lock. A refusal is what the server said last. On a signal the wait is given up, and what may have been granted
