@@ -1,0 +1,17 @@
+//! disco's agent: the face of a Foreman smart proxy. A node says what it offers, looks at what others offer, and has itself known
+//! by a Foreman. docs/proxy.md has every statement of the wire, and how this was compared with a real smart proxy.
+//!
+//! | floor | modules | |
+//! |---|---|---|
+//! | 0 | [`settings`] | the proxy's own settings files: text into plain data; one file with the effect |
+//! | 1 | [`face`] | what this node says of itself: features, capabilities, logs, who may ask; an axum router |
+//! | 1 | [`client`] | what others say of themselves: asked, kept, compared; blocking |
+//! | 2 | [`register`] | this node made known to a Foreman, and kept so; blocking |
+//!
+//! What acts is in few places: [`settings::load`], [`face::clock`], [`face::names`], [`face::watch`] and [`face::router`] (async),
+//! [`client::http`]. All else is functions over plain data.
+
+pub mod client;
+pub mod face;
+pub mod register;
+pub mod settings;
