@@ -200,7 +200,9 @@ fn next(
     loop {
         match server.events(name, Which::After(after, FOLLOW), Some(interrupt.flag())) {
             Ok(said) => return Ok(Some(said)),
-            Err(ServerError::Trouble { source: Trouble::Stopped, .. }) => return Ok(None),
+            Err(ServerError::Trouble { source, .. }) if matches!(*source, Trouble::Stopped) => {
+                return Ok(None);
+            }
             Err(error) if error.passes() => rest(std::time::Duration::from_secs(3), interrupt),
             Err(error) => return Err(error.into()),
         }

@@ -194,7 +194,7 @@ pub(super) fn run(args: Run, global: &Global, terminal: &mut Terminal) -> Result
         });
     terminal.calm();
     let hold = match taken.map_err(|error| stopped(error.into(), last, terminal))? {
-        Taken::Held(hold) => hold,
+        Taken::Held(hold) => *hold,
         Taken::Refused(refusal) => return Err(refused(&refusal)),
         Taken::Here(note) => return Err(here(&note)),
         Taken::Inherited => {

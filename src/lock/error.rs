@@ -29,7 +29,7 @@ pub enum ServerError {
         shown: String,
         /// Why.
         #[source]
-        source: Trouble,
+        source: Box<Trouble>,
     },
     /// It does not know who we are.
     #[error("lock server {url} does not know who asks{}", said(message))]
@@ -127,7 +127,9 @@ impl ServerError {
     /// Whether the server could not be asked at all, or not answer.
     pub fn is_absence(&self) -> bool {
         match self {
-            ServerError::Trouble { source, .. } => !matches!(source, Trouble::Refused(_) | Trouble::Stopped),
+            ServerError::Trouble { source, .. } => {
+                !matches!(**source, Trouble::Refused(_) | Trouble::Stopped)
+            }
             ServerError::Unavailable { .. } => true,
             _ => false,
         }

@@ -248,7 +248,7 @@ impl Server {
             url: self.place.clone(),
             roots: self.identity.ca.display().to_string(),
             shown: self.shown(),
-            source,
+            source: Box::new(source),
         }
     }
 }

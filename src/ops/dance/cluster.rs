@@ -52,7 +52,7 @@ pub(super) fn take(
         seconds: began.elapsed().as_secs_f64(),
     });
     let hold = match taken {
-        Ok(Taken::Held(hold)) => hold,
+        Ok(Taken::Held(hold)) => *hold,
         Ok(Taken::Inherited) => return Ok((Cluster::default(), waited)),
         Ok(Taken::Refused(refusal)) => return Err(DanceError::LockRefused(refusal)),
         Ok(Taken::Here(note)) => return Err(DanceError::LockHere(Box::new(note))),

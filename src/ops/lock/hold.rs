@@ -28,7 +28,7 @@ pub const TOKEN: &str = "DISCO_LOCK_TOKEN";
 #[derive(Debug)]
 pub enum Taken {
     /// We hold it.
-    Held(Hold),
+    Held(Box<Hold>),
     /// Whoever started us holds it, for us too.
     Inherited,
     /// We do not.
@@ -130,7 +130,8 @@ pub fn take(
     notes.put(&note)?;
     let renewer = Some(Renewer::start(server.clone(), name, &granted));
     let was = before.map(|note| note.why);
-    Ok(Taken::Held(Hold { server, notes, note, foreign, was, renewer, grant: granted }))
+    let hold = Hold { server, notes, note, foreign, was, renewer, grant: granted };
+    Ok(Taken::Held(Box::new(hold)))
 }
 
 /// Whether a process works under it that still runs.

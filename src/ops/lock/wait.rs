@@ -87,7 +87,7 @@ pub fn acquire(
                 let waited = asked.elapsed() >= Duration::from_secs(wait.saturating_sub(1).max(1));
                 if waited && server.wire()? == Wire::Native { 0 } else { after.clamp(1, PAUSE) }
             }
-            Err(ServerError::Trouble { source: Trouble::Stopped, .. }) => continue,
+            Err(ServerError::Trouble { source, .. }) if matches!(*source, Trouble::Stopped) => continue,
             Err(error) if error.passes() => {
                 failures += 1;
                 let again = match patience {
@@ -114,7 +114,7 @@ pub fn acquire(
 pub fn may_have_reached(error: &ServerError) -> bool {
     match error {
         ServerError::Unavailable { .. } => true,
-        ServerError::Trouble { source, .. } => matches!(source, Trouble::Lost(_) | Trouble::Timeout),
+        ServerError::Trouble { source, .. } => matches!(**source, Trouble::Lost(_) | Trouble::Timeout),
         _ => false,
     }
 }
