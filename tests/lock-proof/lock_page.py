@@ -16,7 +16,8 @@ next token must be larger than any before.
 
 ## Kills
 
-It is killed (SIGKILL, by strace) when it makes a system call that changes something, locks or maps, instead of that call.
+It is killed (SIGKILL, by strace) when it makes a system call that changes something, locks or maps, instead of that call: at each, or
+at as many as the table says, spread evenly over all.
 
 | calls | killed at | ended before | grants that were answered | answers that did not hold |
 | --- | --- | --- | --- | --- |
