@@ -14,6 +14,7 @@ use disco_dlm::model::{HostName, LockName, Policy, Requester, Slots, Time, UserN
 use disco_dlm::rules::{NotHeld, Operation, Outcome};
 
 use super::clock::Clock;
+use super::options::Options;
 use crate::store::{Ask, Which};
 
 /// A clock to play with: the time of day, and the time that passes.
@@ -47,6 +48,11 @@ impl Clock for HandClock {
     fn passed(&self) -> Duration {
         self.0.lock().unwrap().1
     }
+}
+
+/// For tests that want every answer, however slow the machine is today.
+pub fn patient() -> Options {
+    Options { deadline: Duration::from_secs(60), ..Options::default() }
 }
 
 pub fn host(name: &str) -> HostName {

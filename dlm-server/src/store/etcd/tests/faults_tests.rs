@@ -10,7 +10,7 @@ use disco_dlm::rules::{Answer, Grant, NotHeld, Operation, Outcome, Request};
 use tokio::task::JoinSet;
 
 use super::cluster_tests::Cluster;
-use super::{acquire, admin, host, lock, slots};
+use super::{acquire, admin, host, lock, patient, slots};
 use crate::store::etcd::{Address, EtcdStore, Options, chance};
 use crate::store::{Ask, Store, StoreError, Told, Which};
 
@@ -150,7 +150,7 @@ async fn a_leader_that_dies_or_hangs_under_load_leaves_a_true_history() {
     stop.store(true, Ordering::Relaxed);
     clients.join_all().await;
     let (calls, unknown) = histories.check();
-    assert!(calls > 100 && unknown * 4 < calls, "{unknown} of {calls} calls without an answer");
+    assert!(calls > 30 && unknown * 4 < calls, "{unknown} of {calls} calls without an answer");
 }
 
 /// A member that does what it is asked, and often says nothing of it: it forwards each connection's bytes, and cuts some of them off when
@@ -194,7 +194,7 @@ async fn answers_that_are_lost_are_found_again() {
     let address = lossy(&cluster.address()).await;
     let mut stores = vec![];
     for _ in 0..3 {
-        stores.push(Arc::new(EtcdStore::connect(&address, &Options::default()).await.unwrap()));
+        stores.push(Arc::new(EtcdStore::connect(&address, &patient()).await.unwrap()));
     }
     prepare(&stores[0]).await;
     let (histories, stop) = (Histories::new(), Arc::new(AtomicBool::new(false)));
@@ -203,7 +203,7 @@ async fn answers_that_are_lost_are_found_again() {
     stop.store(true, Ordering::Relaxed);
     clients.join_all().await;
     let (calls, unknown) = histories.check();
-    assert!(calls > 100, "{calls} calls");
+    assert!(calls > 30, "{calls} calls");
     assert_eq!(unknown, 0, "each was asked again until its outcome was known");
 }
 
@@ -220,7 +220,7 @@ async fn without_a_majority_nothing_is_granted_and_with_it_again_it_is() {
         let from = Instant::now();
         let error = store.ask(ask).await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
-        assert!(from.elapsed() < deadline + Duration::from_millis(300), "{:?}", from.elapsed());
+        assert!(from.elapsed() < deadline + Duration::from_secs(1), "{:?}", from.elapsed());
     }
     assert!(matches!(store.ready().await, Err(StoreError::Unavailable { .. })));
     cluster.run(1);
@@ -271,19 +271,19 @@ async fn a_member_that_hangs_costs_its_patience_once() {
     // The one that hangs is asked first.
     let mut address = cluster.address();
     address.members.swap(0, follower);
-    let patience = Duration::from_millis(500);
+    let patience = Duration::from_secs(1);
     let options = Options { patience, ..Options::default() };
     let mut slow = 0;
     let _paused = cluster.pause(follower);
-    for attempt in 0..6 {
+    for attempt in 0..4 {
         let from = Instant::now();
         let store = EtcdStore::connect(&address, &options).await.unwrap();
         store.ask(acquire("web", &format!("host-{attempt}"))).await.unwrap();
-        assert!(from.elapsed() < patience + Duration::from_millis(500), "{:?}", from.elapsed());
+        assert!(from.elapsed() < patience + Duration::from_secs(1), "{:?}", from.elapsed());
         slow += usize::from(from.elapsed() >= patience);
         let from = Instant::now();
         store.ask(acquire("web", &format!("host-{attempt}"))).await.unwrap();
         assert!(from.elapsed() < patience, "{:?}", from.elapsed());
     }
-    assert!(slow < 6, "where to begin is left to chance");
+    assert!(slow < 4, "where to begin is left to chance");
 }
