@@ -12,6 +12,7 @@
 //! | 3 | [`config`] | the configuration: text into plain data |
 //! | 4 | [`wire`] | what the server speaks |
 //! | 5 | [`metrics`] | what Prometheus is told |
+//! | 5 | [`pages`] | the pages for people: lists, forms, sessions |
 //! | 4 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 5 | [`serve`] | the server: listens, bounds what clients take, logs, reloads, ends |
 
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod listen;
 pub mod log;
 pub mod metrics;
+pub mod pages;
 pub mod search;
 pub mod serve;
 pub mod store;
