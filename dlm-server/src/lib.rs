@@ -15,6 +15,7 @@
 //! | 5 | [`pages`] | the pages for people: lists, forms, sessions |
 //! | 4 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 5 | [`serve`] | the server: listens, bounds what clients take, logs, reloads, ends |
+//! | 6 | [`server`] | all of it, by its configuration |
 
 pub mod access;
 pub mod app;
@@ -27,6 +28,7 @@ pub mod metrics;
 pub mod pages;
 pub mod search;
 pub mod serve;
+pub mod server;
 pub mod store;
 pub mod tls;
 pub mod wire;

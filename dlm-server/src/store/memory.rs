@@ -129,7 +129,8 @@ impl Held {
     }
 }
 
-fn page<T>(items: Vec<T>, paging: Paging) -> Page<T> {
+/// That page of all of them.
+pub(super) fn page<T>(items: Vec<T>, paging: Paging) -> Page<T> {
     let total = items.len() as u64;
     let items = match paging.per_page {
         None => items,

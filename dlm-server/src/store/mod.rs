@@ -2,6 +2,7 @@
 //! out if the lock is still what it read. It decides nothing itself. Everything here is linearizable: what is answered is
 //! durable, and what is read is what was answered last, whichever server of the store is asked.
 
+pub mod etcd;
 pub mod memory;
 pub mod sqlite;
 
