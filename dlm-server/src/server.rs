@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::config::{Config, EtcdAt, StoreAt};
 use crate::log::Log;
 use crate::metrics::{self, Metrics};
+use crate::pages;
 use crate::serve::{self, ServeError};
 use crate::store::etcd::{AddressError, EtcdStore, Options};
 use crate::store::sqlite::SqliteStore;
@@ -55,6 +56,7 @@ fn routes(app: App, metrics: Metrics) -> Router {
         .merge(foreman::routes(app.clone()))
         .merge(native::routes(app.clone()))
         .merge(fleetlock::routes(app.clone()))
-        .merge(metrics::routes(app, metrics.clone()));
+        .merge(metrics::routes(app.clone(), metrics.clone()))
+        .merge(pages::routes(app));
     metrics::layer(routes, metrics)
 }

@@ -17,6 +17,13 @@ mod session;
 mod view;
 mod visit;
 
+#[cfg(test)]
+mod forms_tests;
+#[cfg(test)]
+mod pages_tests;
+#[cfg(test)]
+mod stage;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};

@@ -33,7 +33,7 @@ pub fn trouble(what: &str) -> Markup {
     whole(
         "Not done",
         None,
-        &html! { h1 { "Not done" } p role="alert" { (what) } p { a href="/locks" { "To the locks" } } },
+        &html! { h1 { "Not done" } p role="alert" { (visible(what)) } p { a href="/locks" { "To the locks" } } },
     )
 }
 

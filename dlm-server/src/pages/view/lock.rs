@@ -185,7 +185,7 @@ fn form(lock: &Lock, csrf: &Secret, action: &str, title: &str, host: Option<&str
             @if let Some(host) = host { input type="hidden" name="host" value=(host); }
             label for=(id) { "Why" }
             input #(id) name="reason" required maxlength="1000" autocomplete="off";
-            button { (title) }
+            button aria-label=[host.map(|host| format!("{title}: {}", visible(host)))] { (title) }
         }
     }
 }
@@ -219,8 +219,8 @@ fn event_row(logged: &Logged, view: View) -> Markup {
         tr {
             td data-label="When" { (ago(event.at, view.now)) }
             td data-label="What" { (kind(event.kind)) }
-            td data-label="Host" { @match &event.host { None => "–", Some(host) => { bdi { (visible(host.as_str())) } } } }
-            td data-label="Asked by" { @match &event.requester {
+            td.host data-label="Host" { @match &event.host { None => "–", Some(host) => { bdi { (visible(host.as_str())) } } } }
+            td.host data-label="Asked by" { @match &event.requester {
                 Requester::Host(host) => { bdi { (visible(host.as_str())) } }
                 Requester::User(user) => { "user " bdi { (visible(user.as_str())) } }
                 Requester::Server => "the server",

@@ -101,7 +101,7 @@ fn row(lock: &Lock, view: View) -> Markup {
     html! {
         tr {
             th scope="row" { (link(lock.name.as_str())) }
-            td data-label="Held by" {
+            td.host data-label="Held by" {
                 @match first {
                     None => "nobody",
                     Some(holder) => { bdi { (visible(holder.host.as_str())) } }
