@@ -13,6 +13,7 @@
 //! | 4 | [`opening`] | the store that a configuration names |
 //! | 4 | [`wire`] | what the server speaks |
 //! | 5 | [`metrics`] | what Prometheus is told |
+//! | 5 | [`pages`] | the pages for people: lists, forms, sessions |
 //! | 4 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 5 | [`serve`] | the server: listens, bounds what clients take, logs, reloads, ends |
 //! | 6 | [`server`] | all of it, by its configuration |
@@ -28,6 +29,7 @@ pub mod listen;
 pub mod log;
 pub mod metrics;
 pub mod opening;
+pub mod pages;
 pub mod search;
 pub mod serve;
 pub mod server;

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::log::Log;
 use crate::metrics::{self, Metrics};
 use crate::opening;
+use crate::pages;
 use crate::serve::{self, ServeError};
 use crate::wire::{fleetlock, foreman, native};
 
@@ -33,6 +34,7 @@ fn routes(app: App, metrics: Metrics) -> Router {
         .merge(foreman::routes(app.clone()))
         .merge(native::routes(app.clone()))
         .merge(fleetlock::routes(app.clone()))
-        .merge(metrics::routes(app, metrics.clone()));
+        .merge(metrics::routes(app.clone(), metrics.clone()))
+        .merge(pages::routes(app));
     metrics::layer(routes, metrics)
 }

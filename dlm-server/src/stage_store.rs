@@ -105,6 +105,14 @@ impl Store for Between {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
+        let ask = Ask {
+            which: crate::store::Which::Numbered(LockId(0)),
+            requester: Requester::Server,
+            operation: Operation::Show,
+        };
+        if matches!((self.meanwhile)(&ask), Meanwhile::Fails) {
+            return Err(failure());
+        }
         self.inner.ready().await
     }
 

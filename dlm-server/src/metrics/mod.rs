@@ -41,6 +41,8 @@ pub use store::around;
 
 /// The form that is told: OpenMetrics, which Prometheus reads.
 const FORM: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// For so long a store may think about whether it is ready.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// For so long a look at all locks is told again, so that nobody can keep the store busy with it.
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -133,9 +135,23 @@ struct Scraped {
     metrics: Metrics,
 }
 
-/// The route `/metrics`.
+/// The routes `/metrics` and `/healthz`.
 pub fn routes(app: App, metrics: Metrics) -> Router {
-    Router::new().route("/metrics", get(scrape)).with_state(Scraped { app, metrics })
+    Router::new()
+        .route("/metrics", get(scrape))
+        .route("/healthz", get(health))
+        .with_state(Scraped { app, metrics })
+}
+
+/// Whether the store can decide something now; why not is in the log.
+async fn health(State(scraped): State<Scraped>) -> Response {
+    match tokio::time::timeout(PATIENCE, scraped.app.store.ready()).await {
+        Ok(Ok(())) => "ok\n".into_response(),
+        Ok(Err(_)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the store of locks is not available\n").into_response()
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store of locks does not answer\n").into_response(),
+    }
 }
 
 async fn scrape(State(scraped): State<Scraped>, caller: Option<Extension<Caller>>) -> Response {

@@ -263,3 +263,13 @@ fn routes_are_of_few_kinds() {
         assert_eq!(class(path), kind, "{path}");
     }
 }
+
+#[tokio::test]
+async fn health_is_that_of_the_store() {
+    for (fails, status, text) in [(false, 200, "ok\n"), (true, 503, "the store of locks is not available\n")]
+    {
+        let stage = Stage::between(move |_| if fails { Meanwhile::Fails } else { Meanwhile::Nothing }, all);
+        let reply = stage.get(&nobody(), "/healthz").await;
+        assert_eq!((reply.status.as_u16(), reply.text.as_str()), (status, text));
+    }
+}
