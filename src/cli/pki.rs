@@ -20,9 +20,9 @@ Examples:
   disco pki init
   disco pki init --dir /root/lock-ca --name 'Locks of Example'")]
     Init {
-        /// What the authority is called
-        #[arg(long, value_name = "TEXT", default_value = "disco locks")]
-        name: String,
+        /// What the authority is called [default: disco locks, and a number]
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
         /// Where the authority is
         #[command(flatten)]
         folder: Folder,
@@ -111,7 +111,7 @@ pub struct Days {
 pub fn run(command: Command) -> Result<Said, Failure> {
     Ok(match command {
         Command::Init { name, folder: Folder { dir } } => {
-            let made = pki::init(&dir, &name)?;
+            let made = pki::init(&dir, name.as_deref())?;
             let at = |name: &str| made.path(name).display().to_string();
             let lines = [
                 format!("authority   {}   (bring it to the server and to every host)", at("ca.pem")),
@@ -174,7 +174,8 @@ fn made(name: &CertificateName, kind: For, files: &crate::pki::Files, ca: &Path)
             ca.display()
         ),
         For::Server => format!(
-            "  in the lock server's configuration: certificate = \"{certificate}\", key = \"{key}\"\n  on every host: disco param set disco/dlm/url https://{name}\n"
+            "  in /etc/disco/dlm.toml, below [tls]: certificate = \"{certificate}\", key = \"{key}\", client_ca = \"{}\"\n  on every host: disco param set disco/dlm/url https://{name}:8443\n",
+            ca.display()
         ),
     };
     format!("certificate {certificate}\nkey         {key}\nNext:\n{next}").into()

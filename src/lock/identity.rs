@@ -265,4 +265,12 @@ mod tests {
             assert!(error.contains(message), "{cert} {key}: {error}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_certificate_or_nothing(bytes in proptest::collection::vec(0_u8.., 0..200), text in "\\PC{0,100}") {
+            let _ = read(&bytes);
+            let _ = Certificates::of_pem(&text);
+        }
+    }
 }

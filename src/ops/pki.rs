@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::pki::folder::day;
+use crate::pki::sign;
 use crate::pki::{AltName, Authority, CertificateName, Entry, Files, Kind, PkiError};
 use crate::sys::clock;
 
@@ -31,9 +32,13 @@ impl Valid {
     }
 }
 
-/// Makes an authority.
-pub fn init(folder: &Path, name: &str) -> Result<Authority, PkiError> {
-    Authority::init(folder, name)
+/// Makes an authority, of that name or of one that no other has.
+pub fn init(folder: &Path, name: Option<&str>) -> Result<Authority, PkiError> {
+    let name = match name {
+        Some(name) => name.to_owned(),
+        None => format!("disco locks {}", sign::serial()?.split_at(8).0),
+    };
+    Authority::init(folder, &name)
 }
 
 /// A new key and certificate; also where the authority's own is.

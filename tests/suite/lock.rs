@@ -71,6 +71,11 @@ impl Locks {
         self.world.write(&format!("{FOLDER}/{name}"), text);
     }
 
+    /// Whether the server was asked something with that in it since the last call of `asked`.
+    pub fn was_asked(&self, text: &str) -> bool {
+        self.world.run(&["grep", "-qF", "-e", text, &format!("{FOLDER}/log")]).status == Some(0)
+    }
+
     /// What the server was asked since the last call: method, path, host, body, a line each.
     pub fn asked(&self) -> String {
         let take = format!("cat {FOLDER}/log 2>/dev/null; rm -f {FOLDER}/log; true");

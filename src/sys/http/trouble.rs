@@ -92,7 +92,8 @@ fn of_tls(error: rustls::Error) -> Trouble {
     use CertificateError as Bad;
     match &error {
         rustls::Error::InvalidCertificate(bad) => match bad {
-            Bad::UnknownIssuer => Trouble::UnknownCa,
+            // Of another authority of the same name.
+            Bad::UnknownIssuer | Bad::BadSignature => Trouble::UnknownCa,
             Bad::Expired | Bad::ExpiredContext { .. } => Trouble::Expired,
             Bad::NotValidYet | Bad::NotValidYetContext { .. } => Trouble::NotYetValid,
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Trouble::WrongName,

@@ -122,14 +122,14 @@ fn who_waits_gets_it_or_leaves() {
     let world = &locks.world;
     locks.other(&["acquire", "web"]).succeeds();
     let waiting = world.spawn(&["disco", "lock", "acquire", "web", "--wait"]);
-    world.wait_until("it waits", || locks.asked().contains("\"wait\":25"));
+    world.wait_until("it waits", || locks.was_asked("\"wait\":25"));
     waiting.signal("INT");
     let left = waiting.wait();
     assert_eq!(left.signal_or_status(), 130, "{left}");
     assert!(locks.asked().contains("POST /disco/v1/locks/web/release localhost.localdomain"));
     locks.lock(&["acquire", "web", "--wait=1"]).exits(75);
     let waiting = world.spawn(&["disco", "lock", "run", "web", "--", "echo", "had"]);
-    world.wait_until("it waits", || locks.asked().contains("\"wait\":25"));
+    world.wait_until("it waits", || locks.was_asked("\"wait\":25"));
     locks.other(&["release", "web"]).succeeds();
     waiting.wait().succeeds().stdout_is("had\n").stderr_is("");
 }

@@ -54,7 +54,7 @@ fn a_lock_that_another_has_stops_a_run_or_is_waited_for() {
     world.disco(&["runs"]).succeeds().stdout_lacks("20");
     world.setting("disco/dlm/wait", "60");
     let waiting = world.spawn(&["disco", "dance"]);
-    world.wait_until("it waits", || locks.asked().contains("localhost.localdomain {\"note\":\"run "));
+    world.wait_until("it waits", || locks.was_asked("localhost.localdomain {\"note\":\"run "));
     locks.other(&["release", "web"]).succeeds();
     waiting.wait().succeeds().stderr_has("info: Lock : web : released\n");
     assert_eq!(world.read("/etc/x"), "x\n");
@@ -108,7 +108,7 @@ fn the_run_after_a_killed_one_goes_on_holding_it() {
     let world = &locks.world;
     world.sh("touch /srv/hang").succeeds();
     let running = world.spawn(&["disco", "dance"]);
-    world.wait_until("it holds the lock", || locks.has_note() && locks.asked().contains("acquire"));
+    world.wait_until("it holds the lock", || locks.has_note() && locks.was_asked("acquire"));
     running.signal("KILL");
     assert_eq!(running.wait().signal_or_status(), 137);
     world.sh("rm /srv/hang").succeeds();
@@ -155,7 +155,7 @@ fn what_was_taken_away_meanwhile_is_not_merged_under() {
     let world = &locks.world;
     world.sh("touch /srv/hang").succeeds();
     let running = world.spawn(&["disco", "dance"]);
-    world.wait_until("it holds the lock", || locks.asked().contains("acquire"));
+    world.wait_until("it holds the lock", || locks.was_asked("acquire"));
     let force = ["release", "web", "--force", "--reason", "it hangs", "--user", "admin"];
     let command = locks.other_command(&force).env("DISCO_DLM_PASSWORD", "pw");
     command.run().succeeds().stdout_is("web: released by force\n");

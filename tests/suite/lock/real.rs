@@ -55,7 +55,7 @@ fn a_change_rolls_over_a_cluster() {
     admin(&locks, &["policy", "web", "set", "zone=Nowhere/None"]).exits(65);
 
     world.setting("disco/dlm/lock", "web");
-    world.module("m").script("10.sh", "test ! -e /srv/bad; echo x >>/etc/x");
+    world.module("m").script("10.sh", "test ! -e /srv/bad && echo x >>/etc/x");
     world.master();
     let before = admin(&locks, &["events", "web"]).succeeds().stdout.clone();
     world.disco(&["dance", "--noop"]).succeeds();
