@@ -9,25 +9,25 @@ is_clean_for_lintian() {
 
 has_nothing_of_usr_local() {
   local found
-  found=$(grep -rIl /usr/local/bin/disco target/package/deb/usr/lib target/package/deb/etc target/package/deb/usr/share/bash-completion || true)
+  found=$(grep -rIl /usr/local/bin/disco "$folder"/unpacked/{usr/lib,etc,DEBIAN} || true)
   [ -z "$found" ] || fail "these name a program that is not the package's: $found"
   ok 'units and init scripts name the program of the package'
 }
 
 manuals_render() {
   local page said count=0
-  for page in target/package/deb/usr/share/man/man?/*.gz; do
+  for page in "$folder"/unpacked/usr/share/man/man?/*.gz; do
     said=$(LC_ALL=C.UTF-8 MANWIDTH=80 MANROFFSEQ='' man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
     [ -z "$said" ] || fail "${page##*/}: $said"
     count=$((count + 1))
   done
   [ $count -ge 30 ] || fail "there are $count pages only"
   # Each command that --help tells of has its page.
-  for page in $(target/package/deb/usr/bin/disco --help | sed -n '/^Commands:/,/^Options/s/^  \([a-z-]*\) .*/\1/p'); do
-    [ -e "target/package/deb/usr/share/man/man1/disco-$page.1.gz" ] || fail "there is no page of disco $page"
+  for page in $("$folder"/unpacked/usr/bin/disco --help | sed -n '/^Commands:/,/^Options/s/^  \([a-z-]*\) .*/\1/p'); do
+    [ -e "$folder/unpacked/usr/share/man/man1/disco-$page.1.gz" ] || fail "there is no page of disco $page"
   done
-  for page in target/package/deb/usr/bin/*; do
-    [ -e "target/package/deb/usr/share/man/man1/${page##*/}.1.gz" ] || [ -e "target/package/deb/usr/share/man/man8/${page##*/}.8.gz" ] ||
+  for page in "$folder"/unpacked/usr/bin/*; do
+    [ -e "$folder/unpacked/usr/share/man/man1/${page##*/}.1.gz" ] || [ -e "$folder/unpacked/usr/share/man/man8/${page##*/}.8.gz" ] ||
       fail "there is no page of ${page##*/}"
   done
   ok "$count manual pages render without a warning; each command has one"
@@ -38,7 +38,7 @@ units_are_sound() {
   local root=$folder/verify said
   rm -rf "$root"
   mkdir -p "$root"/usr/bin "$root"/etc/systemd/system
-  cp -r target/package/deb/usr/lib "$root/usr"
+  cp -r "$folder/unpacked/usr/lib" "$root/usr"
   cp -a /usr/lib/systemd/system "$root/usr/lib/systemd/base"
   cp -n "$root"/usr/lib/systemd/base/*.target "$root/usr/lib/systemd/system"
   printf '#!/bin/sh\n' >"$root/usr/bin/disco"

@@ -82,6 +82,9 @@ make_packages() {
   mv target/debian/disco_*-2_*.deb "$folder/packages/second.deb"
   if [ -n "$sample" ]; then scripts/package deb; else scripts/package; fi
   cp target/debian/disco_*-1_*.deb "$folder/packages/first.deb"
+  # What is looked at is what the package holds, not what it was to hold.
+  rm -rf "$folder/unpacked"
+  dpkg-deb --raw-extract "$folder/packages/first.deb" "$folder/unpacked"
 }
 
 # A disk that outlives the node, so that it can start anew.
