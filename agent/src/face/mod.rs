@@ -26,9 +26,11 @@ pub mod watch;
 #[cfg(test)]
 mod conformance_tests;
 #[cfg(test)]
+mod live_tests;
+#[cfg(test)]
 mod module_tests;
 #[cfg(test)]
-mod stage;
+pub(crate) mod stage;
 #[cfg(test)]
 mod watch_tests;
 

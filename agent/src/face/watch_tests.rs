@@ -109,7 +109,8 @@ fn one_that_panics_or_fails_is_asked_again() {
             _ => Ok(vec![String::from("good")]),
         });
         let board = up(ask);
-        let watching = watch(&board, PACE);
+        // A panic takes its time where its trace is printed.
+        let watching = watch(&board, Pace { deadline: Duration::from_secs(15), ..PACE });
         until("it answers", || shown(&board) == ("running", vec!["good".into(), "static".into()])).await;
         until("the mark goes", || failed(&board).is_empty()).await;
         let said = board
