@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::patient;
 use crate::store::etcd::clock::Clock;
 use crate::store::etcd::wire::{Operation, Transaction};
-use crate::store::etcd::{Address, EtcdStore, Options};
+use crate::store::etcd::{Address, EtcdStore};
 
 /// How many MiB of memory some clusters side by side want: a member takes 64 of them for its log at once.
 const ROOM: u64 = 2000;
@@ -79,17 +80,17 @@ impl Cluster {
 
     /// A new server's store.
     pub async fn store(&self) -> EtcdStore {
-        EtcdStore::connect(&self.address(), &Options::default()).await.unwrap()
+        EtcdStore::connect(&self.address(), &patient()).await.unwrap()
     }
 
     /// The store of a new server with this clock.
     pub async fn store_at(&self, clock: Arc<dyn Clock>) -> EtcdStore {
-        EtcdStore::connect_at(&self.address(), &Options::default(), clock).await.unwrap()
+        EtcdStore::connect_at(&self.address(), &patient(), clock).await.unwrap()
     }
 
     /// The member that leads.
     pub async fn leader(&self) -> usize {
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         while Instant::now() < until {
             for (number, member) in self.members.iter().enumerate() {
                 let said = ask(member.client, "/v3/maintenance/status", "{}").await;
@@ -148,7 +149,7 @@ impl Cluster {
 
     /// Waits until a member writes.
     pub async fn wait_until_ready(&self) {
-        let until = Instant::now() + Duration::from_secs(15);
+        let until = Instant::now() + Duration::from_secs(60);
         let put =
             Transaction { then: vec![Operation::Put("/ready".into(), vec![1])], ..Transaction::default() };
         let put = put.json().to_string();

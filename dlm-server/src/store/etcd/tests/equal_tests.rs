@@ -15,7 +15,7 @@ use super::cluster_tests::Cluster;
 use super::{HandClock, admin, host, lock};
 use crate::access::HostChange;
 use crate::search::{Filter, Order};
-use crate::store::etcd::{EtcdStore, Options};
+use crate::store::etcd::EtcdStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Ask, EventQuery, Logged, Paging, Store, Told, Which};
 
@@ -301,7 +301,7 @@ async fn compare(cluster: &Cluster, number: u32, steps: &[(Step, bool)]) {
     let clock = Arc::new(HandClock::at(1_000_000));
     let mut address = cluster.address();
     address.prefix = format!("/case-{number}");
-    let options = Options::default();
+    let options = super::patient();
     let connect = || EtcdStore::connect_at(&address, &options, clock.clone());
     let (one, two) = (connect().await.unwrap(), connect().await.unwrap());
     let memory = MemoryStore::default();

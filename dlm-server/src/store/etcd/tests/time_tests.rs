@@ -40,8 +40,7 @@ async fn a_clock_that_is_hours_ahead_or_behind_ends_no_grant_early_and_none_late
         let (one, two) = (Arc::new(HandClock::at(1_000_000)), Arc::new(HandClock::at(1_000_000)));
         let mut address = cluster.address();
         address.prefix = format!("/{name}");
-        let connect =
-            async |clock| EtcdStore::connect_at(&address, &Default::default(), clock).await.unwrap();
+        let connect = async |clock| EtcdStore::connect_at(&address, &super::patient(), clock).await.unwrap();
         let (a, b) = (connect(one.clone()).await, connect(two.clone()).await);
         assert!(granted(&a, "a").await);
         expires_after(&a, 600).await.unwrap();
