@@ -321,6 +321,9 @@ fn the_log_has_requests_with_their_ids_and_is_cut_by_time() {
     let (_, router) = up(Trust::default());
     let before = get(&router, "GET", "/logs", client(), &[("X-Request-Id", "0123456789abcdef")]).json();
     let last = before["logs"].as_array().expect("records").last().expect("one").clone();
+    let all = before["logs"].as_array().expect("records");
+    let no_file = "Couldn't find settings file logs.yml. Using default settings.";
+    assert!(all.iter().any(|one| one["message"] == no_file && one["level"] == "WARN"), "{all:?}");
     assert_eq!(last["message"], "Started GET /logs ");
     assert_eq!(last["level"], "INFO");
     assert_eq!(last["request_id"], "01234567");

@@ -93,6 +93,11 @@ impl Foreman {
         Ok(Foreman { http, base, login, clock })
     }
 
+    /// Its address, with a slash at its end.
+    pub fn address(&self) -> &str {
+        self.base.as_str()
+    }
+
     /// Makes the proxy of that name and url known, where these features run.
     pub fn register(&self, name: &str, url: &str, running: &[String]) -> Result<Registration, RegisterError> {
         let step = steps::first(&self.search(name)?, name, url);

@@ -18,6 +18,7 @@ use crate::register::oauth::Consumer;
 use crate::register::print::{Registered, is_stale, print};
 use crate::register::stand_in::{Seen, Server, foreman};
 use crate::register::steps::Step;
+use crate::register::tend::{Offer, tend};
 
 const SECRET: &str = "s3cr&t ü";
 
@@ -144,4 +145,29 @@ fn a_changed_offer_is_seen_by_its_hash() {
     load(&board, &[("facts", ":enabled: https\n"), ("logs", ":enabled: true\n")]);
     ask_all(&board);
     assert_ne!(before, hash(), "facts is offered elsewhere");
+}
+
+#[test]
+fn it_goes_to_the_foreman_only_when_something_has_changed() {
+    let (server, seen) = foreman(SECRET);
+    let (proxy_server, board) = proxy(&["facts", "logs"]);
+    let foreman = to(&server, consumer(SECRET));
+    let url = proxy_server.url();
+    let go = |foreman: &Foreman, kept: Option<&Registered>| {
+        let offer = Offer { name: "n.example.com", url: &url, running: &board.features(), v2: &board.v2() };
+        tend(foreman, kept, &offer)
+    };
+    let (kept, done) = go(&foreman, None).expect("registered").expect("it was new");
+    assert_eq!(done.done, Step::Create);
+    requests(&seen);
+    assert!(go(&foreman, Some(&kept)).expect("fine").is_none());
+    assert_eq!(requests(&seen), Vec::<String>::new(), "nothing has changed");
+    load(&board, &[("facts", ":enabled: false\n"), ("logs", ":enabled: true\n")]);
+    ask_all(&board);
+    let error = go(&to(&server, consumer("wrong")), Some(&kept)).expect_err("not allowed");
+    assert_eq!(error.to_string(), "n.example.com is not registered");
+    let (later, done) = go(&foreman, Some(&kept)).expect("refreshed").expect("it has changed");
+    assert_eq!((done.done, done.compared.extra), (Step::Refresh(1), vec![]));
+    assert_ne!(later.print, kept.print);
+    assert_eq!(seen.lock().expect("not poisoned").proxies[0].3, ["Logs"]);
 }
