@@ -12,7 +12,7 @@ who are being answered have been; SIGHUP has it read its certificates again. It 
 of its configuration and its store is enough.
 
 Examples:
-  disco dlm init && disco dlm serve
+  disco dlm serve
   disco dlm serve --config /srv/locks/dlm.toml";
 
 /// Serves.

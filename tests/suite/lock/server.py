@@ -5,9 +5,11 @@ import datetime
 import http.server
 import json
 import os
+import select
 import ssl
 import sys
 import threading
+import time
 import urllib.parse
 
 folder, port, foreman = sys.argv[1], int(sys.argv[2]), "--foreman" in sys.argv
@@ -131,7 +133,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not lock["enabled"]:
             return self.refuse(lock, "disabled", "disabled", 60)
         free = lambda: not lock["holders"] or lock["holders"][0]["host"] == host
-        changed.wait_for(free, timeout=asked.get("wait", 0))
+        # Who waits sends nothing more: what can be read is the end of the connection, and nothing is granted to nobody.
+        gone = lambda: bool(select.select([self.connection], [], [], 0)[0])
+        until = time.monotonic() + asked.get("wait", 0)
+        while not free() and not gone() and time.monotonic() < until:
+            changed.wait(0.05)
+        if gone():
+            self.close_connection = True
+            return None
         if not free():
             return self.refuse(lock, "full", "1 of 1 slots held", 60)
         renewed = bool(lock["holders"])
