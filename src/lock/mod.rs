@@ -8,11 +8,6 @@
 //! - [`held`]: the note on disk of what this node holds.
 //! - [`words`]: spans and policies in words.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "a few questions a run, and each error names all that was involved"
-)]
-
 pub mod error;
 pub mod foreman;
 pub mod held;

@@ -1,10 +1,5 @@
 //! The commands around the lock server: whom to ask, with what; then one function for each. No printing.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "a few questions a run, and each error names all that was involved"
-)]
-
 pub mod after_boot;
 pub mod hold;
 pub mod renew;

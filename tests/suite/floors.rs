@@ -276,6 +276,21 @@ fn the_rules_of_locks_are_pure_and_flow_one_way() {
     }
 }
 
+/// What holds of any file holds of the crates beside the house, too.
+#[test]
+fn files_of_the_servers_are_short_and_say_what_they_are() {
+    for folder in ["/dlm-server/src", "/agent/src"] {
+        let sources = sources(Path::new(&format!("{}{folder}", env!("CARGO_MANIFEST_DIR"))));
+        assert!(sources.len() > 10, "the source is not where it was");
+        for (path, text) in sources {
+            assert!(text.starts_with("//!"), "{folder}/{path} does not open with `//!`");
+            let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count();
+            let tests = is_tests_only(&path) || path.starts_with("stage");
+            assert!(tests || lines <= LONGEST, "{folder}/{path}: {lines} lines, tests apart");
+        }
+    }
+}
+
 /// The rule must be able to fail: each of these texts breaks it.
 #[test]
 fn violations_are_found() {

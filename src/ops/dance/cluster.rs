@@ -1,11 +1,6 @@
 //! The cluster's lock of a live run: taken after the node's own, before anything is fetched; given back after a success, kept
 //! after a failure so that no other node does the same. A dry run asks for nothing.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "a few questions a run, and each error names all that was involved"
-)]
-
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -26,7 +26,6 @@ pub const TOKEN: &str = "DISCO_LOCK_TOKEN";
 
 /// What came of taking a lock.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub enum Taken {
     /// We hold it.
     Held(Box<Hold>),
