@@ -43,7 +43,7 @@ units_are_sound() {
   cp -n "$root"/usr/lib/systemd/base/*.target "$root/usr/lib/systemd/system"
   printf '#!/bin/sh\n' >"$root/usr/bin/disco"
   chmod 755 "$root/usr/bin/disco"
-  said=$(systemd-analyze verify --man=no --root="$root" disco-recover-files.service disco-recover.service disco-dance.service \
+  said=$(systemd-analyze verify --man=no --root="$root" disco-recover-files.service disco-recover.service disco-lock-release.service disco-dance.service \
     disco-dance.timer disco-dlm.service 2>&1 | grep -i disco || true)
   rm -rf "$root"
   [ -z "$said" ] || fail "systemd-analyze verify: $said"

@@ -14,7 +14,7 @@ installs() {
 }
 
 starts_units() {
-  holds 'recovery is enabled' node systemctl is-enabled disco-recover-files disco-recover
+  holds 'recovery, and the release of locks after a restart, are enabled' node systemctl is-enabled disco-recover-files disco-recover disco-lock-release
   refuses 'the timer is left to the administrator' disabled node systemctl is-enabled disco-dance.timer
   refuses 'so is the lock server' disabled node systemctl is-enabled disco-dlm
   holds 'recovery starts, with nothing to do' sh_node 'systemctl start disco-recover-files disco-recover; not systemctl is-failed disco-recover-files disco-recover'

@@ -5,7 +5,7 @@ not() { if "$@"; then return 1; fi; }
 [ ! -d /run/systemd/system ]
 cd /srv/repo || exit
 dpkg --force-confold -i ./*.deb /srv/packages/first.deb
-ls /etc/rcS.d/S??disco-recover-files /etc/rc2.d/S??disco-recover
+ls /etc/rcS.d/S??disco-recover-files /etc/rc2.d/S??disco-recover /etc/rc2.d/S??disco-lock-release
 # The lock server is there, and not started by itself.
 ls /etc/rc2.d/K??disco-dlm
 [ "$(stat -c '%a' /var/disco)" = 700 ]
