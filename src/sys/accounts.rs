@@ -40,6 +40,12 @@ impl Accounts {
     }
 }
 
+/// The number of a group of one root, by its name; `None` where there is no such group.
+pub fn group_number(root: &Root, name: &str) -> Result<Option<u32>, TreeError> {
+    let groups = names(&read_text(root, FILES[1])?);
+    Ok(groups.into_iter().find(|(_, known)| known == name).map(|(number, _)| number))
+}
+
 /// The text of a regular file of a root; empty where there is none.
 pub fn read_text(root: &Root, path: &str) -> Result<String, TreeError> {
     let Ok(path) = RootedPath::new(path) else { return Ok(String::new()) };

@@ -55,7 +55,8 @@ fn hosts_and_users_are_kept_and_no_secret_of_theirs() {
     assert!(listed.contains("\"tokens\":[\"ci\"]") && !listed.contains("argon2"), "{listed}");
     world.command(&["disco", "dlm", "user", "passwd", "alice"]).stdin("another long one\n").run().succeeds();
     // Neither the password nor the token is anywhere in the store.
-    let kept = format!("grep -ac -e 'another long one' -e '{}' /var/disco/dlm/locks.db*", token.trim_end());
+    let kept =
+        format!("grep -ac -e 'another long one' -e '{}' /var/lib/disco-dlm/locks.db*", token.trim_end());
     let found = world.sh(&kept).stdout.clone();
     assert!(found.lines().all(|line| line.ends_with(":0") || line == "0"), "{found}");
     world.disco(&["dlm", "user", "token", "rm", "alice", "ci"]).succeeds();
@@ -63,4 +64,13 @@ fn hosts_and_users_are_kept_and_no_secret_of_theirs() {
     world.disco(&["dlm", "user", "rm", "alice"]).succeeds();
     let gone = world.disco(&["dlm", "user", "passwd", "alice"]);
     assert_eq!(gone.status, Some(1), "{gone}");
+}
+
+#[test]
+fn the_packages_server_can_read_the_configuration_and_nobody_else() {
+    let Some(world) = World::new() else { return };
+    world.sh("echo disco-dlm:x:987: >>/etc/group").succeeds();
+    let made = world.disco(&["dlm", "init"]);
+    made.succeeds().stdout_has("-g disco-dlm KEY /etc/disco/dlm/server.key");
+    assert_eq!(world.sh("stat -c '%a %u %g' /etc/disco/dlm.toml").succeeds().stdout.trim(), "640 0 987");
 }

@@ -28,7 +28,7 @@ fn whole() -> String {
 fn nothing_and_the_template_set_what_the_template_says() {
     assert_eq!(said(""), said(TEMPLATE));
     let config = parse("").unwrap();
-    assert_eq!(config.store, StoreAt::Sqlite(PathBuf::from("/var/disco/dlm/locks.db")));
+    assert_eq!(config.store, StoreAt::Sqlite(PathBuf::from("/var/lib/disco-dlm/locks.db")));
     assert_eq!(config.listen.limits, Limits::default());
     assert_eq!(config.listen.addresses, ["127.0.0.1:8443".parse().unwrap()]);
     assert!(!config.set.auto_create);
@@ -40,7 +40,7 @@ fn nothing_and_the_template_set_what_the_template_says() {
 fn the_template_has_every_key() {
     let config = parse(&whole()).unwrap();
     let tls = config.listen.tls.unwrap();
-    assert_eq!(tls.crl, Some(PathBuf::from("/etc/disco/pki/crl.pem")));
+    assert_eq!(tls.crl, Some(PathBuf::from("/etc/disco/dlm/crl.pem")));
     assert_eq!(config.listen.trusted_proxies.unwrap().verify_header.as_deref(), Some("X-Client-Verify"));
     assert_eq!(config.listen.limits, Limits::default());
     assert!(config.set.roles["Operators"].contains(&Permission::ViewHosts));
@@ -50,7 +50,8 @@ fn the_template_has_every_key() {
     }
     assert_eq!(whole["limits"].as_table().unwrap().len(), 11);
     let etcd =
-        parse(&self::whole().replace("sqlite:///var/disco/dlm/locks.db", "etcds://a:2379,b:2379/x")).unwrap();
+        parse(&self::whole().replace("sqlite:///var/lib/disco-dlm/locks.db", "etcds://a:2379,b:2379/x"))
+            .unwrap();
     let StoreAt::Etcd(etcd) = etcd.store else { panic!("{:?}", etcd.store) };
     assert_eq!((etcd.url.as_str(), etcd.user.as_deref()), ("etcds://a:2379,b:2379/x", Some("disco")));
     assert_eq!(etcd.password_file, Some(PathBuf::from("/etc/disco/etcd/password")));

@@ -143,7 +143,7 @@ pub fn parse(text: &str) -> Result<Config, ConfigError> {
 fn store(top: &Section<'_>) -> Result<StoreAt, ConfigError> {
     let wanted = "sqlite:///PATH, or etcd://HOST:PORT,HOST:PORT (etcds:// over TLS)";
     let etcd = top.section("etcd", &["ca", "certificate", "key", "user", "password_file"])?;
-    let url = top.text("store")?.unwrap_or_else(|| String::from("sqlite:///var/disco/dlm/locks.db"));
+    let url = top.text("store")?.unwrap_or_else(|| String::from("sqlite:///var/lib/disco-dlm/locks.db"));
     match url.split_once("://") {
         Some(("sqlite", path)) if path.starts_with('/') && !path.ends_with('/') => {
             Ok(StoreAt::Sqlite(PathBuf::from(path)))

@@ -5,15 +5,22 @@ use std::path::{Path, PathBuf};
 use disco_dlm_server::config::{PLACE, TEMPLATE};
 
 use crate::cli::exit::{Failure, Kind};
-use crate::sys::files;
+use crate::sys::tree::Root;
+use crate::sys::{accounts, files, host};
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-It is readable by its owner alone, and holds for a server on loopback. No file is replaced.
+It is readable by its owner alone (and, where the package is installed, by the group of its server), and
+holds for a server on loopback. No file is replaced.
 
 Examples:
   disco dlm init
   disco dlm init --config /srv/locks/dlm.toml";
+
+/// The group of the package's server.
+const GROUP: &str = "disco-dlm";
+/// How that server can read its key.
+const KEYS: &str = "  install -D -m 640 -g disco-dlm KEY /etc/disco/dlm/server.key      (its certificate and the CA beside it)\n";
 
 /// What it takes.
 #[derive(Debug, clap::Args)]
@@ -36,13 +43,27 @@ pub fn run(args: &Args) -> Result<String, Failure> {
         files::create_dirs(folder, 0o755)?;
     }
     files::write_new(path, TEMPLATE.as_bytes(), 0o600)?;
+    let group = packages_group()?;
+    if let Some(number) = group {
+        files::give_to_group(path, number, 0o640)?;
+    }
     let config = match path == Path::new(PLACE) {
         true => String::new(),
         false => format!(" --config {}", path.display()),
     };
     Ok(format!(
         "{}: written; every key is explained there\n\
-         next:\n  disco dlm host add HOST{config}\n  disco dlm user add LOGIN --role Manager{config}\n",
-        path.display()
+         next:\n{}  disco dlm host add HOST{config}\n  disco dlm user add LOGIN --role Manager{config}\n",
+        path.display(),
+        if group.is_some() { KEYS } else { "" }
     ))
+}
+
+/// The number of the group that the package's server runs as, where this machine has the package, and root asks.
+fn packages_group() -> Result<Option<u32>, Failure> {
+    if !host::is_root() {
+        return Ok(None);
+    }
+    let root = Root::open(Path::new("/"), "")?;
+    Ok(accounts::group_number(&root, GROUP)?)
 }

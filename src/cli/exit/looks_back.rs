@@ -16,6 +16,12 @@ fn tree_kind(error: &TreeError) -> Kind {
     }
 }
 
+impl From<TreeError> for Failure {
+    fn from(error: TreeError) -> Failure {
+        Failure::from_error(tree_kind(&error), &error)
+    }
+}
+
 impl From<BlameError> for Failure {
     fn from(error: BlameError) -> Failure {
         let hint = "`disco runs --live` lists the runs whose records are kept";
