@@ -10,7 +10,7 @@ installs() {
   holds 'its old names are commands' sh_node 'disco-param dump; disco-fs-diff --help; disco-fs-init --help; disco-fs-mount --help; disco-sh-shell --help'
   holds '/var/disco is for root alone, /etc/disco for all' sh_node '[ "$(stat -c "%a %U:%G" /var/disco /etc/disco | paste -sd,)" = "700 root:root,755 root:root" ]'
   holds 'the lock server has a user' sh_node 'getent passwd disco-dlm | grep -E ":/var/lib/disco-dlm:/usr/sbin/nologin$"'
-  holds 'init scripts are conffiles' sh_node '[ "$(dpkg-query -W -f "\${Conffiles}" disco | grep -c /etc/init.d/disco)" = 3 ]'
+  holds 'init scripts are conffiles' sh_node '[ "$(dpkg-query -W -f "\${Conffiles}" disco | grep -c /etc/init.d/disco)" = 4 ]'
 }
 
 starts_units() {
