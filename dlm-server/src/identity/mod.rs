@@ -169,7 +169,10 @@ impl Identity {
             Ok(name) => app.store.user(&name).await?,
             Err(_) => None,
         };
-        let verdict = self.0.passwords.verify(user.as_ref(), login, password, clock::now(), blocked).await;
+        let me = self.clone();
+        let failed = move || me.throttle().failed(from, Instant::now());
+        let verdict =
+            self.0.passwords.verify(user.as_ref(), login, password, clock::now(), blocked, failed).await;
         match (verdict, user) {
             (Verdict::Right, Some(user)) => {
                 let permissions = user.permissions(&app.set.roles);
@@ -180,7 +183,6 @@ impl Identity {
                 Ok(Caller::Nobody(NotKnown::Throttled))
             }
             (Verdict::Right | Verdict::Wrong, _) => {
-                self.throttle().failed(from, Instant::now());
                 log.warn(format_args!("{from}: wrong login as {login:?}"));
                 Ok(Caller::Nobody(NotKnown::Login(login.to_owned())))
             }

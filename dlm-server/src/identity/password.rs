@@ -69,8 +69,9 @@ impl Passwords {
         })
     }
 
-    /// Whether this is the password, or a token, of a user. `blocked` is asked again when its turn has come, so that
-    /// a thousand guesses at once are no more than a thousand in a row.
+    /// Whether this is the password, or a token, of a user. `blocked` is asked again when its turn has come, and `failed` called
+    /// before the turn goes on, also where the client has gone meanwhile: a thousand guesses at once are no more than a
+    /// thousand in a row.
     pub async fn verify(
         &self,
         user: Option<&User>,
@@ -78,6 +79,7 @@ impl Passwords {
         password: &str,
         now: Time,
         blocked: impl Fn() -> bool,
+        failed: impl FnOnce() + Send + 'static,
     ) -> Verdict {
         if user.is_some_and(|user| is_token(user, password, now)) {
             return Verdict::Right;
@@ -98,11 +100,14 @@ impl Passwords {
         };
         let (said, of) = (password.to_owned(), hash.clone());
         let fits = tokio::task::spawn_blocking(move || {
-            // Until it is done, also where the client has gone meanwhile.
-            let _turn = turn;
-            fits(&said, &of)
+            let right = fits(&said, &of) && known;
+            if !right {
+                failed();
+            }
+            drop(turn);
+            right
         });
-        if !(fits.await.unwrap_or(false) && known) {
+        if !fits.await.unwrap_or(false) {
             return Verdict::Wrong;
         }
         self.remember(digest, hash);
