@@ -4,6 +4,7 @@
 //! | floor | modules | |
 //! |---|---|---|
 //! | 0 | [`settings`] | the proxy's own settings files: text into plain data; one file with the effect |
+//! | 0 | [`runs`] | runs that are asked for: the words between the agent and the helper that has root |
 //! | 1 | [`face`] | what this node says of itself: features, capabilities, logs, who may ask; an axum router |
 //! | 1 | [`client`] | what others say of themselves: asked, kept, compared; blocking |
 //! | 2 | [`register`] | this node made known to a Foreman, and kept so; blocking |
@@ -14,4 +15,5 @@
 pub mod client;
 pub mod face;
 pub mod register;
+pub mod runs;
 pub mod settings;
