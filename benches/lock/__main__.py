@@ -10,8 +10,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/lock-histories"))
+sys.path.insert(1, str(ROOT / "tests/lock-histories"))
 
+import large  # noqa: E402
 from processes import Process, run, wait_until  # noqa: E402
 from servers import PASSWORD, USER, Party, run_ok, write_config  # noqa: E402
 
@@ -153,6 +154,7 @@ def main():
     parser = argparse.ArgumentParser(prog="bench-lock")
     parser.add_argument("--disco", required=True)
     parser.add_argument("--drive", required=True)
+    parser.add_argument("--fill", required=True, help="the program that fills a store")
     parser.add_argument("--built", default="")
     parser.add_argument("--airlock", help="a built airlock, to be measured beside")
     parser.add_argument("--seconds", type=int, default=10)
@@ -164,6 +166,7 @@ def main():
         bench = Bench(options, top)
         found = measure(bench)
         found["poll"] = poll(bench, options.hosts)
+        found["large"] = large.large(bench, options.fill, memory)
     found["built"], found["load"], found["day"] = options.built, load, time.strftime("%Y-%m-%d")
     here = pathlib.Path(__file__).parent
     (here / "results.json").write_text(json.dumps(found, indent=1) + "\n")
@@ -196,7 +199,7 @@ Over a new connection each time, with its own certificate; ten share a lock. Fro
 {row["requests"]:,} requests in {row["seconds"]:.0f} s, {row["lost"]} lost: median {row["p50_ms"]:.1f} ms, 99 % {row["p99_ms"]:.1f} ms, longest {row["max_ms"]:.0f} ms.
 Most memory of the server {row["memory_mib"][0]} MiB.
 """
-    return text
+    return text + large.page(found["large"])
 
 
 main()

@@ -1,6 +1,7 @@
 //! Locks that hosts share, from the client's side: commands, the lock of a dance, certificates. The server is a small one that
 //! speaks the wire to the letter and can be made to misbehave (`lock/server.py`).
 
+mod boot;
 mod commands;
 mod dance;
 mod pki;
@@ -31,7 +32,12 @@ impl Locks {
 
     /// Such a node without a server, which has its certificates.
     pub fn without_server() -> Option<Locks> {
-        let locks = Locks { world: World::new()? };
+        Some(Locks::on(World::new()?))
+    }
+
+    /// This node, with certificates.
+    pub fn on(world: World) -> Locks {
+        let locks = Locks { world };
         let ca = format!("{FOLDER}/ca");
         let pki = |words: &[&str]| {
             locks.world.disco(&[&["pki"], words, &["--dir", &ca]].concat()).succeeds();
@@ -47,7 +53,7 @@ impl Locks {
         );
         locks.world.sh(&copy).succeeds();
         locks.world.setting("disco/dlm/url", URL);
-        Some(locks)
+        locks
     }
 
     /// Starts the server.
