@@ -37,7 +37,7 @@ class Bench:
         """One history under one fault: what the clients' program found."""
         self.count += 1
         chance = random.Random(seed)
-        wait_until("all servers before a history", self.servers.ready, 60)
+        wait_until("all servers before a history", self.servers.ready, 60, self.servers.complaints)
         out = self.top / "history"
         argv = [self.drive, "history", "--certs", self.party.certs, "--hosts", ",".join(HOSTS), "--user", f"{USER}:{PASSWORD}",
                 "--prefix", f"h{seed}-{self.count}", "--seed", str(seed), "--out", out]
@@ -73,6 +73,7 @@ def main():
     parser.add_argument("--disco", required=True)
     parser.add_argument("--drive", required=True)
     parser.add_argument("--store", choices=["sqlite", "etcd"])
+    parser.add_argument("--fault", help="only faults whose name has this in it; nothing is written")
     parser.add_argument("--sample", type=int, help="so many histories of each store, each with another fault; nothing is written")
     parser.add_argument("--rounds", type=int, default=12, help="how many histories of each fault and store")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 24))
@@ -91,6 +92,7 @@ def main():
             try:
                 chance = random.Random(options.seed)
                 few = chance.sample(faults[1:], options.sample) if options.sample else faults
+                few = [fault for fault in few if (options.fault or "") in fault.name]
                 for fault in few:
                     found = [bench.history(fault, options.seed * 100 + number) for number in range(1 if options.sample else options.rounds)]
                     row = page.summed(store, fault.name, found)
@@ -102,7 +104,7 @@ def main():
     seconds = round(time.monotonic() - begun)
     count = sum(row["histories"] for row in rows)
     print(f"{count} histories, {wrong} of them wrong, seed {options.seed}, in {seconds} s")
-    if not options.sample and options.store is None:
+    if not (options.sample or options.store or options.fault):
         page.keep(rows, options.seed, seconds)
     undecided = sum(row["undecided"] for row in rows)
     if undecided:

@@ -110,7 +110,7 @@ impl Parts {
                 return Ok(host);
             }
             match self.client.write(writes, &keys, until).await? {
-                Outcome::Written => return Ok(host),
+                Outcome::Written(_) => return Ok(host),
                 Outcome::Changed(now) => snapshot = now,
             }
             self.late(until)?;
@@ -143,7 +143,7 @@ impl Parts {
                 mark: None,
             };
             match self.client.write(writes, &keys, until).await? {
-                Outcome::Written => break,
+                Outcome::Written(_) => break,
                 Outcome::Changed(now) => snapshot = now,
             }
             self.late(until)?;
@@ -252,7 +252,7 @@ impl Parts {
             let writes =
                 Writes { guards: vec![snapshot.guard(keys[0].clone())], then: vec![write], mark: None };
             match self.client.write(writes, &keys, until).await? {
-                Outcome::Written => return Ok(was_there),
+                Outcome::Written(_) => return Ok(was_there),
                 Outcome::Changed(now) => snapshot = now,
             }
             self.late(until)?;

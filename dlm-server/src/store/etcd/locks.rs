@@ -8,7 +8,7 @@ use disco_dlm::rules::{Answer, Operation};
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::asking::{Damage, Moment, Read, Step, Target, keys_of, target};
+use super::asking::{Damage, Moment, Read, Step, Target, keys_of, parse, target};
 use super::client::MemberError;
 use super::optimistic::{Outcome, Snapshot};
 use super::queue::tell_all;
@@ -90,33 +90,59 @@ impl Parts {
     pub async fn decide_some(&self, asks: &[Ask], until: Instant) -> Result<Vec<Told>, StoreError> {
         let Some(which) = asks.first().map(|ask| &ask.which) else { return Ok(vec![]) };
         let mut keys = keys_of(&self.keys, asks, self.hint(which).as_ref());
-        let mut snapshot = self.client.snapshot(&keys, until).await?;
+        let gate = self.gate(which);
+        let looks = asks.iter().all(|ask| ask.operation == Operation::Show);
+        let (mut snapshot, mut fresh) = match self.recent.take(&gate, &keys) {
+            Some(snapshot) if !looks => (snapshot, false),
+            Some(_) | None => (self.client.snapshot(&keys, until).await?, true),
+        };
         let mut lost = 0;
         loop {
             let name = match target(&self.keys, which, &snapshot).map_err(|damage| self.damage(damage))? {
                 Target::Named(name) => name,
-                Target::Nothing => return Ok(vec![self.nothing()]),
+                Target::Nothing if fresh => return Ok(vec![self.nothing()]),
+                Target::Nothing => {
+                    (snapshot, fresh) = (self.client.snapshot(&keys, until).await?, true);
+                    continue;
+                }
                 Target::Elsewhere(name) => {
                     // It moves as often as somebody gives it another name: that ends.
                     self.late(until)?;
                     keys = keys_of(&self.keys, asks, Some(&name));
-                    snapshot = self.client.snapshot(&keys, until).await?;
+                    (snapshot, fresh) = (self.client.snapshot(&keys, until).await?, true);
                     continue;
                 }
             };
-            let step = self.decide(asks, name, &snapshot).map_err(|damage| self.damage(damage))?;
-            if step.writes.then.is_empty() {
-                return Ok(step.told);
+            // What was written last was noted then. By now it may be old, and to note that again would take back what was seen since.
+            if fresh {
+                self.observe_in(&name, &snapshot).map_err(|damage| self.damage(damage))?;
             }
+            let mut step = self.decide(asks, name, &snapshot).map_err(|damage| self.damage(damage))?;
+            if step.writes.then.is_empty() {
+                if fresh {
+                    return Ok(step.told);
+                }
+                // Nothing would guard it: another server may have written since.
+                (snapshot, fresh) = (self.client.snapshot(&keys, until).await?, true);
+                continue;
+            }
+            if !fresh {
+                // It is told with the answer, also where nothing rests on it.
+                step.writes.guards.push(snapshot.guard(self.keys.groups()));
+            }
+            let written = step.writes.then.clone();
             match self.client.write(step.writes, &keys, until).await? {
-                Outcome::Written => {
+                Outcome::Written(revision) => {
+                    if let Some(revision) = revision {
+                        self.recent.put(gate, snapshot.after(written, revision));
+                    }
                     if let Some(record) = &step.after {
                         self.observe(record);
                     }
                     self.changes.send_modify(|count| *count += 1);
                     return Ok(step.told);
                 }
-                Outcome::Changed(now) => snapshot = now,
+                Outcome::Changed(now) => (snapshot, fresh) = (now, true),
             }
             self.late(until)?;
             lost += 1;
@@ -142,8 +168,13 @@ impl Parts {
         self.names().insert(record.lock.id, record.lock.name.clone());
     }
 
+    fn observe_in(&self, name: &LockName, snapshot: &Snapshot) -> Result<(), Damage> {
+        let record: Option<LockRecord> = parse(snapshot, &self.keys.lock(name))?;
+        record.iter().for_each(|record| self.observe(record));
+        Ok(())
+    }
+
     fn by_clock(&self, record: &LockRecord, now: Time) -> Lock {
-        self.observe(record);
         let at = self.clock.passed();
         self.ages().by_clock(record, now, at)
     }

@@ -20,6 +20,7 @@ mod locks;
 mod optimistic;
 pub mod options;
 mod queue;
+mod recent;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ use self::clock::{Clock, SystemClock};
 use self::keys::Keys;
 use self::optimistic::{Snapshot, Writes};
 use self::queue::Queues;
+use self::recent::Recent;
 use self::turns::{Turn, Turns};
 use self::wire::{Entry, Wanted};
 use super::{Ask, EventQuery, Logged, Page, Paging, Store, StoreError, Told};
@@ -70,6 +72,7 @@ struct Parts {
     deadline: Duration,
     turns: Turns,
     queues: Queues,
+    recent: Recent,
     ages: Mutex<Ages>,
     names: Mutex<HashMap<LockId, LockName>>,
     check_ins: Mutex<BTreeMap<HostName, Time>>,
@@ -97,6 +100,7 @@ impl EtcdStore {
             deadline: options.deadline,
             turns: Turns::default(),
             queues: Queues::default(),
+            recent: Recent::default(),
             ages: Mutex::default(),
             names: Mutex::default(),
             check_ins: Mutex::default(),

@@ -42,6 +42,24 @@ impl Snapshot {
         Snapshot { revision: 0, found: BTreeMap::from([(key, Some(entry))]) }
     }
 
+    /// The same keys after this was written at that revision.
+    #[must_use]
+    pub fn after(mut self, written: Vec<Operation>, revision: u64) -> Snapshot {
+        for operation in written {
+            let (key, entry) = match operation {
+                Operation::Put(key, value) => {
+                    (key.clone(), Some(Entry { key, value, mod_revision: revision, create_revision: 0 }))
+                }
+                Operation::Delete(key) => (key, None),
+                Operation::Get(_) | Operation::Nested(_) => continue,
+            };
+            if let Some(found) = self.found.get_mut(&key) {
+                *found = entry;
+            }
+        }
+        Snapshot { revision, found: self.found }
+    }
+
     fn of(keys: &[String], said: &TransactionSaid) -> Snapshot {
         let found = said.responses.iter().map(|one| one.response_range.kvs.first().cloned());
         Snapshot { revision: said.header.revision, found: keys.iter().cloned().zip(found).collect() }
@@ -63,8 +81,8 @@ pub struct Writes {
 /// What came of it.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is written.
-    Written,
+    /// It is written: at this revision, where that is known (of what was done by a try whose answer was lost it is not).
+    Written(Option<u64>),
     /// Something was not as it was seen; this is how it is.
     Changed(Snapshot),
 }
@@ -90,11 +108,11 @@ impl Client {
         let transaction = Transaction { guards: writes.guards, then: writes.then, or };
         let said: TransactionSaid = self.ask("/v3/kv/txn", &transaction.json(), until).await?;
         if said.succeeded {
-            return Ok(Outcome::Written);
+            return Ok(Outcome::Written(Some(said.header.revision)));
         }
         let mark = said.responses.get(keys.len()).filter(|_| writes.mark.is_some());
         if mark.is_some_and(|mark| !mark.response_range.kvs.is_empty()) {
-            return Ok(Outcome::Written);
+            return Ok(Outcome::Written(None));
         }
         Ok(Outcome::Changed(Snapshot::of(keys, &said)))
     }

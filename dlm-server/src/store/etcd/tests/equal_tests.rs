@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use disco_dlm::model::{Kind, Lock, LockId, Policy, Queue, Requester, Seconds, Slots, Time, Token};
+use disco_dlm::model::{Kind, Lock, LockId, LockName, Policy, Queue, Requester, Seconds, Slots, Time, Token};
 use disco_dlm::rules::{Answer, NewHolder, NotHeld, Operation, Outcome};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -137,35 +137,39 @@ fn crowd(name: &str, hosts: &[&str], releases: u8) -> Vec<Ask> {
     hosts.iter().enumerate().map(one).collect()
 }
 
-/// Tokens by their place among all that a store has given: the stores' own numbers differ.
+/// Tokens by their place among all that a store has given: the stores' own numbers differ. Of two locks they may be the same.
 #[derive(Default)]
-struct Tokens(BTreeMap<Token, u64>);
+struct Tokens {
+    places: BTreeMap<(LockId, Token), u64>,
+    last: BTreeMap<LockName, Token>,
+}
 
 impl Tokens {
-    fn place(&self, token: Token) -> Token {
-        Token(self.0.get(&token).copied().unwrap_or(u64::MAX))
+    fn place(&self, of: LockId, token: Token) -> Token {
+        Token(self.places.get(&(of, token)).copied().unwrap_or(u64::MAX))
     }
 
-    /// Notes the token of a grant, which must be larger than all before it of any lock: then it is of this lock's, too.
-    fn note(&mut self, token: Token) {
-        if token != Token(0) && !self.0.contains_key(&token) {
-            assert!(
-                self.0.last_key_value().is_none_or(|(last, _)| *last < token),
-                "{token:?} after {:?}",
-                self.0
-            );
-            self.0.insert(token, self.0.len() as u64 + 1);
+    /// Notes the token of a grant, which must be larger than all before it of this lock, and of others that had its name.
+    fn note(&mut self, lock: &Lock) {
+        let token = lock.last_token;
+        if token != Token(0) && !self.places.contains_key(&(lock.id, token)) {
+            let before = self.places.range((lock.id, Token(0))..=(lock.id, Token(u64::MAX)));
+            let before = before.last().map(|((_, token), _)| *token).max(self.last.get(&lock.name).copied());
+            assert!(before.is_none_or(|last| last < token), "{}: {token:?} after {before:?}", lock.name);
+            self.places.insert((lock.id, token), self.places.len() as u64 + 1);
+            self.last.insert(lock.name.clone(), token);
         }
     }
 
     /// The token of this place in this store, for a request.
     fn at(&self, place: Token) -> Token {
-        self.0.iter().find(|(_, at)| **at == place.0).map_or(Token(u64::MAX), |(token, _)| *token)
+        self.places.iter().find(|(_, at)| **at == place.0).map_or(Token(u64::MAX), |((_, token), _)| *token)
     }
 
     fn lock(&self, lock: &Lock) -> Lock {
         let mut lock = lock.clone();
-        let place = |token: Token| if token == Token(0) { token } else { self.place(token) };
+        let id = lock.id;
+        let place = |token: Token| if token == Token(0) { token } else { self.place(id, token) };
         lock.holders.iter_mut().for_each(|holder| holder.token = place(holder.token));
         lock.failures.iter_mut().for_each(|failure| failure.token = place(failure.token));
         lock.last_token = place(lock.last_token);
@@ -173,12 +177,13 @@ impl Tokens {
     }
 
     fn told(&mut self, told: Told) -> Told {
-        told.after.iter().for_each(|lock| self.note(lock.last_token));
+        told.after.iter().for_each(|lock| self.note(lock));
+        let id = told.after.as_ref().or(told.before.as_ref()).map_or(LockId(0), |lock| lock.id);
         let answer = match told.answer {
-            Answer::Granted { token, grant } => Answer::Granted { token: self.place(token), grant },
+            Answer::Granted { token, grant } => Answer::Granted { token: self.place(id, token), grant },
             Answer::Refused(mut refusal) => {
                 if let disco_dlm::rules::Reason::OtherGrant(token) = refusal.reason {
-                    refusal.reason = disco_dlm::rules::Reason::OtherGrant(self.place(token));
+                    refusal.reason = disco_dlm::rules::Reason::OtherGrant(self.place(id, token));
                 }
                 Answer::Refused(refusal)
             }

@@ -90,7 +90,7 @@ async fn all_written_after(store: &EtcdStore, late: &[Ask], meanwhile: impl Asyn
     assert!(!step.writes.then.is_empty());
     meanwhile().await;
     match parts.client.write(step.writes, &keys, parts.deadline()).await.unwrap() {
-        Outcome::Written => true,
+        Outcome::Written(_) => true,
         Outcome::Changed(now) => {
             assert!(now.revision > snapshot.revision);
             false
@@ -224,4 +224,36 @@ async fn a_decision_with_more_events_than_a_transaction_has_operations_is_one() 
         events.items.iter().rev().map(|logged| logged.event.host.clone().unwrap().into()).collect();
     let all: Vec<String> = (0..120).map(|number| format!("host-{number}")).collect();
     assert_eq!(hosts, all);
+}
+
+/// What a server wrote last is no ground for an answer once another one has written.
+#[tokio::test]
+async fn what_was_written_last_is_asked_about_again_where_another_server_wrote_since() {
+    let cluster = Cluster::start(1).await;
+    let (here, there) = (cluster.store().await, cluster.store().await);
+    let granted = async |store: &EtcdStore, ask: Ask| match store.ask(ask).await.unwrap().answer {
+        Answer::Granted { token, grant } => Some((token, grant)),
+        _ => None,
+    };
+    let (first, _) = granted(&here, acquire("web", "a")).await.unwrap();
+    there.ask(super::release("web", "a")).await.unwrap();
+    let (second, _) = granted(&there, acquire("web", "b")).await.unwrap();
+    assert!(second > first);
+    // Here it looks as if a held it still: a renewal, without another word.
+    assert_eq!(granted(&here, acquire("web", "a")).await, None);
+    // A free one is taken with one transaction, and its token is larger than those of others.
+    here.ask(super::release("web", "b")).await.unwrap();
+    let (third, _) = granted(&here, acquire("web", "b")).await.unwrap();
+    assert!(third > second);
+    // What would write nothing is looked at again: here the lock is there still.
+    there.ask(super::ask("web", admin(), Operation::Delete)).await.unwrap();
+    let release = here.ask(super::ask("web", admin(), Operation::Delete)).await.unwrap();
+    assert_eq!(release.answer, Answer::Missing);
+    let by_number =
+        Ask { which: Which::Numbered(LockId(1)), requester: admin(), operation: Operation::Delete };
+    assert_eq!(here.ask(by_number).await.unwrap().answer, Answer::Missing);
+    there.ask(create("web")).await.unwrap();
+    let (fourth, grant) = granted(&here, acquire("web", "a")).await.unwrap();
+    assert!(fourth > third);
+    assert_eq!(grant, Grant::New);
 }

@@ -1,0 +1,3 @@
+//! What is held against any input.
+
+pub mod server;
