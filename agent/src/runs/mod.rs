@@ -7,6 +7,7 @@
 pub mod ask;
 pub mod client;
 pub mod line;
+pub mod queue;
 pub mod state;
 
 pub use ask::{Answer, Ask, Refusal};
