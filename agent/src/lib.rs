@@ -10,7 +10,7 @@
 //! | 2 | [`register`] | this node made known to a Foreman, and kept so; blocking |
 //!
 //! What acts is in few places: [`settings::load`], [`face::clock`], [`face::names`], [`face::watch`] and [`face::router`] (async),
-//! [`client::http`]. All else is functions over plain data.
+//! [`client::http`], [`runs::client`] and [`runs::line`]. All else is functions over plain data.
 
 pub mod client;
 pub mod face;

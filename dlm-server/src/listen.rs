@@ -1,8 +1,10 @@
-//! Where and how the server listens: plain data. `config` fills it from a file, tests by hand, [`crate::serve`] acts on it.
+//! Where and how the server listens: plain data. `config` fills it from a file, tests by hand, [`crate::serve`] acts on it. The larger
+//! part is any server's: `disco_listen`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
+
+pub use disco_listen::{Limits, LogLevel, TlsFiles};
 
 /// All that is set about listening.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct ListenConfig {
     pub trusted_proxies: Option<TrustedProxies>,
     /// What clients may take.
     pub limits: Limits,
+    /// How many passwords are verified at once; each takes a CPU and 19 MiB for some 30 ms.
+    pub verifications: usize,
     /// What is written to stderr.
     pub log: LogLevel,
     /// How often what has expired is looked for.
@@ -30,6 +34,7 @@ impl Default for ListenConfig {
             tls: None,
             trusted_proxies: None,
             limits: Limits::default(),
+            verifications: 2,
             log: LogLevel::Info,
             sweep_every: Duration::from_secs(10),
             keep_events_days: Some(14),
@@ -37,17 +42,17 @@ impl Default for ListenConfig {
     }
 }
 
-/// The files of TLS, all PEM. They are read again at SIGHUP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The server's certificate, and those between it and its CA.
-    pub cert: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
-    /// The CA, or several, that hosts' certificates come from. Without it no certificate is asked for, and no host is known.
-    pub client_ca: Option<PathBuf>,
-    /// What these CAs have revoked. With it, a certificate of a CA that has no list in it is refused.
-    pub crl: Option<PathBuf>,
+impl ListenConfig {
+    /// What any server has.
+    pub fn plain(&self) -> disco_listen::ListenConfig {
+        disco_listen::ListenConfig {
+            addresses: self.addresses.clone(),
+            tls: self.tls.clone(),
+            unlimited: self.trusted_proxies.iter().flat_map(|proxies| proxies.addresses.clone()).collect(),
+            limits: self.limits,
+            ..disco_listen::ListenConfig::default()
+        }
+    }
 }
 
 /// Proxies that end TLS for this server, and say in a header whose certificate they have verified.
@@ -60,62 +65,4 @@ pub struct TrustedProxies {
     /// The header that must be exactly `SUCCESS` for the name to count, as Apache's and nginx's `SSL_CLIENT_VERIFY`; `None`
     /// where the proxy sends the name of verified certificates alone.
     pub verify_header: Option<String>,
-}
-
-/// What clients may take, each of them and all together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The most connections. When they are reached the one that has been idle longest is closed.
-    pub connections: usize,
-    /// The most of one address (of one /64 of IPv6), trusted proxies apart.
-    pub connections_per_address: usize,
-    /// The longest head of a request, in bytes; at least 8192.
-    pub head_bytes: usize,
-    /// The longest body, in bytes.
-    pub body_bytes: usize,
-    /// How long a handshake may take.
-    pub handshake: Duration,
-    /// How long the head of a request may take, and a connection of HTTP/1 may be idle.
-    pub head: Duration,
-    /// How long a body may take.
-    pub body: Duration,
-    /// How long any connection may be idle.
-    pub idle: Duration,
-    /// How old a connection becomes: who stays longer connects again, and is looked at again.
-    pub age: Duration,
-    /// How long those who are being answered have when the server ends.
-    pub grace: Duration,
-    /// How many passwords are verified at once; each takes a CPU and 19 MiB for some 30 ms.
-    pub verifications: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connections: 4096,
-            connections_per_address: 1024,
-            head_bytes: 16 * 1024,
-            body_bytes: 64 * 1024,
-            handshake: Duration::from_secs(10),
-            head: Duration::from_secs(10),
-            body: Duration::from_secs(10),
-            idle: Duration::from_secs(75),
-            age: Duration::from_secs(600),
-            grace: Duration::from_secs(10),
-            verifications: 2,
-        }
-    }
-}
-
-/// How much is written to stderr; each level has those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// What keeps the server from its work.
-    Error,
-    /// Who was turned away, and why.
-    Warn,
-    /// A line for each request.
-    Info,
-    /// A line for each connection.
-    Debug,
 }

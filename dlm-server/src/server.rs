@@ -6,12 +6,12 @@ use axum::Router;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::log::Log;
 use crate::metrics::{self, Metrics};
 use crate::opening;
 use crate::pages;
 use crate::serve::{self, ServeError};
 use crate::wire::{fleetlock, foreman, native};
+use disco_listen::Log;
 
 /// Serves until a signal ends it.
 pub fn run(config: &Config) -> Result<(), ServeError> {

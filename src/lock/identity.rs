@@ -201,8 +201,10 @@ pub fn read(der: &[u8]) -> Certificate {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else {
         return Certificate { name: String::new(), from: i64::MIN, until: i64::MAX };
     };
-    let last = certificate.subject().iter_common_name().last();
-    let name = last.and_then(|name| name.as_str().ok()).unwrap_or_default().to_lowercase();
+    let mut names = certificate.subject().iter_common_name();
+    // As the server reads it: what has several names is nobody's.
+    let one = names.next().filter(|_| names.next().is_none());
+    let name = one.and_then(|name| name.as_str().ok()).unwrap_or_default().to_lowercase();
     let validity = certificate.validity();
     Certificate { name, from: validity.not_before.timestamp(), until: validity.not_after.timestamp() }
 }

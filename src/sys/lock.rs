@@ -126,6 +126,27 @@ impl Lock {
         }
     }
 
+    /// The file that is locked: whoever has it open in this way, or gets it from us, holds the lock.
+    pub fn into_file(self) -> File {
+        self.file
+    }
+
+    /// Waits until nobody holds it; one whose file is gone is held by nobody.
+    pub fn wait_until_free(path: &Path) -> Result<(), LockError> {
+        let failed = |source: io::Error| LockError::Io { path: path.to_owned(), source };
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(failed)?,
+        };
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::LockShared) {
+                Ok(()) => return Ok(()),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(failed(errno.into())),
+            }
+        }
+    }
+
     /// Gives it up; only dropping it would do too, this says so.
     pub fn release(self) -> io::Result<()> {
         Ok(rustix::fs::flock(&self.file, FlockOperation::Unlock)?)

@@ -4,7 +4,10 @@
 
 pub mod accounts;
 pub mod act;
+pub mod alive;
 pub mod append;
+#[cfg(feature = "server")]
+pub mod attend;
 pub mod bell;
 pub mod cgroup;
 pub mod channel;
@@ -59,5 +62,7 @@ pub mod tail;
 pub mod texts;
 pub mod tree;
 pub mod user_namespace;
+#[cfg(feature = "server")]
+pub mod visitors;
 pub mod wait;
 pub mod whole;

@@ -151,16 +151,25 @@ pub fn outcome_from(status: i32) -> Outcome {
 /// Makes the child the head of a session of its own (no terminal, so that nothing in it can stop to ask), killed when the
 /// thread that started it ends.
 pub fn bind_to_us(command: &mut Command) {
+    bind(command, libc::SIGKILL);
+}
+
+/// The same, and it is asked to end (SIGTERM) instead of being killed.
+pub fn bind_gently(command: &mut Command) {
+    bind(command, libc::SIGTERM);
+}
+
+fn bind(command: &mut Command, signal: i32) {
     let parent = std::process::id();
     let in_child = move || {
         // SAFETY: setsid, prctl, getppid and raise are async-signal-safe, touch no memory of ours and take plain numbers.
         unsafe {
-            if libc::setsid() == -1 || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1 {
+            if libc::setsid() == -1 || libc::prctl(libc::PR_SET_PDEATHSIG, signal) == -1 {
                 return Err(io::Error::last_os_error());
             }
             // Had we ended before the prctl, no signal would come any more.
             if libc::getppid() as u32 != parent {
-                libc::raise(libc::SIGKILL);
+                libc::raise(signal);
             }
         }
         Ok(())

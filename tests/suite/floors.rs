@@ -279,7 +279,7 @@ fn the_rules_of_locks_are_pure_and_flow_one_way() {
 /// What holds of any file holds of the crates beside the house, too.
 #[test]
 fn files_of_the_servers_are_short_and_say_what_they_are() {
-    for folder in ["/dlm-server/src", "/agent/src"] {
+    for folder in ["/dlm-server/src", "/agent/src", "/listen/src"] {
         let sources = sources(Path::new(&format!("{}{folder}", env!("CARGO_MANIFEST_DIR"))));
         assert!(sources.len() > 10, "the source is not where it was");
         for (path, text) in sources {

@@ -180,12 +180,14 @@ fn listen(top: &Section<'_>) -> Result<ListenConfig, ConfigError> {
         let why = "without it only loopback addresses are listened on, for a proxy";
         return Err(ConfigError::Missing { key: String::from("tls.certificate"), why });
     }
+    let (limits, verifications) = limits(top)?;
     let events = top.section("events", &["keep_days"])?;
     Ok(ListenConfig {
         addresses,
         tls,
         trusted_proxies: proxies(top)?,
-        limits: limits(top)?,
+        limits,
+        verifications,
         log: top.choice("log", "info", "\"error\", \"warn\", \"info\" or \"debug\"", |word| match word {
             "error" => Some(LogLevel::Error),
             "warn" => Some(LogLevel::Warn),
@@ -250,7 +252,7 @@ fn proxies(top: &Section<'_>) -> Result<Option<TrustedProxies>, ConfigError> {
     Ok(Some(TrustedProxies { addresses, name_header, verify_header: header("verify_header")? }))
 }
 
-fn limits(top: &Section<'_>) -> Result<Limits, ConfigError> {
+fn limits(top: &Section<'_>) -> Result<(Limits, usize), ConfigError> {
     let known = [
         "connections",
         "connections_per_address",
@@ -273,7 +275,7 @@ fn limits(top: &Section<'_>) -> Result<Limits, ConfigError> {
     let seconds = |key, otherwise: Duration| {
         Ok(Duration::from_secs(section.number(key, otherwise.as_secs(), 1..=86_400)?))
     };
-    Ok(Limits {
+    let limits = Limits {
         connections: size("connections", standard.connections, 1)?,
         connections_per_address: size("connections_per_address", standard.connections_per_address, 1)?,
         head_bytes: size("head_bytes", standard.head_bytes, 8192)?,
@@ -284,8 +286,8 @@ fn limits(top: &Section<'_>) -> Result<Limits, ConfigError> {
         idle: seconds("idle_seconds", standard.idle)?,
         age: seconds("age_seconds", standard.age)?,
         grace: seconds("grace_seconds", standard.grace)?,
-        verifications: size("verifications", standard.verifications, 1)?,
-    })
+    };
+    Ok((limits, size("verifications", ListenConfig::default().verifications, 1)?))
 }
 
 /// The roles that are always there, and those of the configuration.

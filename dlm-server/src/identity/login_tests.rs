@@ -87,7 +87,7 @@ fn many_guesses_at_once_are_no_more_than_in_a_row() {
     let said: Vec<String> = all.into_iter().map(|one| one.join().unwrap()).collect();
     let looked_at = said.iter().filter(|line| **line == wrong("viewer")).count();
     // Those that were being verified while the thirtieth was: one fewer than there are turns.
-    let turns = crate::listen::Limits::default().verifications;
+    let turns = crate::listen::ListenConfig::default().verifications;
     assert!((30..30 + turns).contains(&looked_at), "{looked_at}");
     assert!(said.iter().all(|line| *line == wrong("viewer") || line == TOO_MANY), "{said:?}");
 }

@@ -9,7 +9,7 @@ pub mod throttle;
 #[cfg(test)]
 mod login_tests;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -21,13 +21,15 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use disco_dlm::model::{HostName, UserName};
+use disco_listen::log::causes;
+use disco_listen::network::is_in;
+use disco_listen::{Log, Peer, Who};
 use thiserror::Error;
 
 use crate::access::HostChange;
 use crate::app::{App, Caller, NotKnown};
 use crate::clock;
 use crate::listen::TrustedProxies;
-use crate::log::{Log, causes};
 use crate::store::StoreError;
 use crate::wire::failure;
 use certificate::Certificate;
@@ -38,15 +40,6 @@ use throttle::Throttle;
 #[derive(Debug, Error)]
 #[error("passwords cannot be verified here: {0}")]
 pub struct IdentityError(argon2::password_hash::Error);
-
-/// What a connection is known by. The server puts it into each request.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// From where it comes.
-    pub address: SocketAddr,
-    /// What it showed in the handshake, verified.
-    pub certificate: Certificate,
-}
 
 /// Who asks, had no certificate been shown: on routes that are for users alone, a certificate beside a login is none.
 #[derive(Debug, Clone)]
@@ -84,8 +77,8 @@ async fn identify(State(identity): State<Identity>, request: Request, next: Next
             extensions.insert(from);
             extensions.insert(identity);
             let mut response = next.run(Request::from_parts(parts, body)).await;
-            // For the access log, which is outside of this.
-            response.extensions_mut().insert(caller);
+            // For the line in the log, which is outside of this.
+            who(&caller).map(|who| response.extensions_mut().insert(who));
             response
         }
         Err(error) => {
@@ -117,7 +110,9 @@ impl Identity {
         let proxy = self.0.proxies.as_ref().filter(|proxies| is_in(address, &proxies.addresses));
         let (certificate, from) = match proxy {
             Some(proxy) => (said_by(proxy, headers), forwarded(headers).unwrap_or(address)),
-            None => (peer.map_or(Certificate::None, |peer| peer.certificate), address),
+            None => {
+                (peer.map_or(Certificate::None, |peer| certificate::of_host(peer.certificate())), address)
+            }
         };
         let user = match login(headers) {
             Said::Nothing => Caller::Nobody(NotKnown::Silent),
@@ -194,9 +189,16 @@ impl Identity {
     }
 }
 
-/// Whether an address is one of these, whether it is written as IPv4 or as IPv4 in IPv6.
-pub fn is_in(address: IpAddr, addresses: &[IpAddr]) -> bool {
-    addresses.iter().any(|one| one.to_canonical() == address.to_canonical())
+/// How a line of the log names who asks; `None` where nobody has.
+fn who(caller: &Caller) -> Option<Who> {
+    match caller {
+        Caller::Host(host) => Some(Who(host.to_string())),
+        Caller::User { login, .. } => Some(Who(format!("user {login}"))),
+        Caller::Nobody(NotKnown::Host(host)) => Some(Who(format!("unknown {host}"))),
+        Caller::Nobody(NotKnown::Silent | NotKnown::Nameless | NotKnown::Login(_) | NotKnown::Throttled) => {
+            None
+        }
+    }
 }
 
 /// Whom a trusted proxy names. A header that is there twice may have come from the client, and names nobody.

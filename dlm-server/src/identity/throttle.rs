@@ -1,8 +1,10 @@
 //! How many wrong logins came from where. Pure: time is an argument, and memory is bounded.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use disco_listen::network::network;
 
 /// So many wrong logins of one address are too many (Foreman's `failed_login_attempts_limit`).
 pub const MOST_FAILURES: u32 = 30;
@@ -45,20 +47,10 @@ impl Throttle {
     }
 }
 
-/// What counts as one address: a /64 of IPv6, for that is what one machine has.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -90,7 +82,7 @@ mod tests {
         assert!(throttle.blocked(address("2001:db8:0:1:ffff::1"), now));
         assert!(!throttle.blocked(address("2001:db8:0:2::1"), now));
         for n in 0..10_500u32 {
-            throttle.failed(IpAddr::V4(n.into()), now);
+            throttle.failed(IpAddr::V4(Ipv4Addr::from(n)), now);
         }
         assert!(throttle.failures.len() <= MOST_ADDRESSES);
     }

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use super::{Metrics, OfOperation, OfResult};
 use crate::access::{Host, HostChange, HostId, User};
-use crate::log::{Log, causes};
 use crate::search::{Filter, Order};
 use crate::store::{Ask, EventQuery, Logged, Page, Paging, Store, StoreError, Told};
+use disco_listen::log::{Log, causes};
 
 /// The store, counted.
 pub fn around(inner: Arc<dyn Store>, metrics: Metrics, log: Log) -> Arc<dyn Store> {

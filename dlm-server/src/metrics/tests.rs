@@ -14,10 +14,10 @@ use super::{Metrics, around, layer, routes};
 use crate::access::{HostChange, Permission};
 use crate::app::{App, FleetLock};
 use crate::listen::LogLevel;
-use crate::log::Log;
 use crate::stage::*;
 use crate::stage_store::Meanwhile;
 use crate::store::{Ask, Store, Which};
+use disco_listen::Log;
 
 fn quiet() -> Log {
     Log::to(LogLevel::Debug, std::io::sink())

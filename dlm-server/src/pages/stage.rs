@@ -13,9 +13,9 @@ use crate::access::{ApiToken, Permission, User};
 use crate::app::App;
 use crate::identity::{self, Identity};
 use crate::listen::LogLevel;
-use crate::log::Log;
 use crate::stage::{Reply, Stage, nobody};
 use crate::store::Store;
+use disco_listen::Log;
 
 const SITE: &str = "dlm.example.com";
 

@@ -3,6 +3,7 @@
 use disco_dlm_server::admin::AdminError;
 use disco_dlm_server::serve::ServeError;
 use disco_dlm_server::store::StoreError;
+use disco_listen::ListenError;
 
 use super::{Failure, Kind};
 
@@ -10,12 +11,21 @@ impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Failure {
         match error {
             ServeError::Store(error) => AdminError::from(error).into(),
-            ServeError::NoAddress | ServeError::Plain(_) | ServeError::Tls(_) => {
+            ServeError::Listen(error) => error.into(),
+            ServeError::Identity(_) | ServeError::System(_) => Failure::from_error(Kind::Io, &error),
+        }
+    }
+}
+
+impl From<ListenError> for Failure {
+    fn from(error: ListenError) -> Failure {
+        match error {
+            ListenError::NoAddress | ListenError::Plain(_) | ListenError::Tls(_) | ListenError::Given(_) => {
                 Failure::from_error(Kind::Config, &error)
             }
-            ServeError::Listen { .. } => Failure::from_error(Kind::Unavailable, &error)
+            ListenError::Listen { .. } => Failure::from_error(Kind::Unavailable, &error)
                 .hint(Some("another server may have the address: `ss -ltnp` says which".to_owned())),
-            ServeError::Identity(_) | ServeError::System(_) => Failure::from_error(Kind::Io, &error),
+            ListenError::System(_) => Failure::from_error(Kind::Io, &error),
         }
     }
 }

@@ -43,8 +43,10 @@ impl Ca {
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::OrganizationName, "CN=other");
-        for name in names {
-            params.distinguished_name.push(DnType::CommonName, *name);
+        // rcgen keeps one of each type: the second is of the same one, by its number.
+        let types = [DnType::CommonName, DnType::CustomDnType(vec![2, 5, 4, 3])];
+        for (name, kind) in names.iter().zip(types) {
+            params.distinguished_name.push(kind, *name);
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         change(&mut params);

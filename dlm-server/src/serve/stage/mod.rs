@@ -24,10 +24,10 @@ use super::{Running, start};
 use crate::access::{ApiToken, HostChange, User, roles};
 use crate::app::{App, FleetLock, Set};
 use crate::listen::{ListenConfig, LogLevel, TlsFiles};
-use crate::log::Log;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
 use crate::wire::foreman;
+use disco_listen::Log;
 
 /// The store's clock at the start: 2026-11-22 07:43:39 UTC.
 pub fn now() -> Time {

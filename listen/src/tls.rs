@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use disco_dlm::model::Time;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
@@ -18,9 +17,9 @@ use thiserror::Error;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use crate::identity::certificate::{self, Certificate};
-use crate::listen::TlsFiles;
+use crate::config::TlsFiles;
 use crate::log::Log;
+use crate::peer::{self, Certificate};
 
 /// A certificate that ends so soon is told of when it is loaded: 30 days.
 const SOON: i64 = 30 * 24 * 3600;
@@ -89,7 +88,7 @@ pub enum TlsError {
 }
 
 /// Reads the files. What is not an error but should be known is told to the log.
-pub fn load(files: &TlsFiles, now: Time, log: &Log) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn load(files: &TlsFiles, now: i64, log: &Log) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let chain = certificates(&files.cert)?;
     warn_of_end(&files.cert, &chain, now, log);
@@ -118,7 +117,7 @@ fn verifier(
     ca: &Path,
     crl: Option<&Path>,
     provider: Arc<CryptoProvider>,
-    now: Time,
+    now: i64,
     log: &Log,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
@@ -151,7 +150,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(found)
 }
 
-fn lists(path: &Path, now: Time, log: &Log) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+fn lists(path: &Path, now: i64, log: &Log) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let broken = |source| TlsError::Pem { path: path.to_owned(), source };
     let found: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&read(path)?)
         .collect::<Result<_, _>>()
@@ -162,7 +161,7 @@ fn lists(path: &Path, now: Time, log: &Log) -> Result<Vec<CertificateRevocationL
     for list in &found {
         // Used all the same: an old list is better than a fleet that nobody knows any more.
         let next = CertificateRevocationList::from_der(list).ok().and_then(|(_, list)| list.next_update());
-        if next.is_some_and(|next| next.timestamp() < now.seconds()) {
+        if next.is_some_and(|next| next.timestamp() < now) {
             log.warn(format_args!(
                 "{}: a revocation list is out of date, and is used as it is",
                 path.display()
@@ -172,9 +171,9 @@ fn lists(path: &Path, now: Time, log: &Log) -> Result<Vec<CertificateRevocationL
     Ok(found)
 }
 
-fn warn_of_end(path: &Path, chain: &[CertificateDer<'_>], now: Time, log: &Log) {
-    let ends = chain.first().and_then(|first| certificate::ends(first));
-    let Some(left) = ends.map(|end| end.seconds().saturating_sub(now.seconds())) else { return };
+fn warn_of_end(path: &Path, chain: &[CertificateDer<'_>], now: i64, log: &Log) {
+    let ends = chain.first().and_then(|first| peer::ends(first));
+    let Some(left) = ends.map(|end| end.saturating_sub(now)) else { return };
     if left < 0 {
         log.error(format_args!("{}: the certificate has expired", path.display()));
     } else if left < SOON {
@@ -201,8 +200,8 @@ impl ClientCertVerifier for Telling {
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
         self.inner.verify_client_cert(leaf, between, now).inspect_err(|why| {
-            let name = match certificate::of_der(leaf) {
-                Certificate::Named(name) => name.to_string(),
+            let name = match Certificate::of_der(leaf) {
+                Certificate::Named(name) => name,
                 Certificate::None | Certificate::Nameless => String::from("nobody"),
             };
             self.log.warn(format_args!("a certificate that names {name} is refused: {why}"));

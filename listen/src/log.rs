@@ -4,10 +4,8 @@ use std::fmt::Arguments;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use disco_dlm::model::Time;
-
 use crate::clock;
-use crate::listen::LogLevel;
+use crate::config::LogLevel;
 
 /// Where lines go; clones write to the same place.
 #[derive(Clone)]
@@ -77,8 +75,8 @@ impl Log {
 }
 
 /// A time as RFC 3339 to the second.
-fn stamp(time: Time) -> String {
-    jiff::Timestamp::from_second(time.seconds()).map_or_else(|_| String::from("?"), |time| time.to_string())
+fn stamp(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| String::from("?"), |time| time.to_string())
 }
 
 /// An error and all its causes, in one line.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use crate::identity::throttle::network;
+use crate::network::network;
 
 /// All of them.
 pub struct Connections {
@@ -108,6 +108,13 @@ impl Entry {
     pub fn begin(self: &Arc<Self>) -> Busy {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).0 += 1;
         Busy(Arc::clone(self))
+    }
+}
+
+impl Busy {
+    /// That, which belongs to the request.
+    pub fn with<T>(&self, what: T) -> T {
+        what
     }
 }
 

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -21,12 +22,11 @@ use tokio::time::{sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::connections::{Entry, Place};
-use super::layers::squeezed;
-use crate::identity::Peer;
-use crate::identity::certificate::{self, Certificate};
-use crate::listen::Limits;
+use crate::config::Limits;
+use crate::connections::{Busy, Entry, Place};
+use crate::layers::{Streams, squeezed};
 use crate::log::{Log, causes};
+use crate::peer::{Certificate, Over, Peer};
 
 /// The most requests at once on one connection of HTTP/2.
 const MOST_STREAMS: u32 = 64;
@@ -61,7 +61,7 @@ pub async fn serve(
     }
     let ended = match tls {
         None => {
-            let peer = Peer { address, certificate: Certificate::None };
+            let peer = Peer { address, over: Over::Plain };
             speak(served, TokioIo::new(tcp), peer, Protocol::Http1, &place.entry, stop).await
         }
         Some(config) => {
@@ -80,13 +80,13 @@ pub async fn serve(
             };
             let session = stream.get_ref().1;
             let shown = session.peer_certificates().and_then(|chain| chain.first());
-            let certificate = shown.map_or(Certificate::None, |first| certificate::of_der(first));
+            let certificate = shown.map_or(Certificate::None, |first| Certificate::of_der(first));
             let protocol = match session.alpn_protocol() {
                 Some(b"h2") => Protocol::Http2,
                 _ => Protocol::Http1,
             };
-            speak(served, TokioIo::new(stream), Peer { address, certificate }, protocol, &place.entry, stop)
-                .await
+            let peer = Peer { address, over: Over::Tls(certificate) };
+            speak(served, TokioIo::new(stream), peer, protocol, &place.entry, stop).await
         }
     };
     match ended {
@@ -115,11 +115,7 @@ where
     let busy = Arc::clone(entry);
     let service = service_fn(move |request: Request<Incoming>| {
         let (routes, peer, busy) = (routes.clone(), peer.clone(), busy.begin());
-        async move {
-            let response = answer(routes, peer, request).await;
-            drop(busy);
-            response
-        }
+        async move { answer(routes, peer, request).await.map(|response| held(response, busy)) }
     });
     match protocol {
         Protocol::Http1 => {
@@ -147,6 +143,14 @@ where
                 .await
                 .map(|_| ())
         }
+    }
+}
+
+/// The answer; where its body goes on for a while, the request is over when that has ended.
+fn held(response: Response, busy: Busy) -> Response {
+    match response.extensions().get::<Streams>() {
+        None => response,
+        Some(Streams) => response.map(|body| Body::new(body.map_frame(move |frame| busy.with(frame)))),
     }
 }
 

@@ -1,0 +1,184 @@
+//! A socket of streams at which the agent's helper answers: for root and for one group. Not a [`crate::sys::door`], which is root's own
+//! and has messages.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::Mode;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use crate::sys::peer;
+
+/// How many may wait to be let in.
+const WAITING: i32 = 128;
+/// The pause after a connection that could not be taken, so that what is left of it is not asked for at once again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// An open socket. Dropping it removes its file, unless whoever started this process has made it.
+#[derive(Debug)]
+pub struct Visitors {
+    listener: UnixListener,
+    /// Its file, with its device and number.
+    own: Option<(PathBuf, (u64, u64))>,
+}
+
+/// Somebody who has come.
+#[derive(Debug)]
+pub struct Visitor {
+    /// The way to them.
+    pub stream: UnixStream,
+    /// Their pid; 0 where this process does not see it.
+    pub pid: i32,
+    /// The user that they are.
+    pub uid: u32,
+}
+
+/// Why a wait at the socket was over.
+#[derive(Debug)]
+pub enum Came {
+    /// Somebody has come.
+    Visitor(Visitor),
+    /// Nobody, in that time.
+    Nobody,
+    /// What else was watched.
+    Other,
+}
+
+impl Visitors {
+    /// The socket that systemd has opened for this process; `None` where it has not. To be asked before there are threads: it changes
+    /// the environment.
+    pub fn given() -> io::Result<Option<Visitors>> {
+        let mut given = listenfd::ListenFd::from_env();
+        let taken = if given.len() == 0 { None } else { given.take_unix_listener(0)? };
+        taken.map(|listener| Visitors::of(listener, None)).transpose()
+    }
+
+    /// Opens one at that path, for root and for that group. Whatever is there is from somebody who was killed, and is replaced: the caller
+    /// holds the lock that says so.
+    pub fn open(path: &Path, group: Option<u32>) -> io::Result<Visitors> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let flags = SocketFlags::CLOEXEC;
+        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        // The socket's own mode is the one that its file gets, and its group is root's at first: at no moment may others connect.
+        let group_too = if group.is_some() { Mode::RGRP | Mode::WGRP } else { Mode::empty() };
+        rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR | group_too)?;
+        rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+        std::os::unix::fs::chown(path, Some(0), group)?;
+        rustix::net::listen(&socket, WAITING)?;
+        let found = fs::symlink_metadata(path)?;
+        Visitors::of(UnixListener::from(socket), Some((path.to_owned(), (found.dev(), found.ino()))))
+    }
+
+    fn of(listener: UnixListener, own: Option<(PathBuf, (u64, u64))>) -> io::Result<Visitors> {
+        listener.set_nonblocking(true)?;
+        Ok(Visitors { listener, own })
+    }
+
+    /// Whether systemd has made it, and starts this process again when somebody comes.
+    pub fn is_given(&self) -> bool {
+        self.own.is_none()
+    }
+
+    /// The next who comes, or whatever else is to be watched.
+    pub fn next(&self, other: impl AsFd, within: Duration) -> io::Result<Came> {
+        let within = Timespec::try_from(within).map_err(io::Error::other)?;
+        let mut fds = [PollFd::new(&self.listener, PollFlags::IN), PollFd::new(&other, PollFlags::IN)];
+        match poll(&mut fds, Some(&within)) {
+            Ok(_) if !fds[1].revents().is_empty() => return Ok(Came::Other),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(Came::Nobody),
+            Err(errno) => return Err(errno.into()),
+        }
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false)?;
+                // Whoever has gone already is nobody.
+                let came = peer::of(&stream).map(|(pid, uid)| Visitor { stream, pid, uid });
+                Ok(came.map_or(Came::Nobody, Came::Visitor))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Came::Nobody),
+            Err(_) => {
+                std::thread::sleep(PAUSE);
+                Ok(Came::Nobody)
+            }
+        }
+    }
+}
+
+impl Drop for Visitors {
+    fn drop(&mut self) {
+        let Some((path, file)) = &self.own else { return };
+        if fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == *file) {
+            // Whoever finds it closed sees that nobody is behind it.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Whether the other end has gone.
+pub fn has_gone(stream: &UnixStream) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];
+    // An interrupted look has seen nothing.
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
+}
+
+/// The numbers of a user and of its group, as the node's own name service has them; `None` where there is no such user.
+pub fn account(name: &str) -> io::Result<Option<(u32, u32)>> {
+    let user = nix::unistd::User::from_name(name)?;
+    Ok(user.map(|user| (user.uid.as_raw(), user.gid.as_raw())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn it_is_roots_alone_says_who_comes_and_goes_with_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        fs::write(&path, "left").unwrap();
+        let (watched, waker) = UnixStream::pair().unwrap();
+        let soon = Duration::from_millis(10);
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let visitors = Visitors::open(&path, None).unwrap();
+        assert!(!visitors.is_given());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert!(matches!(visitors.next(&watched, soon).unwrap(), Came::Nobody));
+        let other = UnixStream::connect(&path).unwrap();
+        let Came::Visitor(one) = visitors.next(&watched, Duration::from_secs(10)).unwrap() else { panic!("nobody") };
+        assert_eq!((one.pid, one.uid), (std::process::id() as i32, 0));
+        assert!(!has_gone(&one.stream));
+        drop(other);
+        assert!(has_gone(&one.stream));
+        drop(waker);
+        assert!(matches!(visitors.next(&watched, soon).unwrap(), Came::Other));
+        drop(visitors);
+        assert!(!path.exists());
+        let grouped = Visitors::open(&path, Some(65534)).unwrap();
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!((found.mode() & 0o7777, found.gid()), (0o660, 65534));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "another's").unwrap();
+        drop(grouped);
+        assert!(path.exists(), "what another has put there stays");
+    }
+
+    #[test]
+    fn accounts_have_numbers() {
+        assert_eq!(account("root").unwrap(), Some((0, 0)));
+        assert_eq!(account("no-such-user-here").unwrap(), None);
+    }
+}
