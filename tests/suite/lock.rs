@@ -6,6 +6,7 @@ mod commands;
 mod dance;
 mod pki;
 mod real;
+mod who;
 
 use std::path::PathBuf;
 
