@@ -44,3 +44,7 @@ rust_is() {
   have=$(cargo --version 2>/dev/null | cut -d' ' -f2) && [ -n "$have" ] || return 1
   [ "$(printf '%s\n' "$1" "$have" | sort -V | head -n 1)" = "$1" ]
 }
+
+# build_debug - all programs and examples, as the tests have them built: one package alone has other features, and all of it would
+# be built again.
+build_debug() { cargo build -q --locked --workspace --bins --examples; }
