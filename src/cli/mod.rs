@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod drift;
 mod ending;
 pub mod exit;
+pub mod facts;
 mod forms;
 pub mod fs;
 mod json_actions;
@@ -48,6 +49,7 @@ pub mod show;
 mod spent;
 pub mod terminal;
 pub mod undo;
+pub mod upload;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -238,6 +240,11 @@ Examples:
     /// Show what is no longer as disco has written it
     #[command(after_help = drift::EXAMPLES)]
     Drift(drift::Args),
+    /// Send what waits to be told of runs to a Foreman or webhook
+    Upload(upload::Args),
+    /// Show what this node says of itself
+    #[command(hide = true)]
+    Facts(facts::Args),
     /// Locks that hosts share: take, show, give back, run under one
     #[command(
         subcommand,
@@ -367,6 +374,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Diff(args) => diff::run(&args, global)?,
         Command::Blame(args) => blame::run(&args, global)?,
         Command::Drift(args) => return drift::run(&args, global, terminal),
+        Command::Upload(args) => return upload::run(&args, global, terminal),
+        Command::Facts(args) => facts::run(&args, global)?,
         Command::Lock(command) => return lock::run(command, global, terminal),
         Command::Pki(command) => pki::run(command)?,
         Command::Param(args) => param::run(args, global)?,

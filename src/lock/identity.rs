@@ -182,6 +182,26 @@ pub fn find(said: &Said, names: &[String]) -> Result<Identity, IdentityError> {
     Ok(Identity { own, ca, roots })
 }
 
+/// The authorities for a server that is anybody's: those that are set, and the system's.
+pub fn believed(ca: Option<&Path>) -> Result<Certificates, IdentityError> {
+    let mut system = None;
+    for path in SYSTEM.map(PathBuf::from) {
+        if files::look_through(&path)?.is_some() {
+            system = Some(path);
+            break;
+        }
+    }
+    let mut text = String::new();
+    for path in ca.into_iter().chain(system.as_deref()) {
+        // A file that is set and cannot be used is named, whatever the other one holds.
+        certificates(path)?;
+        text += &files::read_to_string(path)?;
+        text.push('\n');
+    }
+    let path = ca.or(system.as_deref()).ok_or(IdentityError::NoAuthority)?;
+    Certificates::of_pem(&text).map_err(|source| IdentityError::Pem { path: path.to_owned(), source })
+}
+
 fn certificates(path: &Path) -> Result<Certificates, IdentityError> {
     let at = |source| IdentityError::Pem { path: path.to_owned(), source };
     Certificates::of_pem(&files::read_to_string(path)?).map_err(at)

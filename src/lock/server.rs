@@ -235,7 +235,8 @@ impl Server {
             .as_ref()
             .map(|login| format!("Basic {}", STANDARD.encode(format!("{}:{}", login.user, login.password))));
         let url = self.place.at(path);
-        let ask = Ask { method, url: &url, login: login.as_deref(), body, within: ANSWER + wait };
+        let ask =
+            Ask { method, url: &url, login: login.as_deref(), headers: &[], body, within: ANSWER + wait };
         let answer = match stop {
             Some(stop) => self.http.ask_until(&ask, stop),
             None => self.http.ask(&ask),

@@ -10,6 +10,7 @@ pub mod facts;
 pub mod finding;
 pub mod glob;
 pub mod host;
+pub mod inventory;
 pub mod layer;
 pub mod look;
 pub mod module;

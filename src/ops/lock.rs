@@ -91,7 +91,7 @@ pub fn notes(settings: &Settings) -> Notes {
 }
 
 /// The names of this node, in lower case, by which certificates may be called.
-fn names(settings: &Settings) -> Result<Vec<String>, FileError> {
+pub(super) fn names(settings: &Settings) -> Result<Vec<String>, FileError> {
     let mut names = vec![settings.node.value.to_string().to_lowercase()];
     let host = host::host_name()?.to_lowercase();
     if !names.contains(&host) {

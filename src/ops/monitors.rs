@@ -8,6 +8,7 @@ use crate::model::run::{RunOutcome, RunRecord};
 use crate::model::told::in_full;
 use crate::monitors::{self, LastRun, Message, State};
 use crate::ops::dance::DanceEvent;
+use crate::ops::upload::Uploads;
 use crate::secrets::known;
 use crate::settings::{Log, Settings};
 use crate::sys::clock;
@@ -26,6 +27,8 @@ pub struct Monitors {
     settled: Vec<State>,
     /// The end of the command's own run.
     own: Option<State>,
+    /// Who is told beyond this node.
+    uploads: Option<Uploads>,
 }
 
 impl Monitors {
@@ -38,11 +41,15 @@ impl Monitors {
             log: settings.log.value,
             settled: Vec::new(),
             own: None,
+            uploads: Uploads::new(command, settings),
         }
     }
 
     /// Hears of something that a run tells.
     pub fn hear(&mut self, event: &DanceEvent<'_>) {
+        if let Some(uploads) = &mut self.uploads {
+            uploads.hear(event);
+        }
         match event {
             DanceEvent::Ended { record } => self.own = Some(State::of(record, self.command, 0)),
             DanceEvent::Settled { record } => {
@@ -73,6 +80,8 @@ impl Monitors {
             let told = log(self.log, message);
             warnings.extend(told.err().map(|why| format!("the system's log is not told: {why}")));
         }
+        // Last: it may wait for a server.
+        warnings.extend(self.uploads.into_iter().flat_map(|uploads| uploads.tell(exit)));
         warnings
     }
 }

@@ -4,6 +4,7 @@ pub mod dlm;
 pub mod resolve;
 pub mod table;
 pub mod unknown;
+pub mod upload;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use dlm::{Dlm, OnFailure};
 pub use resolve::{Flags, home, resolve};
 pub use table::{Setting, TABLE};
 pub use unknown::unknown;
+pub use upload::Upload;
 
 /// Where a value came from. Ordered from the strongest to the weakest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -225,6 +227,8 @@ pub struct Settings {
     pub noise: Sourced<Noise>,
     /// The lock server, and what runs have to do with it.
     pub dlm: Dlm,
+    /// Who is told of runs, and how.
+    pub upload: Upload,
 }
 
 /// One setting as shown.
@@ -286,6 +290,7 @@ impl Settings {
             Name::Textfile => shown(&self.textfile, |file| file.as_ref().map(path).unwrap_or_default()),
             Name::Log => shown(&self.log, |log| log.word().to_owned()),
             Name::Noise => shown(&self.noise, Noise::to_string),
+            Name::Upload(key) => self.upload.row(key),
             name => self.dlm.row(name),
         };
         Row { name: setting.label, value, origin, about: setting.about }

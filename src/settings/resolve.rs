@@ -11,7 +11,9 @@ use crate::model::noise::NoNoise;
 use crate::model::params::{Param, Params};
 use crate::model::run::Mode;
 use crate::settings::table::{Name, Setting, TABLE};
-use crate::settings::{Amount, Dlm, Log, Network, OnActionFailure, Origin, Settings, SettingsError, Sourced};
+use crate::settings::{
+    Amount, Dlm, Log, Network, OnActionFailure, Origin, Settings, SettingsError, Sourced, Upload,
+};
 
 /// The settings that the command line names.
 pub type Flags = BTreeMap<Name, String>;
@@ -80,6 +82,7 @@ pub fn resolve(
         log: said.parse(Name::Log, log)?,
         noise: said.parse(Name::Noise, |text| text.parse().map_err(|error: NoNoise| error.to_string()))?,
         dlm: Dlm::resolve(&said)?,
+        upload: Upload::resolve(&said)?,
         home,
     })
 }
@@ -286,6 +289,15 @@ mod tests {
                 row("dlm/key", ""),
                 row("dlm/ca", ""),
                 row("dlm/user", ""),
+                row("upload/foreman", ""),
+                row("upload/facts", "true"),
+                row("upload/webhook", ""),
+                row("upload/webhook_secret", ""),
+                row("upload/user", ""),
+                row("upload/password_file", ""),
+                row("upload/cert", ""),
+                row("upload/key", ""),
+                row("upload/ca", ""),
             ]
         );
     }

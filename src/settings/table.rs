@@ -1,5 +1,7 @@
 //! The one table of all settings: names, flags, variables, defaults.
 
+use super::upload::{self, ROWS};
+
 /// Which setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
@@ -83,6 +85,8 @@ pub enum Name {
     DlmCa,
     /// Who logs in.
     DlmUser,
+    /// Who is told of runs, and how.
+    Upload(upload::Key),
 }
 
 /// One setting: what it is called where, and what it is when nobody says anything.
@@ -124,7 +128,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 40] = [
+pub static TABLE: [Setting; 49] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -351,6 +355,15 @@ pub static TABLE: [Setting; 40] = [
         "the authorities of the lock server (PEM); by default those beside the certificate, or the system's",
     ),
     parameter(Name::DlmUser, "dlm/user", Some("--user"), "", "log in to the lock server as this user"),
+    ROWS[0],
+    ROWS[1],
+    ROWS[2],
+    ROWS[3],
+    ROWS[4],
+    ROWS[5],
+    ROWS[6],
+    ROWS[7],
+    ROWS[8],
 ];
 
 #[cfg(test)]

@@ -53,6 +53,11 @@ pub fn local(time: &str) -> String {
     }
 }
 
+/// What the node's time zone is called now: `CET`.
+pub fn zone() -> String {
+    jiff::Zoned::now().strftime("%Z").to_string()
+}
+
 /// Which start of the machine this is: a random word that the kernel chose; empty where it tells none.
 pub fn boot() -> String {
     let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");

@@ -101,6 +101,8 @@ pub struct Ask<'a> {
     pub url: &'a str,
     /// What the header `Authorization` says.
     pub login: Option<&'a str>,
+    /// Further headers, names in lower case.
+    pub headers: &'a [(&'a str, &'a str)],
     /// JSON to send; with POST, PUT and PATCH an empty text where there is none.
     pub body: Option<&'a str>,
     /// How long all of it may take.
@@ -182,6 +184,9 @@ fn send(agent: &ureq::Agent, ask: &Ask<'_>) -> Result<Answer, Trouble> {
         Request::builder().method(ask.method).uri(ask.url).header(header::ACCEPT, "application/json");
     if let Some(login) = ask.login {
         request = request.header(header::AUTHORIZATION, login);
+    }
+    for (name, value) in ask.headers {
+        request = request.header(*name, *value);
     }
     let with_body = ask.body.is_some() || matches!(ask.method, "POST" | "PUT" | "PATCH");
     let response = if with_body {

@@ -29,6 +29,7 @@ pub mod host;
 pub mod http;
 pub mod inspect;
 pub mod interrupt;
+pub mod inventory;
 pub mod lay;
 pub mod line_log;
 pub mod lines_at;

@@ -53,6 +53,7 @@ mod systemd;
 mod templates;
 mod undo;
 mod unprivileged;
+mod uploads;
 mod validators;
 mod walls;
 mod world;
