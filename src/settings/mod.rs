@@ -2,6 +2,7 @@
 
 pub mod dlm;
 pub mod resolve;
+pub mod schedule;
 pub mod table;
 pub mod unknown;
 
@@ -20,6 +21,7 @@ use crate::model::run::Mode;
 
 pub use dlm::{Dlm, OnFailure};
 pub use resolve::{Flags, home, resolve};
+pub use schedule::Schedule;
 pub use table::{Setting, TABLE};
 pub use unknown::unknown;
 
@@ -225,6 +227,8 @@ pub struct Settings {
     pub noise: Sourced<Noise>,
     /// The lock server, and what runs have to do with it.
     pub dlm: Dlm,
+    /// When runs by timer are.
+    pub schedule: Schedule,
 }
 
 /// One setting as shown.
@@ -286,7 +290,7 @@ impl Settings {
             Name::Textfile => shown(&self.textfile, |file| file.as_ref().map(path).unwrap_or_default()),
             Name::Log => shown(&self.log, |log| log.word().to_owned()),
             Name::Noise => shown(&self.noise, Noise::to_string),
-            name => self.dlm.row(name),
+            name => self.schedule.row(name).unwrap_or_else(|| self.dlm.row(name)),
         };
         Row { name: setting.label, value, origin, about: setting.about }
     }

@@ -11,7 +11,9 @@ use crate::model::noise::NoNoise;
 use crate::model::params::{Param, Params};
 use crate::model::run::Mode;
 use crate::settings::table::{Name, Setting, TABLE};
-use crate::settings::{Amount, Dlm, Log, Network, OnActionFailure, Origin, Settings, SettingsError, Sourced};
+use crate::settings::{
+    Amount, Dlm, Log, Network, OnActionFailure, Origin, Schedule, Settings, SettingsError, Sourced,
+};
 
 /// The settings that the command line names.
 pub type Flags = BTreeMap<Name, String>;
@@ -80,6 +82,7 @@ pub fn resolve(
         log: said.parse(Name::Log, log)?,
         noise: said.parse(Name::Noise, |text| text.parse().map_err(|error: NoNoise| error.to_string()))?,
         dlm: Dlm::resolve(&said)?,
+        schedule: Schedule::resolve(&said)?,
         home,
     })
 }
@@ -193,7 +196,7 @@ fn command(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..=LONGEST) => Ok(Duration::from_secs(seconds)),
         Ok(_) | Err(_) => Err(format!("use whole seconds, 1 to {LONGEST}")),
@@ -286,6 +289,10 @@ mod tests {
                 row("dlm/key", ""),
                 row("dlm/ca", ""),
                 row("dlm/user", ""),
+                row("schedule/interval", ""),
+                row("schedule/splay", ""),
+                row("schedule/blackout", ""),
+                row("schedule/time_limit", ""),
             ]
         );
     }

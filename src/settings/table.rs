@@ -83,6 +83,14 @@ pub enum Name {
     DlmCa,
     /// Who logs in.
     DlmUser,
+    /// How often runs by timer are.
+    Interval,
+    /// Over how much time nodes are spread.
+    Splay,
+    /// When no run by timer begins.
+    Blackout,
+    /// How long a run by timer may take.
+    TimeLimit,
 }
 
 /// One setting: what it is called where, and what it is when nobody says anything.
@@ -124,7 +132,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 40] = [
+pub static TABLE: [Setting; 44] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -351,6 +359,34 @@ pub static TABLE: [Setting; 40] = [
         "the authorities of the lock server (PEM); by default those beside the certificate, or the system's",
     ),
     parameter(Name::DlmUser, "dlm/user", Some("--user"), "", "log in to the lock server as this user"),
+    parameter(
+        Name::Interval,
+        "schedule/interval",
+        None,
+        "",
+        "seconds between runs by timer (disco dance --scheduled); empty: whenever that is called",
+    ),
+    parameter(
+        Name::Splay,
+        "schedule/splay",
+        None,
+        "",
+        "seconds over which nodes are spread, each at a moment of its own; empty: the whole interval",
+    ),
+    parameter(
+        Name::Blackout,
+        "schedule/blackout",
+        None,
+        "",
+        "when no run by timer begins: zone=NAME; mon,tue 08:00+600; 2026-12-20..2027-01-05 holidays",
+    ),
+    parameter(
+        Name::TimeLimit,
+        "schedule/time_limit",
+        None,
+        "",
+        "seconds that a run by timer may take until its merge; empty: any time",
+    ),
 ];
 
 #[cfg(test)]
