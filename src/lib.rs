@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | 0 | [`model`] | plain data |
 //! | 1 | [`sys`] | every effect: files, processes, mounts, time, what the host says of itself |
-//! | 2 | [`settings`] [`params`] [`fetch`] [`modules`] [`plan`] [`plans`] [`render`] [`changes`] [`merge`] [`actions`] [`runs`] [`sources`] [`monitors`] [`reports`] [`secrets`] [`uploads`] | parts that do not see each other |
+//! | 2 | [`settings`] [`params`] [`fetch`] [`modules`] [`plan`] [`plans`] [`render`] [`changes`] [`merge`] [`actions`] [`runs`] [`sources`] [`monitors`] [`reports`] [`secrets`] [`uploads`] [`schedule`] | parts that do not see each other |
 //! | 3 | [`sandbox`] | walls, supervisor, shims; owns the overlay |
 //! | 4 | [`step`] | one step in a sandbox, and its record |
 //! | 5 | [`ops`] | one function a command; no printing |
@@ -33,6 +33,7 @@ pub mod render;
 pub mod reports;
 pub mod runs;
 pub mod sandbox;
+pub mod schedule;
 pub mod secrets;
 pub mod settings;
 pub mod sources;

@@ -46,6 +46,9 @@ pub struct Args {
     /// Wait for another live run instead of refusing
     #[arg(long)]
     wait: bool,
+    /// Merge also where `disco disable` has switched live runs off
+    #[arg(long)]
+    even_if_disabled: bool,
     /// Merge without the cluster's lock (disco/dlm/lock)
     #[arg(long)]
     no_cluster_lock: bool,
@@ -83,6 +86,7 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
         digest: args.digest.clone(),
         any_node: args.any_node,
         wait: args.wait,
+        even_if_disabled: args.even_if_disabled,
         confirm: args.confirm,
     };
     let noise = (!args.all).then_some(&settings.noise.value);

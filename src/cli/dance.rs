@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::changes::diff::DiffStyle;
 use crate::cli::ending::Codes;
 use crate::cli::exit::{Exit, Failure, Kind};
-use crate::cli::terminal::Terminal;
-use crate::cli::{Global, dance_classic, dance_json, dance_pretty};
+use crate::cli::terminal::{Level, Terminal};
+use crate::cli::{Global, dance_classic, dance_json, dance_pretty, json_forms};
 use crate::model::names::{ModuleName, NodeName};
-use crate::model::run::Mode;
+use crate::model::run::{Mode, TIME_LIMIT};
 use crate::ops::dance::Options;
 use crate::ops::monitors::Monitors;
+use crate::ops::schedule::{self, Turn};
 use crate::ops::settings::settings;
 use crate::settings::table::Name;
 use crate::settings::{Origin, Settings};
@@ -27,6 +28,7 @@ Examples:
   disco dance --only motd        one module, and what it requires
   disco dance --no-fetch         with the modules that the last fetch brought
   disco dance --diff unified --all       differences as in a patch, those of caches and locks too
+  disco dance --scheduled        as a timer calls it: only at its moment, not in a blackout
   disco dance --quiet --textfile /var/lib/prometheus/node-exporter/disco.prom
   disco dance --format classic   the text that scripts read
   disco dance --noop --plan web1.plan    keep what was shown, to be merged by `disco apply`
@@ -95,6 +97,10 @@ pub struct Args {
     /// Take the merge back after so many seconds unless `disco confirm` comes before
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800), conflicts_with_all = ["noop", "root"])]
     pub confirm: Option<u64>,
+    /// As a timer's run: ends with 0 where it is not its moment, in a blackout, or while live runs are disabled
+    /// (disco/schedule/)
+    #[arg(long, conflicts_with_all = ["root", "plan"])]
+    pub scheduled: bool,
     /// With --noop: keep what was shown in FILE, for `disco apply FILE`
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
@@ -171,6 +177,11 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
     let options = Options { only, wait: args.wait, plan_file: args.plan.clone(), confirm: args.confirm };
     let codes = if args.detailed_exitcodes { Codes::Detailed } else { Codes::Plain };
     let monitors = Monitors::new("dance", &settings);
+    if let (true, Some(limit)) = (args.scheduled, settings.schedule.time_limit.value) {
+        interrupt
+            .after(limit, TIME_LIMIT)
+            .map_err(|error| Failure::new(Kind::Io, "cannot watch the time limit").because(&error))?;
+    }
     Ok(Prepared { settings, unknown, interrupt, options, codes, monitors })
 }
 
@@ -194,8 +205,33 @@ pub(super) fn no_modules(node: &NodeName) -> String {
     format!("{node} has no modules: an empty file parameters/{node}/modules/NAME on the master selects NAME")
 }
 
+/// Why a run that a timer has started does not begin now; none where it does.
+fn not_now(args: &Args, global: &Global) -> Result<Option<String>, Failure> {
+    if !args.scheduled {
+        return Ok(None);
+    }
+    let mut flags = global.flags();
+    flags.extend(args.noop.then(|| (Name::Noop, "true".to_owned())));
+    Ok(match schedule::turn(&settings(&flags)?.0)? {
+        Turn::Begin => None,
+        Turn::NotNow(why) => Some(why),
+    })
+}
+
 /// Does the dance and tells it.
 pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    if let Some(why) = not_now(args, global)? {
+        match args.format {
+            Some(Form::Json) => {
+                let line = json_forms::not_now(&why);
+                terminal.result(&line.map_err(|error| Failure::from_error(Kind::Software, &error))?);
+            }
+            Some(Form::Pretty | Form::Classic) | None => {
+                terminal.say_at(Level::Info, &format!("not now: {why}"));
+            }
+        }
+        return Ok(Exit::Done);
+    }
     let suited = if terminal.is_terminal() && !args.quiet { Form::Pretty } else { Form::Classic };
     match args.format.unwrap_or(suited) {
         Form::Json if args.quiet || args.verbose => {

@@ -6,6 +6,7 @@ mod looks_back;
 #[cfg(feature = "server")]
 mod of_dlm;
 mod plans;
+mod timers;
 mod uploads;
 
 use std::error::Error;

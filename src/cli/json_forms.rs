@@ -8,7 +8,7 @@ use crate::model::names::RunId;
 use crate::model::noise::Noise;
 use crate::model::path::RootedPath;
 use crate::model::root::LiveRoot;
-use crate::model::run::{Mode, RunOutcome};
+use crate::model::run::{Mode, RunOutcome, TIME_LIMIT};
 use crate::model::truth::Label;
 use crate::monitors::Standing;
 
@@ -72,6 +72,7 @@ pub(super) fn outcome_words(outcome: &RunOutcome) -> (&'static str, Option<&str>
         RunOutcome::Unconfirmed { until: _ } => ("unconfirmed", None),
         RunOutcome::Undone { reason } => ("undone", Some(reason.as_str())),
         RunOutcome::MergeFailed { reason } => ("merge-failed", Some(reason.as_str())),
+        RunOutcome::Interrupted { signal: TIME_LIMIT } => ("interrupted", Some("the time limit is over")),
         RunOutcome::Interrupted { signal: _ } => ("interrupted", None),
     }
 }
@@ -95,4 +96,17 @@ pub(super) struct Summary<'a> {
     pub exit: i32,
     #[serde(flatten)]
     pub label: &'a Label,
+}
+
+/// The one line of a run by timer that does not begin.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename = "not-now")]
+pub(super) struct NotNow<'a> {
+    schema: u32,
+    reason: &'a str,
+}
+
+/// That line, for this reason.
+pub(super) fn not_now(reason: &str) -> serde_json::Result<String> {
+    serde_json::to_string(&NotNow { schema: 1, reason })
 }

@@ -15,10 +15,38 @@ The first minutes:
   disco dance --noop      show what would change on this machine; change nothing
   disco dance             the same, and merge it; `disco undo` takes it back";
 
+/// The commands in the help of disco itself, of which some share a line: each has a help of its own, and all have to fit a screen.
+pub(super) const COMMANDS: &[(&str, &str)] = &[
+    ("dance", "Run the modules, show each change, merge if all succeed"),
+    ("try", "Run a command in a sandbox, show its changes, drop them"),
+    ("shell", "Open a shell in a sandbox, show its changes, drop them"),
+    ("fs", "Keep a sandbox mounted for shells to join"),
+    ("apply, plan", "Merge a plan that a dry run has kept; show plans"),
+    ("undo, confirm", "Take back a merge; keep one that would be taken back"),
+    ("disable, enable", "Switch live runs off on this node, and on again"),
+    ("recover", "Finish a merge that was stopped, as every live run does"),
+    ("merge-log", "Show what a merge has done, or how far it came"),
+    ("report", "Show what each step of a run has cost, what became slower"),
+    ("runs, show", "List the runs that are kept; show all of one step"),
+    ("diff", "Show again the differences that a run has shown"),
+    ("blame", "Show which run, module and step wrote a file and its lines"),
+    ("drift", "Show what is no longer as disco has written it"),
+    ("lock", "Locks that hosts share: take, show, give back, run under"),
+    ("pki", "Certificates of lock servers and hosts, by your own CA"),
+    ("param", "Read and change the parameters in disco's own folder"),
+    ("module", "Make modules, check them, and show their order"),
+    ("settings", "Show every setting with its value and its origin"),
+    ("doctor", "Check whether this machine has all that a sandbox needs"),
+    #[cfg(feature = "server")]
+    ("dlm", "Run a lock server: hosts, users, its configuration"),
+];
+
 /// The help of disco itself fits a screen: what to do first, then the commands; each of them says what options it has.
 pub(super) fn help() -> String {
+    let commands: String =
+        COMMANDS.iter().map(|(names, about)| format!("  {names:<15}  {about}\n")).collect();
     format!(
-        "{{about}}\n{{usage-heading}} {{usage}}\n{FIRST_MINUTES}\nCommands:\n{{subcommands}}\n\
+        "{{about}}\n{{usage-heading}} {{usage}}\n{FIRST_MINUTES}\nCommands:\n{commands}\
          Of all: --home, --node, --color, --show-secrets. More: COMMAND --help, man"
     )
 }

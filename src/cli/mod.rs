@@ -8,6 +8,7 @@ mod dance_classic;
 mod dance_json;
 mod dance_pretty;
 pub mod diff;
+pub mod disable;
 #[cfg(feature = "server")]
 pub mod dlm;
 pub mod doctor;
@@ -168,6 +169,12 @@ Examples:
 Exit status: 0 done, or nothing to do; 1 the live root has changed since, or an action failed; 65 no plan,
 a damaged one, or another digest; 75 another live run is under way.")]
     Apply(apply::Args),
+    /// Switch live runs off on this node, and say why
+    #[command(after_help = disable::EXAMPLES)]
+    Disable(disable::Args),
+    /// Switch live runs on again
+    #[command(after_help = disable::ENABLE_EXAMPLES)]
+    Enable(disable::EnableArgs),
     /// Take back what a run has merged
     #[command(after_help = "\
 Each place gets again what it held before that run, if nobody has changed it since: otherwise nothing is
@@ -355,6 +362,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Apply(args) => return apply::run(&args, global, terminal),
         Command::Confirm(args) => return confirm::run(&args, global, terminal),
         Command::WaitForConfirmation { run } => return confirm::wait(&run, global, terminal),
+        Command::Disable(args) => disable::run(&args, global)?,
+        Command::Enable(args) => disable::enable(&args, global)?,
         Command::Undo(args) => return undo::run(&args, global, terminal),
         Command::Recover(args) => return recover::run(&args, global, terminal),
         Command::MergeLog(args) => return merge_log::run(&args, global, terminal),
@@ -400,6 +409,7 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::manual::COMMANDS;
 
     #[test]
     fn the_command_line_is_sound() {
@@ -437,9 +447,13 @@ mod tests {
                 assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
             }
         }
-        for (words, _) in shown().iter().filter(|(words, _)| words.len() == 1) {
-            assert!(help.contains(&format!("\n  {} ", words[0])), "{words:?}\n{help}");
-        }
+        let mut listed: Vec<&str> = COMMANDS.iter().flat_map(|(names, _)| names.split(", ")).collect();
+        listed.sort_unstable();
+        let all = shown();
+        let mut all: Vec<&str> =
+            all.iter().filter(|(words, _)| words.len() == 1).map(|(words, _)| words[0].as_str()).collect();
+        all.sort_unstable();
+        assert_eq!(listed, all, "each command has its place in the help, once");
     }
 
     #[test]

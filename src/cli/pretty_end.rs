@@ -7,7 +7,7 @@ use crate::cli::pretty_words::{printed, seconds};
 use crate::cli::report_text::one_line;
 use crate::cli::terminal::To;
 use crate::model::root::LiveRoot;
-use crate::model::run::{Mode, RunOutcome, RunRecord};
+use crate::model::run::{Mode, RunOutcome, RunRecord, interrupted_by};
 
 /// The last lines of a run that took that long and ends the program with `exit`. `late` says that a signal asked it to stop
 /// when the merge had begun already.
@@ -69,7 +69,8 @@ pub fn end(view: &View<'_>, record: &RunRecord, took: f64, exit: i32, late: bool
 pub fn interrupted(view: &View<'_>, signal: i32, took: f64) -> Line {
     let place = view.place().map_or_else(String::new, |place| format!(" {place},"));
     let text = format!(
-        " Interrupted by signal {signal}{place} after {}: nothing was merged, this node is as before.",
+        " Interrupted {}{place} after {}: nothing was merged, this node is as before.",
+        interrupted_by(signal),
         seconds(took)
     );
     Line::new(Ink::Bad, view.frame().signs.failed).and(Ink::Plain, text)

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
+use crate::cli::disable::notice;
 use crate::cli::exit::Failure;
 use crate::cli::{Format, Global, Said};
 use crate::model::names::RunId;
 use crate::model::root::LiveRoot;
-use crate::model::run::{Mode, RunOutcome};
-use crate::ops::history;
+use crate::model::run::{Mode, RunOutcome, interrupted_by};
 use crate::ops::settings::{for_anybody, home};
+use crate::ops::{disable, history};
 use crate::runs::{Entry, Listed};
 
 /// What `disco runs` takes.
@@ -33,14 +34,16 @@ pub struct Args {
 
 /// The list.
 pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
-    let all = history::list(&home(&for_anybody(global.flags()))?.value)?;
+    let home = home(&for_anybody(global.flags()))?.value;
+    let all = history::list(&home)?;
     let none = all.is_empty().then(|| "there is no run yet: `disco dance --noop` makes one".to_owned());
     let runs = chosen(args, all);
     let text = match args.format {
         Format::Text => table(&runs),
         Format::Json => json_lines(&runs),
     };
-    Ok(Said { result: text, warnings: none.into_iter().collect() })
+    let disabled = disable::look(&home)?.map(|disabled| notice(&disabled));
+    Ok(Said { result: text, warnings: none.into_iter().chain(disabled).collect() })
 }
 
 /// Those that were asked for. What cannot be read is one of them: nobody knows what it was.
@@ -175,7 +178,7 @@ pub fn outcome(outcome: &RunOutcome) -> String {
         RunOutcome::Unconfirmed { .. } => "merged, to be confirmed".to_owned(),
         RunOutcome::Undone { reason } => format!("undone: {reason}"),
         RunOutcome::MergeFailed { reason } => format!("merge failed: {reason}"),
-        RunOutcome::Interrupted { signal } => format!("interrupted by signal {signal}"),
+        RunOutcome::Interrupted { signal } => format!("interrupted {}", interrupted_by(*signal)),
     }
     .replace(char::is_control, " ")
 }

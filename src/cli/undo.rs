@@ -41,6 +41,9 @@ pub struct Args {
     /// Wait for another live run instead of refusing
     #[arg(long)]
     wait: bool,
+    /// Undo also where `disco disable` has switched live runs off
+    #[arg(long)]
+    even_if_disabled: bool,
     /// Undo without the cluster's lock (disco/dlm/lock)
     #[arg(long, conflicts_with = "list")]
     no_cluster_lock: bool,
@@ -71,7 +74,12 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
     }
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
-    let options = Options { run: args.run.clone(), noop: args.noop, wait: args.wait };
+    let options = Options {
+        run: args.run.clone(),
+        noop: args.noop,
+        wait: args.wait,
+        even_if_disabled: args.even_if_disabled,
+    };
     let mut monitors = Monitors::new("undo", &settings);
     let mut tell = |event: DanceEvent<'_>| {
         monitors.hear(&event);

@@ -1,6 +1,10 @@
 //! Spans of time and policies in words, and the other way round. Pure.
 
-use disco_dlm::model::{Order, Policy, Slots};
+use std::str::FromStr;
+
+use disco_dlm::model::words::{BLACKOUT, WINDOW};
+use disco_dlm::model::{Blackout, Order, Policy, Slots, Window};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// A span of seconds in words: its two largest parts.
@@ -40,12 +44,10 @@ pub fn policy(policy: &Policy) -> Vec<(&'static str, String)> {
         Order::None => "none",
         Order::Fair => "fair",
     };
-    // Plain data has a form in JSON; its parts are shown as they are typed.
-    let calendar = serde_json::to_value(&policy.calendar).unwrap_or_default();
-    let list = |name: &str| match calendar[name].as_array() {
-        Some(list) if !list.is_empty() => list.iter().map(entry).collect::<Vec<_>>().join("; "),
-        Some(_) | None => "none".to_owned(),
-    };
+    fn list<T: ToString>(list: &[T]) -> String {
+        let list: Vec<String> = list.iter().map(T::to_string).collect();
+        if list.is_empty() { "none".to_owned() } else { list.join("; ") }
+    }
     vec![
         ("slots", slots),
         ("expires_after", optional(policy.expires_after.map(|span| span.0))),
@@ -55,23 +57,9 @@ pub fn policy(policy: &Policy) -> Vec<(&'static str, String)> {
         ("order", order.to_owned()),
         ("poll", span(policy.queue.poll.0)),
         ("zone", policy.calendar.zone.as_str().to_owned()),
-        ("windows", list("windows")),
-        ("blackouts", list("blackouts")),
+        ("windows", list(&policy.calendar.windows)),
+        ("blackouts", list(&policy.calendar.blackouts)),
     ]
-}
-
-/// A window or a blackout as one types it.
-fn entry(entry: &Value) -> String {
-    let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-    match entry["days"].as_array() {
-        Some(days) => {
-            let days: Vec<&str> = days.iter().filter_map(Value::as_str).collect();
-            let start = text("start");
-            let start = start.strip_suffix(":00").filter(|start| start.len() == 5).unwrap_or(&start);
-            format!("{} {start}+{}", days.join(","), entry["minutes"])
-        }
-        None => format!("{}..{} {}", text("from"), text("to"), text("reason")).trim_end().to_owned(),
-    }
 }
 
 /// `KEY=VALUE` as a part of a policy, to be merged into it (RFC 7396); or what is allowed.
@@ -85,15 +73,15 @@ pub fn part(assignment: &str) -> Result<Value, String> {
             .map(Value::from)
             .ok_or_else(|| bad("seconds, a span such as 30m, 4h or 2d, or none")),
     };
-    let list = |one: fn(&str) -> Option<Value>, allowed: &str| match value {
-        "none" | "" => Ok(json!([])),
-        text => text
-            .split(';')
-            .map(|text| one(text.trim()))
-            .collect::<Option<Vec<_>>>()
-            .map(Value::from)
-            .ok_or_else(|| bad(allowed)),
-    };
+    /// Entries of a calendar, read and put into the form of the wire.
+    fn list<T: FromStr + Serialize>(text: &str) -> Option<Value> {
+        if matches!(text, "none" | "") {
+            return Some(json!([]));
+        }
+        let entries =
+            text.split(';').map(|text| text.trim().parse::<T>().ok()).collect::<Option<Vec<_>>>()?;
+        serde_json::to_value(entries).ok()
+    }
     Ok(match key.trim() {
         "slots" => {
             let (number, name) = match value.strip_suffix('%') {
@@ -125,43 +113,20 @@ pub fn part(assignment: &str) -> Result<Value, String> {
         }
         "zone" => json!({"calendar": {"zone": value}}),
         "windows" => {
-            let allowed = "none, or DAYS HH:MM+MINUTES, such as mon,tue 22:00+120, with ; between";
-            json!({"calendar": {"windows": list(window, allowed)?}})
+            let windows = list::<Window>(value);
+            let windows = windows.ok_or_else(|| bad(&format!("none, or {WINDOW}, with ; between")))?;
+            json!({"calendar": {"windows": windows}})
         }
         "blackouts" => {
-            let allowed =
-                "none, or DATE..DATE REASON, such as 2026-12-20..2027-01-05 holidays, with ; between";
-            json!({"calendar": {"blackouts": list(blackout, allowed)?}})
+            let blackouts = list::<Blackout>(value);
+            let blackouts = blackouts.ok_or_else(|| bad(&format!("none, or {BLACKOUT}, with ; between")))?;
+            json!({"calendar": {"blackouts": blackouts}})
         }
         key => {
             let keys = "slots, expires_after, stale_after, gap, freeze_after, order, poll, zone, windows or blackouts";
             return Err(format!("{key:?} is no part of a policy: use {keys}"));
         }
     })
-}
-
-fn window(text: &str) -> Option<Value> {
-    let (days, times) = text.split_once(' ')?;
-    let (start, minutes) = times.trim().split_once('+')?;
-    let days: Vec<&str> = match days {
-        "daily" => vec!["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
-        days => days.split(',').collect(),
-    };
-    let (hour, minute) = start.split_once(':')?;
-    let known = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let fits = hour.parse::<u8>().ok()? < 24 && minute.parse::<u8>().ok()? < 60 && start.len() == 5;
-    if !fits || !days.iter().all(|day| known.contains(day)) {
-        return None;
-    }
-    let minutes: u32 = minutes.parse().ok()?;
-    Some(json!({"days": days, "start": format!("{start}:00"), "minutes": minutes}))
-}
-
-fn blackout(text: &str) -> Option<Value> {
-    let (days, reason) = text.split_once(' ').unwrap_or((text, ""));
-    let (from, to) = days.split_once("..").unwrap_or((days, days));
-    let is_date = |date: &str| date.parse::<jiff::civil::Date>().is_ok() && date.len() == 10;
-    (is_date(from) && is_date(to)).then(|| json!({"from": from, "to": to, "reason": reason.trim()}))
 }
 
 /// A policy with a part merged into it. Where the part takes the time away after which a holder is stale, that is said, for

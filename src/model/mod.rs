@@ -5,6 +5,7 @@ pub mod attempt;
 pub mod attributes;
 pub mod change;
 pub mod conflict;
+pub mod disabled;
 pub mod duty;
 pub mod facts;
 pub mod finding;

@@ -56,11 +56,22 @@ pub enum RunOutcome {
         /// Why.
         reason: String,
     },
-    /// Ended by a signal before the merge.
+    /// Ended by a signal before the merge, or by [`TIME_LIMIT`].
     Interrupted {
         /// The signal's number.
         signal: i32,
     },
+}
+
+/// The number that stands for the time limit of a run that a timer has started, among those of signals: SIGALRM's.
+pub const TIME_LIMIT: i32 = 14;
+
+/// What has ended a run before its merge, in words.
+pub fn interrupted_by(signal: i32) -> String {
+    match signal {
+        TIME_LIMIT => "by its time limit".to_owned(),
+        signal => format!("by signal {signal}"),
+    }
 }
 
 impl RunOutcome {

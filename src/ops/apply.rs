@@ -69,6 +69,8 @@ pub struct Options {
     pub any_node: bool,
     /// Wait for another live run instead of refusing.
     pub wait: bool,
+    /// Merge also where live runs are switched off.
+    pub even_if_disabled: bool,
     /// Take the merge back unless somebody confirms it within so many seconds.
     pub confirm: Option<u64>,
 }
@@ -96,18 +98,13 @@ pub fn apply(
 ) -> Result<Applied, DanceError> {
     is_of_node(&head(&options.file)?, settings, options)?;
     let mut was_so = false;
-    let record = dance::recorded(
-        settings,
-        Mode::Live,
-        options.wait,
-        interrupt,
-        on_event,
-        |run, settings, ground, scratch| {
-            run.confirm = options.confirm;
-            was_so = apply_in(run, settings, ground, options, interrupt, scratch)?;
-            Ok(())
-        },
-    )?;
+    let (wait, even_if_disabled) = (options.wait, options.even_if_disabled);
+    let start = dance::Start { mode: Mode::Live, wait, even_if_disabled };
+    let record = dance::recorded(settings, start, interrupt, on_event, |run, settings, ground, scratch| {
+        run.confirm = options.confirm;
+        was_so = apply_in(run, settings, ground, options, interrupt, scratch)?;
+        Ok(())
+    })?;
     Ok(Applied { record, was_so })
 }
 

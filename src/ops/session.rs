@@ -67,7 +67,8 @@ pub fn session(
 ) -> Result<RunRecord, DanceError> {
     let Options { mode, wait, plan_file } = options;
     dance::is_free(plan_file.as_deref())?;
-    dance::recorded(settings, *mode, *wait, interrupt, on_event, |run, settings, ground, scratch| {
+    let start = dance::Start { mode: *mode, wait: *wait, even_if_disabled: false };
+    dance::recorded(settings, start, interrupt, on_event, |run, settings, ground, scratch| {
         run.plan_file.clone_from(plan_file);
         let view = lay_view(settings, scratch)?;
         let values = spool::in_memory().map_err(StepError::Spool)?;

@@ -18,6 +18,8 @@ pub struct Options {
     pub noop: bool,
     /// Wait for another live run instead of refusing.
     pub wait: bool,
+    /// Undo also where live runs are switched off.
+    pub even_if_disabled: bool,
 }
 
 /// The merges that can be undone, the oldest first.
@@ -44,7 +46,9 @@ pub fn undo(
     settings.dlm.take.value &= !options.noop;
     let settings = &settings;
     // It takes the lock in both modes: what it compares must not be merged into meanwhile.
-    dance::recorded(settings, Mode::Live, options.wait, interrupt, on_event, |run, settings, _, _| {
+    let even_if_disabled = options.noop || options.even_if_disabled;
+    let start = dance::Start { mode: Mode::Live, wait: options.wait, even_if_disabled };
+    dance::recorded(settings, start, interrupt, on_event, |run, settings, _, _| {
         undo_in(run, settings, &of, options, interrupt)
     })
 }

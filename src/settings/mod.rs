@@ -2,6 +2,7 @@
 
 pub mod dlm;
 pub mod resolve;
+pub mod schedule;
 pub mod table;
 pub mod unknown;
 pub mod upload;
@@ -21,6 +22,7 @@ use crate::model::run::Mode;
 
 pub use dlm::{Dlm, OnFailure};
 pub use resolve::{Flags, home, resolve};
+pub use schedule::Schedule;
 pub use table::{Setting, TABLE};
 pub use unknown::unknown;
 pub use upload::Upload;
@@ -229,6 +231,8 @@ pub struct Settings {
     pub dlm: Dlm,
     /// Who is told of runs, and how.
     pub upload: Upload,
+    /// When runs by timer are.
+    pub schedule: Schedule,
 }
 
 /// One setting as shown.
@@ -291,7 +295,7 @@ impl Settings {
             Name::Log => shown(&self.log, |log| log.word().to_owned()),
             Name::Noise => shown(&self.noise, Noise::to_string),
             Name::Upload(key) => self.upload.row(key),
-            name => self.dlm.row(name),
+            name => self.schedule.row(name).unwrap_or_else(|| self.dlm.row(name)),
         };
         Row { name: setting.label, value, origin, about: setting.about }
     }

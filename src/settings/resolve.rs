@@ -12,7 +12,7 @@ use crate::model::params::{Param, Params};
 use crate::model::run::Mode;
 use crate::settings::table::{Name, Setting, TABLE};
 use crate::settings::{
-    Amount, Dlm, Log, Network, OnActionFailure, Origin, Settings, SettingsError, Sourced, Upload,
+    Amount, Dlm, Log, Network, OnActionFailure, Origin, Schedule, Settings, SettingsError, Sourced, Upload,
 };
 
 /// The settings that the command line names.
@@ -83,6 +83,7 @@ pub fn resolve(
         noise: said.parse(Name::Noise, |text| text.parse().map_err(|error: NoNoise| error.to_string()))?,
         dlm: Dlm::resolve(&said)?,
         upload: Upload::resolve(&said)?,
+        schedule: Schedule::resolve(&said)?,
         home,
     })
 }
@@ -196,7 +197,7 @@ fn command(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..=LONGEST) => Ok(Duration::from_secs(seconds)),
         Ok(_) | Err(_) => Err(format!("use whole seconds, 1 to {LONGEST}")),
@@ -298,6 +299,10 @@ mod tests {
                 row("upload/cert", ""),
                 row("upload/key", ""),
                 row("upload/ca", ""),
+                row("schedule/interval", ""),
+                row("schedule/splay", ""),
+                row("schedule/blackout", ""),
+                row("schedule/time_limit", ""),
             ]
         );
     }

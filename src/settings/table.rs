@@ -87,6 +87,14 @@ pub enum Name {
     DlmUser,
     /// Who is told of runs, and how.
     Upload(upload::Key),
+    /// How often runs by timer are.
+    Interval,
+    /// Over how much time nodes are spread.
+    Splay,
+    /// When no run by timer begins.
+    Blackout,
+    /// How long a run by timer may take.
+    TimeLimit,
 }
 
 /// One setting: what it is called where, and what it is when nobody says anything.
@@ -128,7 +136,7 @@ const fn parameter(
 }
 
 /// All settings, in the order in which they are shown.
-pub static TABLE: [Setting; 49] = [
+pub static TABLE: [Setting; 53] = [
     Setting {
         name: Name::Home,
         label: "home",
@@ -364,6 +372,34 @@ pub static TABLE: [Setting; 49] = [
     ROWS[6],
     ROWS[7],
     ROWS[8],
+    parameter(
+        Name::Interval,
+        "schedule/interval",
+        None,
+        "",
+        "seconds between runs by timer (disco dance --scheduled); empty: whenever that is called",
+    ),
+    parameter(
+        Name::Splay,
+        "schedule/splay",
+        None,
+        "",
+        "seconds over which nodes are spread, each at a moment of its own; empty: the whole interval",
+    ),
+    parameter(
+        Name::Blackout,
+        "schedule/blackout",
+        None,
+        "",
+        "when no run by timer begins: zone=NAME; mon,tue 08:00+600; 2026-12-20..2027-01-05 holidays",
+    ),
+    parameter(
+        Name::TimeLimit,
+        "schedule/time_limit",
+        None,
+        "",
+        "seconds that a run by timer may take until its merge; empty: any time",
+    ),
 ];
 
 #[cfg(test)]

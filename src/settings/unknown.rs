@@ -11,7 +11,7 @@ const OF_STEPS: [&str; 3] = ["DISCO_NODE", "DISCO_MODULE", "DISCO_MODULE_DIR"];
 /// The password for the lock server, which is in no setting, and what `disco lock run` tells its command.
 const OF_LOCKS: [&str; 4] = ["DISCO_DLM_PASSWORD", "DISCO_LOCK_NAME", "DISCO_LOCK_TOKEN", "DISCO_LOCK_URL"];
 
-/// The parameters below `disco/client`, `disco/server`, `disco/dlm` and `disco/upload`, and the variables `DISCO_…`, that set nothing.
+/// The parameters below `disco/client`, `disco/server`, `disco/dlm`, `disco/upload` and `disco/schedule`, and the variables `DISCO_…`, that set nothing.
 pub fn unknown(environment: &BTreeMap<String, String>, parameters: &Params) -> Vec<Origin> {
     let variables: Vec<String> = TABLE.iter().filter_map(Setting::environment).collect();
     let mut unknown: Vec<Origin> = environment
@@ -20,7 +20,7 @@ pub fn unknown(environment: &BTreeMap<String, String>, parameters: &Params) -> V
         .filter(|name| !OF_STEPS.contains(&name.as_str()) && !OF_LOCKS.contains(&name.as_str()))
         .map(|name| Origin::Environment(name.clone()))
         .collect();
-    for area in ["client", "server", "dlm", "upload"] {
+    for area in ["client", "server", "dlm", "upload", "schedule"] {
         if let Some(entry) = parameters.0.get(area) {
             below(entry, area.to_owned(), &mut unknown);
         }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -15,6 +16,7 @@ pub struct Interrupt {
     flag: Arc<AtomicBool>,
     signal: Arc<AtomicUsize>,
     woken: UnixStream,
+    waker: UnixStream,
 }
 
 /// Whoever holds this may ask one piece of work to stop.
@@ -47,15 +49,32 @@ impl Interrupt {
             signal_hook::flag::register(number, flag.clone())?;
             signal_hook::low_level::pipe::register(number, waker.try_clone()?)?;
         }
-        Ok(Interrupt { flag, signal, woken })
+        Ok(Interrupt { flag, signal, woken, waker })
     }
 
     /// A request that no signal makes, but whoever holds the stopper.
     pub fn by_hand() -> io::Result<(Interrupt, Stopper)> {
         let (woken, waker) = UnixStream::pair()?;
         let (flag, signal) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let stopper = Stopper { flag: flag.clone(), signal: signal.clone(), waker };
-        Ok((Interrupt { flag, signal, woken }, stopper))
+        let interrupt = Interrupt { flag, signal, woken, waker };
+        let stopper = interrupt.stopper()?;
+        Ok((interrupt, stopper))
+    }
+
+    /// Whoever holds it may make the request too.
+    fn stopper(&self) -> io::Result<Stopper> {
+        Ok(Stopper { flag: self.flag.clone(), signal: self.signal.clone(), waker: self.waker.try_clone()? })
+    }
+
+    /// After that time the request is made by itself, as if that signal had come; unless another one has come before.
+    pub fn after(&self, time: Duration, signal: i32) -> io::Result<()> {
+        let stopper = self.stopper()?;
+        let wait = move || {
+            std::thread::sleep(time);
+            stopper.stop(signal);
+        };
+        // It ends with the process.
+        std::thread::Builder::new().name("time limit".to_owned()).spawn(wait).map(drop)
     }
 
     /// The signal that came, if one did.
@@ -106,5 +125,14 @@ mod tests {
         stopper.stop(SIGHUP);
         assert!(woken() && interrupt.flag().load(Ordering::SeqCst));
         assert_eq!(interrupt.signal(), Some(SIGTERM));
+    }
+
+    #[test]
+    fn a_request_makes_itself_when_the_time_is_up() {
+        let (interrupt, _stopper) = Interrupt::by_hand().unwrap();
+        interrupt.after(Duration::from_millis(20), 14).unwrap();
+        assert_eq!(interrupt.signal(), None);
+        poll(&mut [PollFd::new(&interrupt, PollFlags::IN)], None).unwrap();
+        assert_eq!(interrupt.signal(), Some(14));
     }
 }

@@ -34,7 +34,17 @@ class Bench:
         wait_until(f"three servers on {store}", self.servers.ready, 30, self.servers.complaints)
 
     def history(self, fault, seed):
-        """One history under one fault: what the clients' program found."""
+        """One history under one fault, in which something was granted: what the clients' program found."""
+        # On a machine that is busy with other things all requests of one can run out of time: that proves nothing, for or against.
+        for again in range(3):
+            found = self.one(fault, seed + again * 1_000_000)
+            if found["granted"] or found["wrong"]:
+                return found
+            print(f"{fault.name}, seed {seed}: nothing was granted in {found['calls']} requests, once more", flush=True)
+        raise SystemExit(f"error: {fault.name}, seed {seed}: nothing is ever granted\n{self.servers.complaints()}")
+
+    def one(self, fault, seed):
+        """One history: what the clients' program found."""
         self.count += 1
         chance = random.Random(seed)
         wait_until("all servers before a history", self.servers.ready, 60, self.servers.complaints)
@@ -52,9 +62,6 @@ class Bench:
         if clients.returncode not in (0, 1):
             raise SystemExit(f"error: {fault.name}, seed {seed}: {complaints}")
         found = json.loads(said)
-        # Whoever was granted nothing has proven nothing.
-        if not found["granted"]:
-            raise SystemExit(f"error: {fault.name}, seed {seed}: nothing was granted in {found['calls']} requests\n{self.servers.complaints()}")
         if found["wrong"]:
             kept = pathlib.Path(tempfile.gettempdir()) / f"lock-history-{seed}"
             kept.write_bytes(out.read_bytes())

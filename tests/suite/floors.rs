@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 7] = [
     &["sys"],
     &[
         "secrets", "settings", "fetch", "modules", "plan", "plans", "render", "params", "changes", "merge",
-        "actions", "lock", "pki", "runs", "sources", "monitors", "reports", "uploads",
+        "actions", "lock", "pki", "runs", "sources", "monitors", "reports", "uploads", "schedule",
     ],
     &["sandbox"],
     &["step"],

@@ -42,6 +42,7 @@ mod report;
 mod reporter;
 mod root;
 mod same;
+mod schedule;
 mod secrets;
 mod seed;
 mod services;

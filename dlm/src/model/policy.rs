@@ -228,7 +228,15 @@ impl Default for Policy {
 impl Policy {
     /// Nothing where the policy makes sense, or what does not.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let Calendar { windows, blackouts, .. } = &self.calendar;
+        self.calendar.check()?;
+        if self.queue.poll.0 == 0 { Err(PolicyError::NoPoll) } else { Ok(()) }
+    }
+}
+
+impl Calendar {
+    /// Nothing where the calendar makes sense, or what does not.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let Calendar { windows, blackouts, .. } = self;
         let most = windows.len().max(blackouts.len());
         if most > MOST_ENTRIES {
             return Err(PolicyError::TooMany(most));
@@ -246,16 +254,16 @@ impl Policy {
                 return Err(PolicyError::Backwards { from: *from, to: *to });
             }
         }
-        if self.queue.poll.0 == 0 { Err(PolicyError::NoPoll) } else { Ok(()) }
+        Ok(())
     }
 }
 
 /// Days of the week by their English names, for jiff gives them no form of their own.
-mod days {
+pub(super) mod days {
     use jiff::civil::Weekday;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    const NAMES: [(&str, Weekday); 7] = [
+    pub(in crate::model) const NAMES: [(&str, Weekday); 7] = [
         ("mon", Weekday::Monday),
         ("tue", Weekday::Tuesday),
         ("wed", Weekday::Wednesday),

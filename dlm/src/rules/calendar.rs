@@ -42,6 +42,70 @@ pub fn opening(calendar: &Calendar, now: Time) -> Opening {
     }
 }
 
+/// What is in the way of something that may not be done within the windows and blackouts of a calendar: the other way round
+/// than for a lock, whose windows are when it may be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Covered {
+    /// Nothing.
+    Free,
+    /// This.
+    By {
+        /// What.
+        what: Cover,
+        /// From when on nothing is; `None` where that is never, or further than a calendar reaches.
+        until: Option<Time>,
+    },
+}
+
+/// What of a calendar is in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cover {
+    /// A window.
+    Window(Window),
+    /// A blackout.
+    Blackout(Blackout),
+    /// The time, which is beyond what a calendar reaches.
+    Beyond,
+}
+
+/// How many windows that follow each other without a gap are looked through: more is for ever.
+const MOST_STEPS: usize = 200;
+
+/// What of a calendar covers this time.
+pub fn covered(calendar: &Calendar, now: Time) -> Covered {
+    if calendar.windows.is_empty() && calendar.blackouts.is_empty() {
+        return Covered::Free;
+    }
+    let Some((zone, now)) = jiff_zone(calendar.zone.as_str()).zip(instant(now)) else {
+        return Covered::By { what: Cover::Beyond, until: None };
+    };
+    let Some((what, mut end)) = cover(calendar, &zone, now) else { return Covered::Free };
+    for _ in 0..MOST_STEPS {
+        let Some(at) = end else { break };
+        match cover(calendar, &zone, at) {
+            None => return Covered::By { what, until: Some(time(at)) },
+            Some((_, next)) => end = next,
+        }
+    }
+    Covered::By { what, until: None }
+}
+
+/// What covers this time, and when that ends: a blackout before a window, for it has a reason.
+fn cover(calendar: &Calendar, zone: &TimeZone, at: Timestamp) -> Option<(Cover, Option<Timestamp>)> {
+    let today = zone.to_datetime(at).date();
+    if let Some(blackout) = calendar.blackouts.iter().find(|blackout| covers(blackout, today)) {
+        return Some((Cover::Blackout(blackout.clone()), after_blackouts(calendar, zone, at)));
+    }
+    let open = calendar.windows.iter().flat_map(|window| {
+        let from = starts(window, zone, today, -DAYS_BEFORE, 0);
+        from.into_iter().filter(|start| *start <= at).map(move |start| (window, end(window, start)))
+    });
+    let open = open.filter(|(_, end)| end.is_none_or(|end| at < end));
+    // The one that ends last.
+    let last = open.max_by_key(|(_, end)| end.unwrap_or(Timestamp::MAX));
+    last.map(|(window, end)| (Cover::Window(window.clone()), end))
+}
+
 fn instant(time: Time) -> Option<Timestamp> {
     Timestamp::new(time.seconds(), i32::try_from(time.nanoseconds()).ok()?).ok()
 }

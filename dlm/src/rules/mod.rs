@@ -24,7 +24,7 @@ mod stage;
 
 pub use acquire::MOST_TICKETS;
 pub use answer::{After, Answer, Closed, Decision, Grant, Reason, Refusal};
-pub use calendar::{Opening, opening};
+pub use calendar::{Cover, Covered, Opening, covered, opening};
 pub use request::{Facts, NewHolder, NotHeld, Operation, Outcome, Request};
 
 use crate::model::{EventKind, Kind, Lock, Requester};

@@ -381,6 +381,25 @@ proptest! {
         }
     }
 
+    /// The other way round: what a calendar covers is what it would open or black out, and it ends when it says.
+    #[test]
+    fn what_a_calendar_covers_ends_when_it_says(calendar in any_calendar(), at in 0i64..3_000_000) {
+        let now = Time::new(at, 1);
+        let windows = Calendar { blackouts: vec![], ..calendar.clone() };
+        let is_in_window = !windows.windows.is_empty() && opening(&windows, now) == Opening::Open;
+        let days = Calendar { windows: vec![], ..calendar.clone() };
+        let is_blacked_out = opening(&days, now) != Opening::Open;
+        prop_assert_eq!(covered(&calendar, now) == Covered::Free, !is_in_window && !is_blacked_out);
+        if let Covered::By { until: Some(until), .. } = covered(&calendar, now) {
+            prop_assert!(until > now);
+            prop_assert_eq!(covered(&calendar, until), Covered::Free);
+            for part in 0..40 {
+                let between = Time::new(at + (until.seconds() - 1 - at) * part / 39, 2);
+                prop_assert!(between >= until || covered(&calendar, between) != Covered::Free, "free at {between:?}");
+            }
+        }
+    }
+
     /// Any clock, with jumps, at the ends of time, and any numbers: an answer, and no panic.
     #[test]
     fn no_time_and_no_number_is_too_large(

@@ -207,6 +207,10 @@ impl From<DanceError> for Failure {
             DanceError::Waiter(ref source) => {
                 (io_kind(source), Some("`disco undo` takes the merge back".to_owned()))
             }
+            DanceError::Disabled(_) => {
+                let way_out = "`disco enable` lets them run; dry runs and `disco recover` work meanwhile";
+                (Kind::Busy, Some(way_out.to_owned()))
+            }
             DanceError::Busy(_) => (Kind::Busy, Some("`disco dance --wait` waits for it".to_owned())),
             DanceError::Prepare(LockError::Io { ref source, .. }) => (io_kind(source), None),
             DanceError::Prepare(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Io, None),

@@ -6,9 +6,10 @@ use thiserror::Error;
 use crate::changes::scan::ScanError;
 use crate::lock::Held;
 use crate::merge::MergeError;
+use crate::model::disabled::Disabled;
 use crate::model::names::RunId;
 use crate::model::path::PathError;
-use crate::model::run::RunOutcome;
+use crate::model::run::{RunOutcome, interrupted_by};
 use crate::ops::apply::ApplyError;
 use crate::ops::gather::GatherError;
 use crate::ops::lock::{LockOpError, said};
@@ -29,6 +30,9 @@ pub enum DanceError {
     /// Another live run is under way.
     #[error("another live run is under way")]
     Busy(#[source] LockError),
+    /// Live runs are switched off on this node.
+    #[error("live runs are disabled {0}")]
+    Disabled(Box<Disabled>),
     /// A folder of disco's own could not be made, locked or removed.
     #[error("cannot prepare the run")]
     Prepare(#[source] LockError),
@@ -112,7 +116,7 @@ pub enum DanceError {
         why: String,
     },
     /// A signal asked to stop; nothing is merged.
-    #[error("interrupted by signal {0}; nothing is merged")]
+    #[error("interrupted {}; nothing is merged", interrupted_by(*.0))]
     Interrupted(i32),
 }
 

@@ -26,6 +26,7 @@ mod record;
 pub(super) mod recover;
 mod save;
 mod services;
+mod start;
 pub(super) mod truth;
 mod undo;
 mod validators;
@@ -61,6 +62,7 @@ pub use event::{DanceEvent, Doing};
 pub use recover::Extent;
 
 pub(super) use save::is_free;
+pub(super) use start::Start;
 
 pub use ground::RootError;
 pub(super) use open::{open_sandbox, step_context};
@@ -105,7 +107,8 @@ pub fn dance(
 ) -> Result<RunRecord, DanceError> {
     let mode = settings.mode.value;
     is_free(options.plan_file.as_deref())?;
-    recorded(settings, mode, options.wait, interrupt, on_event, |run, settings, ground, scratch| {
+    let start = Start { mode, wait: options.wait, even_if_disabled: false };
+    recorded(settings, start, interrupt, on_event, |run, settings, ground, scratch| {
         run.plan_file.clone_from(&options.plan_file);
         run.confirm = options.confirm;
         run_in(run, settings, ground, options, interrupt, scratch)
@@ -131,8 +134,7 @@ pub(super) fn sweep(settings: &Settings, on_event: &mut dyn FnMut(DanceEvent<'_>
 /// The settings that it is given have disco's own folders free of symlinks; the ground is the root that they name.
 pub(super) fn recorded(
     settings: &Settings,
-    mode: Mode,
-    wait: bool,
+    start: Start,
     interrupt: &Interrupt,
     on_event: &mut dyn FnMut(DanceEvent<'_>),
     work: impl FnOnce(&mut Run<'_>, &Settings, &Ground, &ScratchFolder) -> Result<(), DanceError>,
@@ -140,8 +142,10 @@ pub(super) fn recorded(
     if sandbox::is_inside() {
         return Err(DanceError::Inside);
     }
+    let Start { mode, wait, .. } = start;
     let (said, settings) = (settings, &prepare_home(settings)?);
     let ground = &Ground::look(said, settings)?;
+    start.may_begin(settings, ground)?;
     secrets::learn(settings, Some(&ground.tree));
     let on_event: &mut dyn FnMut(DanceEvent<'_>) = &mut |event| hidden::tell(event, on_event);
     let id = new_run_id();
@@ -149,6 +153,8 @@ pub(super) fn recorded(
         Mode::Live => {
             let path = ground.lock(&settings.home.value)?;
             let (lock, waited) = lock::take(&path, wait, &id, interrupt, on_event)?;
+            // Somebody may have switched them off while it waited.
+            start.may_begin(settings, ground)?;
             (Some(lock), waited)
         }
         Mode::Noop => (None, None),

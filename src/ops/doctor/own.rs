@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::merge;
 use crate::model::requirement::Requirement;
 use crate::model::root::LiveRoot;
-use crate::model::run::Mode;
 use crate::model::step::Outcome;
 use crate::model::told::in_full;
 use crate::ops::dance::{self, DanceError};
+use crate::ops::disable;
 use crate::ops::session;
 use crate::sandbox::protocol::{Command, Task};
 use crate::sandbox::{self, SandboxError};
@@ -98,7 +98,24 @@ pub(super) fn own_files(settings: &Settings) -> Vec<Requirement> {
             ),
             left_over(settings),
         ),
+        requirement(
+            (
+                "live-runs",
+                Wanted,
+                "runs that merge",
+                "dry runs, `disco try`, `disco recover`",
+                "`disco enable`, when what is named there is over",
+            ),
+            live_runs(settings),
+        ),
     ]
+}
+
+fn live_runs(settings: &Settings) -> Found {
+    match disable::look(&settings.home.value).map_err(io::Error::other)? {
+        None => Ok("they are enabled".to_owned()),
+        Some(disabled) => Err(io::Error::other(format!("they are disabled {disabled}"))),
+    }
 }
 
 fn left_over(settings: &Settings) -> Found {
@@ -140,8 +157,7 @@ fn open_and_run(settings: &Settings) -> Result<String, DanceError> {
     let mut ended = Outcome::Done;
     dance::recorded(
         settings,
-        Mode::Noop,
-        false,
+        dance::Start::NOOP,
         &interrupt,
         &mut |_| {},
         |run, settings, ground, scratch| {

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::model::change::Writers;
-use crate::model::run::{ActionRecord, Mode, RunRecord};
+use crate::model::run::{ActionRecord, RunRecord};
 use crate::model::truth::Label;
 use crate::ops::dance::ground::Ground;
 use crate::ops::dance::{self, DanceError, DanceEvent, Run, finish};
@@ -104,7 +104,7 @@ fn held(
         let wanted = finish::Wanted { modules: &[], fetched: &view };
         finish::finish(run, settings, &interrupt, &sandbox.seal()?, &mut differences, wanted)
     };
-    dance::recorded(settings, Mode::Noop, false, &interrupt, &mut note, work).map(Ok)
+    dance::recorded(settings, dance::Start::NOOP, &interrupt, &mut note, work).map(Ok)
 }
 
 /// Answers whoever comes until somebody unmounts it, a signal asks to stop, or nobody can come any more. All who are inside

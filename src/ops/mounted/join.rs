@@ -6,7 +6,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::model::change::Writers;
 use crate::model::root::LiveRoot;
-use crate::model::run::{Mode, RunOutcome, RunRecord};
+use crate::model::run::{RunOutcome, RunRecord};
 use crate::model::step::ModuleRecord;
 use crate::ops::dance::{self, DanceError, DanceEvent};
 use crate::ops::session::{self, Session};
@@ -32,7 +32,7 @@ pub fn join(
     let (Reply::Joined, sides) = answer(&mounted.channel)? else {
         return Err(MountedError::Unexpected.into());
     };
-    dance::recorded(settings, Mode::Noop, false, interrupt, on_event, |run, _, ground, _| {
+    dance::recorded(settings, dance::Start::NOOP, interrupt, on_event, |run, _, ground, _| {
         let (name, command) = session::described(&Session::Shell, &ground.root);
         let began = run.seconds();
         let done = {
