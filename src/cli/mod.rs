@@ -18,6 +18,7 @@ pub mod exit;
 pub mod facts;
 mod forms;
 pub mod fs;
+pub mod global;
 mod json_actions;
 mod json_forms;
 pub mod line;
@@ -54,20 +55,18 @@ pub mod upload;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cli::exit::{Exit, Failure, Kind};
 pub use crate::cli::forms::{Format, Said};
+pub use crate::cli::global::Global;
 use crate::cli::manual::{FIRST_MINUTES, help, manual, unfold};
-use crate::cli::terminal::{Color, Level, Terminal};
+use crate::cli::terminal::{Level, Terminal};
 use crate::model::names::RunId;
 use crate::sandbox::inside;
 use crate::secrets::known;
-use crate::settings::Flags;
-use crate::settings::table::Name;
 use crate::sys::interrupt;
 
 /// Brings this node to the state of its modules, and shows every change first
@@ -85,40 +84,6 @@ struct Disco {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Flags that every command knows.
-#[derive(Debug, Clone, Default, Args)]
-pub struct Global {
-    /// disco's own folder [default: /var/disco]
-    #[arg(long, global = true, value_name = "DIR", display_order = 900)]
-    pub home: Option<PathBuf>,
-    /// This node's name [default: the host name]
-    #[arg(long, global = true, value_name = "NAME", display_order = 900)]
-    pub node: Option<String>,
-    /// Colour: auto (on a terminal, unless NO_COLOR is set), always or never
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value = "auto",
-        value_name = "WHEN",
-        display_order = 900,
-        hide_possible_values = true
-    )]
-    pub color: Color,
-    /// Show secrets too: for root at a terminal, nothing of it in a pipe or a record
-    #[arg(long, global = true, display_order = 900)]
-    pub show_secrets: bool,
-}
-
-impl Global {
-    /// The settings that these flags name.
-    pub fn flags(&self) -> Flags {
-        let home = self.home.as_ref().map(|home| (Name::Home, home.to_string_lossy().into_owned()));
-        let node = self.node.as_ref().map(|node| (Name::Node, node.clone()));
-        home.into_iter().chain(node).collect()
-    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,7 +9,7 @@ use disco_dlm::model::{Blackout, Calendar, Window, ZoneName};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::resolve::{Said, seconds};
-use crate::settings::table::Name;
+use crate::settings::table::{Name, Setting, parameter};
 use crate::settings::{SettingsError, Sourced};
 
 /// When no run by timer begins: the windows and days of a calendar, in the words of a lock's.
@@ -111,6 +111,38 @@ impl Schedule {
 
 /// Nothing runs more often.
 const SHORTEST: Duration = Duration::from_secs(60);
+
+/// Their rows of the table, in the order in which they are shown.
+pub(super) const ROWS: [Setting; 4] = [
+    parameter(
+        Name::Interval,
+        "schedule/interval",
+        None,
+        "",
+        "seconds between runs by timer (disco dance --scheduled); empty: whenever that is called",
+    ),
+    parameter(
+        Name::Splay,
+        "schedule/splay",
+        None,
+        "",
+        "seconds over which nodes are spread, each at a moment of its own; empty: the whole interval",
+    ),
+    parameter(
+        Name::Blackout,
+        "schedule/blackout",
+        None,
+        "",
+        "when no run by timer begins: zone=NAME; mon,tue 08:00+600; 2026-12-20..2027-01-05 holidays",
+    ),
+    parameter(
+        Name::TimeLimit,
+        "schedule/time_limit",
+        None,
+        "",
+        "seconds that a run by timer may take until its merge; empty: any time",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

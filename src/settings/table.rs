@@ -125,7 +125,7 @@ impl Setting {
     }
 }
 
-const fn parameter(
+pub(super) const fn parameter(
     name: Name,
     path: &'static str,
     flag: Option<&'static str>,
@@ -372,34 +372,10 @@ pub static TABLE: [Setting; 53] = [
     ROWS[6],
     ROWS[7],
     ROWS[8],
-    parameter(
-        Name::Interval,
-        "schedule/interval",
-        None,
-        "",
-        "seconds between runs by timer (disco dance --scheduled); empty: whenever that is called",
-    ),
-    parameter(
-        Name::Splay,
-        "schedule/splay",
-        None,
-        "",
-        "seconds over which nodes are spread, each at a moment of its own; empty: the whole interval",
-    ),
-    parameter(
-        Name::Blackout,
-        "schedule/blackout",
-        None,
-        "",
-        "when no run by timer begins: zone=NAME; mon,tue 08:00+600; 2026-12-20..2027-01-05 holidays",
-    ),
-    parameter(
-        Name::TimeLimit,
-        "schedule/time_limit",
-        None,
-        "",
-        "seconds that a run by timer may take until its merge; empty: any time",
-    ),
+    schedule::ROWS[0],
+    schedule::ROWS[1],
+    schedule::ROWS[2],
+    schedule::ROWS[3],
 ];
 
 #[cfg(test)]
