@@ -1,6 +1,7 @@
 //! The one table of all settings: names, flags, variables, defaults.
 
 use super::upload::{self, ROWS};
+use crate::settings::schedule;
 
 /// Which setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -56,6 +56,11 @@ impl Certificates {
         if all.is_empty() { Err(PemError::NoCertificate) } else { Ok(Certificates(all)) }
     }
 
+    /// None at all, for whoever asks without encryption.
+    pub fn none() -> Certificates {
+        Certificates(Vec::new())
+    }
+
     /// The first one, as DER.
     pub fn first(&self) -> &[u8] {
         self.0.first().map_or(&[], |first| first.as_ref())

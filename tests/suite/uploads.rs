@@ -132,6 +132,23 @@ fn every_run_is_told_without_secrets() {
 }
 
 #[test]
+fn what_becomes_of_a_run_later_is_told_with_the_next_one() {
+    let Some(told) = Told::with_server() else { return };
+    let world = &told.world;
+    world.disco(&["dance", "--confirm", "600"]).succeeds();
+    let asked = told.asked();
+    let outcome = |asked: &[Value]| of(asked, "hook")[0]["body"]["outcome"]["ended"].clone();
+    assert_eq!(outcome(&asked), "unconfirmed");
+    world.disco(&["confirm"]).succeeds().stderr_lacks("upload");
+    assert!(told.asked().is_empty(), "it waits for nobody");
+    world.disco(&["upload"]).succeeds().stdout_is("3 sent, 0 waiting, 0 refused\n");
+    let later = told.asked();
+    assert_eq!((outcome(&later), later[0]["status"].clone()), ("merged".into(), 201.into()));
+    assert_eq!(of(&later, "hook")[0]["body"]["run"], of(&asked, "hook")[0]["body"]["run"]);
+    assert_ne!(of(&later, "hook")[0]["delivery"], of(&asked, "hook")[0]["delivery"]);
+}
+
+#[test]
 fn nothing_is_kept_where_nobody_is_told() {
     let Some(told) = Told::new() else { return };
     let world = &told.world;

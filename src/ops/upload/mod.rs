@@ -24,7 +24,9 @@ pub use tell::Uploads;
 
 /// The longest that a run waits for all it has to send.
 pub const AFTER_RUN: Duration = Duration::from_secs(10);
-/// The longest that one answer is waited for where somebody asks for it.
+/// The longest that one answer is waited for.
+pub const ANSWER: Duration = Duration::from_secs(60);
+/// The longest that all takes where somebody asks for it.
 pub const ASKED_FOR: Duration = Duration::from_secs(300);
 
 /// Why nothing can be sent at all.

@@ -11,7 +11,7 @@ use crate::lock::netrc;
 use crate::settings::Settings;
 use crate::sys::files::{self, FileError};
 use crate::sys::host;
-use crate::sys::http::Http;
+use crate::sys::http::{Certificates, Http};
 use crate::uploads::Target;
 
 /// Why somebody cannot be asked, although an address is set.
@@ -59,6 +59,16 @@ pub fn reach(settings: &Settings, target: Target) -> Result<Option<Reach>, Reach
                 (Some(_), Some(_)) | (None, None) => {}
             }
             let user = upload.user.value.as_deref();
+            let login = match user {
+                Some(user) => {
+                    let login = format!("{user}:{}", password(settings, user, &shown)?);
+                    Some(format!("Basic {}", STANDARD.encode(login)))
+                }
+                None => None,
+            };
+            if is_plain(&shown) {
+                return Ok(Some(Reach { url: shown.clone(), shown, http: plain(), login }));
+            }
             let said = Said {
                 cert: upload.cert.value.clone(),
                 key: upload.key.value.clone(),
@@ -67,22 +77,27 @@ pub fn reach(settings: &Settings, target: Target) -> Result<Option<Reach>, Reach
             };
             let identity = identity::find(&said, &crate::ops::lock::names(settings)?)?;
             let http = Http::new(&identity.roots, identity.own.as_ref().map(|(_, _, own)| own));
-            let login = match user {
-                Some(user) => {
-                    let login = format!("{user}:{}", password(settings, user, &shown)?);
-                    Some(format!("Basic {}", STANDARD.encode(login)))
-                }
-                None => None,
-            };
             Ok(Some(Reach { url: shown.clone(), shown, http, login }))
         }
         Target::Webhook => {
             let Some(url) = upload.webhook.value.clone() else { return Ok(None) };
+            if is_plain(&url) {
+                return Ok(Some(Reach { shown, url, http: plain(), login: None }));
+            }
             // It is somebody else's server: it is not shown who we are, and believed as everybody believes it.
             let roots = identity::believed(upload.ca.value.as_deref())?;
             Ok(Some(Reach { shown, url, http: Http::new(&roots, None), login: None }))
         }
     }
+}
+
+/// Whether it is this node itself, without encryption: that needs no authority.
+fn is_plain(url: &str) -> bool {
+    url.starts_with("http://")
+}
+
+fn plain() -> Http {
+    Http::new(&Certificates::none(), None)
 }
 
 /// The first line of the file that is set, or what `NETRC` or `~/.netrc` has for the host.

@@ -13,7 +13,7 @@ use crate::uploads::spool::Waiting;
 use crate::uploads::{Spool, SpoolError, facts, report, webhook};
 
 use super::reach::{self, Reach};
-use super::{UploadError, goes_to, is_set};
+use super::{ANSWER, UploadError, goes_to, is_set};
 
 /// Which of it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +188,7 @@ impl Queue<'_> {
             if left.is_zero() {
                 return Ok(Some(Stop::of("there was no time for all of it")));
             }
-            let answer = match self.ask(reach, &item, left) {
+            let answer = match self.ask(reach, &item, left.min(ANSWER)) {
                 Ok(answer) => answer,
                 Err(trouble) => {
                     let silent = trouble.passes();

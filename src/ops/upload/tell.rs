@@ -126,7 +126,7 @@ impl Uploads {
                 let told: Vec<String> = round.told().collect();
                 (!told.is_empty()).then(|| told.join("; "))
             }
-            // It sends this too.
+            // Whoever sends now, or next, sends this too.
             Err(super::UploadError::Busy | super::UploadError::NotSet) => None,
             Err(super::UploadError::Spool(error)) => Some(not_kept(&in_full(&error))),
         }
