@@ -129,7 +129,8 @@ pub fn has_gone(stream: &UnixStream) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];
     // An interrupted look has seen nothing.
-    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
+    poll(&mut fds, Some(&now)).is_ok()
+        && fds[0].revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
 }
 
 /// The numbers of a user and of its group, as the node's own name service has them; `None` where there is no such user.
@@ -158,7 +159,9 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         assert!(matches!(visitors.next(&watched, soon).unwrap(), Came::Nobody));
         let other = UnixStream::connect(&path).unwrap();
-        let Came::Visitor(one) = visitors.next(&watched, Duration::from_secs(10)).unwrap() else { panic!("nobody") };
+        let Came::Visitor(one) = visitors.next(&watched, Duration::from_secs(10)).unwrap() else {
+            panic!("nobody")
+        };
         assert_eq!((one.pid, one.uid), (std::process::id() as i32, 0));
         assert!(!has_gone(&one.stream));
         drop(other);
