@@ -6,6 +6,7 @@
 //! | 0 | [`settings`] | the proxy's own settings files: text into plain data; one file with the effect |
 //! | 0 | [`runs`] | runs that are asked for: the words between the agent and the helper that has root |
 //! | 1 | [`face`] | what this node says of itself: features, capabilities, logs, who may ask; an axum router |
+//! | 2 | [`listener`] | who may ask this node for runs, over HTTP; async, on [`disco_listen`] |
 //! | 1 | [`client`] | what others say of themselves: asked, kept, compared; blocking |
 //! | 2 | [`register`] | this node made known to a Foreman, and kept so; blocking |
 //!
@@ -14,6 +15,7 @@
 
 pub mod client;
 pub mod face;
+pub mod listener;
 pub mod register;
 pub mod runs;
 pub mod settings;

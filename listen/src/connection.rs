@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 use crate::config::Limits;
 use crate::connections::{Busy, Entry, Place};
-use crate::layers::{Streams, squeezed};
+use crate::layers::{Asked, Streams, squeezed};
 use crate::log::{Log, causes};
 use crate::peer::{Certificate, Over, Peer};
 
@@ -181,7 +181,8 @@ async fn answer(
 ) -> Result<Response, std::convert::Infallible> {
     let mut request = request.map(Body::new);
     if let Some(uri) = squeezed(request.uri()) {
-        *request.uri_mut() = uri;
+        let asked = std::mem::replace(request.uri_mut(), uri);
+        request.extensions_mut().insert(Asked(asked));
     }
     request.extensions_mut().insert(peer);
     routes.oneshot(request).await

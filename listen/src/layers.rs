@@ -21,6 +21,10 @@ use crate::refusal::closing;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who(pub String);
 
+/// What was asked for to the letter, where its path had several slashes in a row: an extension of such a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked(pub Uri);
+
 /// Put on an answer whose body goes on for a while: its connection does something until that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Streams;

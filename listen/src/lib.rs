@@ -6,6 +6,7 @@
 //! | 0 | [`config`] | where and how: plain data |
 //! | 0 | [`peer`] | from where somebody comes, and the name in a certificate |
 //! | 0 | [`network`] | what counts as one address |
+//! | 1 | [`throttle`] | how often somebody of an address was wrong |
 //! | 1 | [`clock`], [`log`] | the wall clock, and lines for stderr |
 //! | 1 | [`refusal`] | what a client is told that no wire has heard |
 //! | 2 | [`tls`] | certificates and keys into what a handshake needs |
@@ -24,13 +25,14 @@ pub mod peer;
 pub mod refusal;
 pub mod server;
 pub mod sockets;
+pub mod throttle;
 pub mod tls;
 
 #[cfg(test)]
 mod given_tests;
 
 pub use config::{Limits, ListenConfig, LogLevel, Plain, TlsFiles};
-pub use layers::{Streams, Who, bounded};
+pub use layers::{Asked, Streams, Who, bounded};
 pub use log::Log;
 pub use peer::{Certificate, Over, Peer};
 pub use server::{ListenError, Running, Signals, start, start_on};

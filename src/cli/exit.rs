@@ -5,6 +5,8 @@ mod locks;
 mod looks_back;
 #[cfg(feature = "server")]
 mod of_dlm;
+#[cfg(feature = "server")]
+mod of_listener;
 mod plans;
 mod timers;
 mod uploads;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use x509_parser::prelude::{FromDer, X509Certificate};
+use disco_listen::Certificate;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,20 +34,28 @@ pub enum Shown {
 }
 
 impl Shown {
-    /// The name in a verified certificate: its CN. Where there are several, or one with a blank, a slash or a comma in it (of
-    /// which a smart proxy takes the part before), it is nobody's.
+    /// The name in a verified certificate, by the one rule that all of disco's servers have.
     pub fn of_der(der: &[u8]) -> Shown {
-        let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Shown::Nameless };
-        let mut names = certificate.subject().iter_common_name();
-        let name = match (names.next(), names.next()) {
-            (Some(one), None) => one.as_str().unwrap_or_default(),
-            _ => "",
-        };
-        let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ',');
-        if name.is_empty() || name.contains(odd) {
-            Shown::Nameless
-        } else {
-            Shown::Named(name.to_lowercase())
+        Certificate::of_der(der).into()
+    }
+}
+
+impl From<Certificate> for Shown {
+    fn from(certificate: Certificate) -> Shown {
+        match certificate {
+            Certificate::None => Shown::Nothing,
+            Certificate::Named(name) => Shown::Named(name),
+            Certificate::Nameless => Shown::Nameless,
         }
+    }
+}
+
+impl From<&disco_listen::Peer> for Peer {
+    fn from(peer: &disco_listen::Peer) -> Peer {
+        let over = match &peer.over {
+            disco_listen::Over::Plain => Over::Http,
+            disco_listen::Over::Tls(certificate) => Over::Https(certificate.clone().into()),
+        };
+        Peer { address: peer.address.ip(), over }
     }
 }

@@ -101,7 +101,8 @@ pub enum State {
     },
     /// Somebody has aborted it.
     Aborted {
-        /// Who.
+        /// Who. Under a name of its own: the state lies flat beside [`RunState::by`].
+        #[serde(rename = "aborted_by")]
         by: String,
     },
     /// It has ended, and nobody saw how: the machine, or all that looked after it, went down.
@@ -194,5 +195,17 @@ mod tests {
         let wanted = r#"{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaa","noop":true,"modules":[],"by":["ci"],"state":"done","exit":2,"asked":1,"began":2}"#;
         assert_eq!(text, wanted);
         assert_eq!(serde_json::from_str::<RunState>(&text).unwrap(), state);
+        let states = [
+            State::Queued,
+            State::Running,
+            State::Killed { signal: 9 },
+            State::Aborted { by: "alice".to_owned() },
+            State::Lost,
+        ];
+        for other in states {
+            let state = RunState { state: other, ..state.clone() };
+            let text = serde_json::to_string(&state).unwrap();
+            assert_eq!(serde_json::from_str::<RunState>(&text).unwrap(), state, "{text}");
+        }
     }
 }

@@ -4,7 +4,6 @@
 
 pub mod certificate;
 pub mod password;
-pub mod throttle;
 
 #[cfg(test)]
 mod login_tests;
@@ -23,6 +22,7 @@ use base64::engine::general_purpose::STANDARD;
 use disco_dlm::model::{HostName, UserName};
 use disco_listen::log::causes;
 use disco_listen::network::is_in;
+use disco_listen::throttle::Throttle;
 use disco_listen::{Log, Peer, Who};
 use thiserror::Error;
 
@@ -34,7 +34,6 @@ use crate::store::StoreError;
 use crate::wire::failure;
 use certificate::Certificate;
 use password::{Passwords, Verdict};
-use throttle::Throttle;
 
 /// No random bytes or no hash could be made.
 #[derive(Debug, Error)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use disco_listen::network::network;
+use crate::network::network;
 
 /// So many wrong logins of one address are too many (Foreman's `failed_login_attempts_limit`).
 pub const MOST_FAILURES: u32 = 30;

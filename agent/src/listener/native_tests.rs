@@ -1,0 +1,196 @@
+//! disco's own interface, each statement of docs/agent-api.md asked of a real listener.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::stage::{Stage, said};
+use crate::runs::{Ask, State};
+
+const FIRST: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+#[test]
+fn a_run_is_asked_for_looked_at_and_aborted() {
+    let stage = Stage::new();
+    let begun = stage.ask("POST", "/v1/runs", r#"{"noop":true,"modules":["a"],"idempotency_key":"k"}"#);
+    let wanted = format!(
+        r#"{{"id":"{FIRST}","noop":true,"modules":["a"],"by":["key ci"],"state":"running","asked":1,"began":2,"href":"/v1/runs/{FIRST}"}}"#
+    );
+    assert_eq!((begun.status, begun.body.trim_end()), (202, &*wanted));
+    assert_eq!(begun.header("location"), Some(&*format!("/v1/runs/{FIRST}")));
+    assert_eq!(begun.header("content-type"), Some("application/json"));
+    let asked = Ask::Run {
+        noop: true,
+        modules: vec!["a".to_owned()],
+        by: "key ci".to_owned(),
+        key: Some("k".to_owned()),
+        alone: false,
+    };
+    assert_eq!(*stage.helper.asks.lock().unwrap(), [asked]);
+    let found = stage.ask("GET", &format!("/v1/runs/{FIRST}"), "");
+    assert_eq!((found.status, found.body.trim_end()), (200, &*wanted));
+    let listed = stage.ask("GET", "/v1/runs", "");
+    assert_eq!(listed.body.trim_end(), format!("{{\"runs\":[{wanted}]}}"));
+    let aborted = stage.ask("POST", &format!("/v1/runs/{FIRST}/abort"), "").json();
+    assert_eq!((&aborted["state"], &aborted["success"]), (&"aborted".into(), &false.into()));
+    assert_eq!(stage.ask("GET", "/v1/status", "").json()["node"], "web1");
+    assert!(stage.log.text().contains(" key ci \"POST /v1/runs\" 202 "), "{}", stage.log.text());
+    assert!(!stage.log.text().contains(&stage.key), "no secret in the log");
+}
+
+#[test]
+fn who_waits_gets_the_end_where_it_comes_in_time() {
+    let stage = Stage::new();
+    let start = Instant::now();
+    let late = stage.ask("POST", "/v1/runs", r#"{"wait":1}"#);
+    assert_eq!((late.status, late.json()["state"].as_str()), (202, Some("running")));
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| stage.ask("POST", "/v1/runs", r#"{"wait":30}"#));
+        let looking = scope.spawn(|| stage.ask("GET", &format!("/v1/runs/{FIRST}?wait=30"), ""));
+        stage.helper.wait_for(5);
+        stage.helper.end(State::Done { exit: 2 });
+        let (posted, found) = (waiting.join().unwrap(), looking.join().unwrap());
+        assert_eq!((posted.status, found.status), (200, 200));
+        for said in [posted.json(), found.json()] {
+            assert_eq!(
+                (&said["state"], &said["exit"], &said["success"]),
+                (&"done".into(), &2.into(), &true.into())
+            );
+        }
+    });
+}
+
+#[test]
+fn a_log_goes_on_until_its_run_ends_and_holds_nobody() {
+    let stage = Stage::new();
+    stage.ask("POST", "/v1/runs", "{}");
+    stage.helper.log.lock().unwrap().extend_from_slice(b"one\n");
+    let ask = |path: &str| {
+        let mut tcp = TcpStream::connect(stage.address(0)).unwrap();
+        tcp.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let key = &stage.key;
+        let text = format!("GET {path} HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n");
+        tcp.write_all(text.as_bytes()).unwrap();
+        tcp
+    };
+    // Readers that do not read: as many as there are places for logs but one.
+    let huge = vec![b'x'; 2 << 20];
+    let mut slow: Vec<TcpStream> = (0..15).map(|_| ask(&format!("/v1/runs/{FIRST}/log"))).collect();
+    let mut reader = ask(&format!("/v1/runs/{FIRST}/log?from=2"));
+    let mut got = String::new();
+    let mut until = |wanted: &str| {
+        let mut piece = [0; 4096];
+        while !got[got.len().saturating_sub(8192)..].contains(wanted) {
+            let read = reader.read(&mut piece).unwrap();
+            assert!(read > 0, "{got:?}");
+            got.push_str(&String::from_utf8_lossy(&piece[..read]));
+        }
+    };
+    until("e\n");
+    stage.helper.log.lock().unwrap().extend_from_slice(b"two\n");
+    until("e\ntwo\n");
+    stage.helper.log.lock().unwrap().extend_from_slice(&huge);
+    assert_eq!(stage.ask("GET", "/v1/status", "").status, 200, "others are answered");
+    stage.helper.log.lock().unwrap().extend_from_slice(b"three\n");
+    until("three\n");
+    stage.helper.end(State::Done { exit: 0 });
+    let mut rest = vec![];
+    reader.read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty(), "it ends with its run");
+    assert!(got.contains("content-type: text/plain; charset=utf-8"), "{}", &got[..300]);
+    let mut first = vec![];
+    slow[0].read_to_end(&mut first).unwrap();
+    assert!(first.len() > huge.len(), "who reads late has it all");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_json() {
+    let stage = Stage::new();
+    let long = format!("{{\"idempotency_key\":\"{}\"}}", "x".repeat(70_000));
+    for (status, method, path, body) in [
+        (400, "POST", "/v1/runs", r#"{"nope":1}"#),
+        (400, "POST", "/v1/runs", "{"),
+        (400, "POST", "/v1/runs?noop=true", "{}"),
+        (413, "POST", "/v1/runs", &long),
+        (405, "DELETE", "/v1/runs", ""),
+        (405, "GET", "/v1/runs/x/abort", ""),
+        (405, "POST", "/healthz", ""),
+        (404, "GET", "/v1/nothing", ""),
+        (404, "GET", "/", ""),
+        (404, "GET", "/puppet/twitch", ""),
+        (404, "GET", "/v1/runs/..%2f..%2fetc", ""),
+        (404, "GET", "/v1/runs/gaytemzugu3doobzmfrggzdfmy", ""),
+        (404, "GET", "/v1/runs/gaytemzugu3doobzmfrggzdfmy/log", ""),
+        (400, "GET", "/v1/runs/gaytemzugu3doobzmfrggzdfmy?wait=x", ""),
+        (400, "GET", "/v1/runs/gaytemzugu3doobzmfrggzdfmy?wait=301", ""),
+    ] {
+        let said = stage.ask(method, path, body);
+        assert_eq!(said.status, status, "{method} {path}: {said:?}");
+        let error = &said.json()["error"];
+        assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()) && error["hint"].is_string());
+    }
+    let plain = stage.send(0, "POST", "/v1/runs", &format!("Authorization: Bearer {}\r\n", stage.key), "{}");
+    assert_eq!(plain.status, 415);
+    assert!(stage.helper.asks.lock().unwrap().iter().all(|ask| !matches!(ask, Ask::Run { .. })));
+}
+
+#[test]
+fn a_helper_that_says_no_or_nothing_is_told() {
+    let stage = Stage::new();
+    let refused =
+        |why: &str| format!("{{\"answer\":\"refused\",\"why\":\"{why}\",\"message\":\"because\"}}\n");
+    for (status, said) in [
+        (409, refused("busy")),
+        (409, refused("disabled")),
+        (404, refused("unknown")),
+        (409, refused("ended")),
+        (400, refused("malformed")),
+        (500, refused("failed")),
+        (503, String::new()),
+        (503, "x".repeat(70_000)),
+        (502, "{}\n".to_owned()),
+        (502, "{\"answer\":\"runs\",\"runs\":[]}\n".to_owned()),
+    ] {
+        stage.helper.says(&said);
+        let found = stage.ask("POST", "/v1/runs", "{}");
+        assert_eq!(found.status, status, "{said:.60}: {found:?}");
+        assert_eq!(found.header("retry-after").is_some(), status == 503, "{found:?}");
+    }
+    std::fs::remove_file(stage.dir.path().join("helper")).unwrap();
+    let found = stage.ask("GET", "/v1/status", "");
+    assert_eq!(found.status, 503);
+    assert!(
+        found.json()["error"]["message"].as_str().unwrap().contains("cannot reach the agent's helper at")
+    );
+    assert_eq!(stage.send(0, "GET", "/healthz", "", "").body, "ok\n", "it is the listener's own health");
+}
+
+#[test]
+fn metrics_count_by_route_and_not_by_path() {
+    let stage = Stage::new();
+    stage.ask("POST", "/v1/runs", "{}");
+    stage.ask("GET", &format!("/v1/runs/{FIRST}"), "");
+    stage.ask("GET", "/nowhere", "");
+    let text = stage.ask("GET", "/metrics", "").body;
+    for line in [
+        "disco_agent_triggers_total 1",
+        "disco_agent_requests_total{route=\"/v1/runs/{id}\",code=\"200\"} 1",
+        "disco_agent_requests_total{route=\"none\",code=\"404\"} 1",
+        "disco_agent_helper_up 1",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains(FIRST) && !text.contains("nowhere"));
+}
+
+#[test]
+fn heads_are_answered_without_bodies() {
+    let stage = Stage::new();
+    let text = format!(
+        "HEAD /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+        stage.key
+    );
+    let found = said(&super::stage::raw(stage.address(0), text.as_bytes()));
+    assert_eq!((found.status, &*found.body), (200, ""));
+}

@@ -1,0 +1,63 @@
+//! `disco agent init|key|serve`: the configuration and the keys of a node's listener, and the listener itself, asked by curl.
+
+use crate::world::World;
+
+#[test]
+fn a_configuration_and_its_keys() {
+    let Some(world) = World::new() else { return };
+    world.disco(&["agent", "init"]).succeeds().stdout_has("/etc/disco/agent.toml: written");
+    assert_eq!(world.sh("stat -c %a /etc/disco/agent.toml").succeeds().stdout.trim(), "600");
+    let again = world.disco(&["agent", "init"]);
+    assert_eq!(again.status, Some(73), "{again}");
+    again.stderr_has("there is a configuration already: /etc/disco/agent.toml");
+
+    let key = world.disco(&["agent", "key", "add", "ci", "--days", "90"]).succeeds().stdout.clone();
+    assert_eq!(key.trim_end().len(), 43);
+    assert_eq!(world.sh("stat -c %a /etc/disco/agent.keys").succeeds().stdout.trim(), "600");
+    world.sh(&format!("grep -c -e '{}' /etc/disco/agent.keys", key.trim_end())).stdout_is("0\n");
+    let there = world.disco(&["agent", "key", "add", "ci"]);
+    assert_eq!(there.status, Some(73), "{there}");
+    there.stderr_has("key ci is there already");
+    assert_eq!(world.disco(&["agent", "key", "add", "c i"]).status, Some(64));
+    world.disco(&["agent", "key", "add", "alice@laptop"]).succeeds();
+    world.disco(&["agent", "key", "ls"]).succeeds().stdout_has("never");
+    let listed = world.disco(&["agent", "key", "ls", "--format", "json"]).succeeds().stdout.clone();
+    assert!(listed.lines().count() == 2 && listed.contains("\"name\":\"ci\""), "{listed}");
+    world.disco(&["agent", "key", "rm", "ci"]).succeeds();
+    assert_eq!(world.disco(&["agent", "key", "rm", "ci"]).status, Some(1));
+
+    world.sh("sed -i s/^listen/listne/ /etc/disco/agent.toml").succeeds();
+    let bad = world.disco(&["agent", "serve"]);
+    assert_eq!(bad.status, Some(78), "{bad}");
+    bad.stderr_has("unknown field `listne`");
+    let none = world.disco(&["agent", "serve", "--config", "/nowhere"]);
+    assert_eq!(none.status, Some(78), "{none}");
+    none.stderr_has("disco agent init --config /nowhere");
+    world.sh("rm /etc/disco/agent.toml").succeeds();
+    let open = world.disco(&["agent", "serve", "--bind", "0.0.0.0"]);
+    assert_eq!(open.status, Some(78), "{open}");
+    open.stderr_has("tls.certificate: it is missing; without it only loopback addresses are listened on");
+}
+
+#[test]
+fn the_listener_answers_who_has_a_key_and_ends_by_a_signal() {
+    let Some(world) = World::new() else { return };
+    let script = r#"
+key=$(disco agent key add ci)
+disco agent serve --port 18453 2> agent.log & agent=$!
+at=http://127.0.0.1:18453
+for _ in $(seq 200); do curl -sf $at/healthz && break; sleep 0.05; done
+ask() { curl -s -o answer -w '%{http_code}\n' "$@"; }
+ask $at/v1/status
+ask -H "Authorization: Bearer $key" $at/v1/status
+grep -o 'cannot reach the agent.s helper at /run/disco/agent.sock' answer
+disco agent key rm ci
+ask -H "Authorization: Bearer $key" $at/v1/status
+kill $agent; wait $agent; echo $?
+grep -c 'listening on http://127.0.0.1:18453' agent.log
+"#;
+    let said = world.sh(script);
+    let wanted =
+        "ok\n401\n503\ncannot reach the agent's helper at /run/disco/agent.sock\nci: removed\n401\n0\n1\n";
+    said.succeeds().stdout_is(wanted);
+}
