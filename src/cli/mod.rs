@@ -1,5 +1,7 @@
 //! The command line: arguments into a call of one `ops` function, and what comes back onto a stream.
 
+#[cfg(feature = "server")]
+pub mod agent;
 pub mod apply;
 pub mod blame;
 pub mod confirm;
@@ -270,6 +272,10 @@ Examples:
     #[cfg(feature = "server")]
     #[command(subcommand, after_help = dlm::EXAMPLES)]
     Dlm(dlm::Command),
+    /// Have this node run when others ask for it
+    #[cfg(feature = "server")]
+    #[command(subcommand, after_help = agent::EXAMPLES)]
+    Agent(agent::Command),
     /// Print the completions of a shell
     #[command(hide = true, after_help = "Example:\n  disco completions bash > /etc/bash_completion.d/disco")]
     Completions {
@@ -374,6 +380,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Settings(args) => settings::run(args, global)?,
         #[cfg(feature = "server")]
         Command::Dlm(command) => dlm::run(command)?,
+        #[cfg(feature = "server")]
+        Command::Agent(command) => return agent::run(command, global, terminal),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Disco::command(), "disco", &mut text);

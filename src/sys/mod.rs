@@ -32,6 +32,8 @@ pub mod interrupt;
 pub mod lay;
 pub mod line_log;
 pub mod lines_at;
+#[cfg(feature = "server")]
+pub mod listening;
 pub mod lock;
 pub mod look;
 pub mod loopback;
@@ -47,6 +49,8 @@ pub mod pids;
 pub mod probe;
 pub mod process;
 pub mod pty;
+#[cfg(feature = "server")]
+pub mod random;
 pub mod relay;
 pub mod resolve;
 pub mod scratch;

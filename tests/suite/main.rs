@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at the machine with the standard library")]
 
+#[cfg(feature = "server")]
+mod agent;
 mod conflicts;
 mod degraded;
 #[cfg(feature = "server")]

@@ -101,7 +101,8 @@ pub enum State {
     },
     /// Somebody has aborted it.
     Aborted {
-        /// Who.
+        /// Who. It lies beside those who have asked for the run, and has a name of its own there.
+        #[serde(rename = "aborted_by")]
         by: String,
     },
     /// It has ended, and nobody saw how: the machine, or all that looked after it, went down.
@@ -194,5 +195,11 @@ mod tests {
         let wanted = r#"{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaa","noop":true,"modules":[],"by":["ci"],"state":"done","exit":2,"asked":1,"began":2}"#;
         assert_eq!(text, wanted);
         assert_eq!(serde_json::from_str::<RunState>(&text).unwrap(), state);
+        let aborted = State::Aborted { by: "bob".to_owned() };
+        for other in [State::Queued, State::Running, State::Killed { signal: 9 }, aborted, State::Lost] {
+            let state = RunState { state: other, ..state.clone() };
+            let text = serde_json::to_string(&state).unwrap();
+            assert_eq!(serde_json::from_str::<RunState>(&text).unwrap(), state, "{text}");
+        }
     }
 }
