@@ -25,8 +25,9 @@ Exit status: 0; `status` 3 where it does not run.
 
 Examples:
   disco agent start
-  disco agent status
-  disco agent start --run /run/test --log /tmp/agent.log";
+  disco agent stop
+  disco agent restart --run /run/test --log /tmp/agent.log
+  disco agent status";
 
 /// The arguments of all four.
 #[derive(Debug, clap::Args)]
