@@ -1,5 +1,7 @@
 //! One function a command: what it does, from the parts below. No printing, no arguments, no exit codes.
 
+#[cfg(feature = "server")]
+pub mod agent;
 pub mod apply;
 pub mod blame;
 pub mod confirm;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::sys::clock;
@@ -29,6 +29,23 @@ impl Alive {
     /// Whether it is still there. One that has ended, and that nobody has waited for, is not.
     pub fn is(&self) -> bool {
         self.boot == clock::boot() && since(self.pid) == Some(self.since)
+    }
+
+    /// Asks it to end (SIGTERM), where it is still there.
+    pub fn ask_to_end(&self) -> io::Result<()> {
+        let Some(pid) = Pid::from_raw(self.pid) else { return Ok(()) };
+        let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+            Err(rustix::io::Errno::SRCH) => return Ok(()),
+            other => other?,
+        };
+        // Looked at behind the handle: now it is this one's.
+        if !self.is() {
+            return Ok(());
+        }
+        match pidfd_send_signal(&handle, Signal::TERM) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// Waits for its end.
@@ -80,6 +97,14 @@ mod tests {
         assert!(!sleeper.is(), "it has ended, whether or not anybody waits for it");
         child.wait().unwrap();
         sleeper.wait().unwrap();
+        sleeper.ask_to_end().unwrap();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let sleeper = Alive::of(i32::try_from(child.id()).unwrap()).unwrap();
+        Alive { since: sleeper.since + 1, ..sleeper.clone() }.ask_to_end().unwrap();
+        assert!(sleeper.is(), "another one of that number is left alone");
+        sleeper.ask_to_end().unwrap();
+        sleeper.wait().unwrap();
+        child.wait().unwrap();
         assert_eq!(Alive::of(0), None);
     }
 }

@@ -3,6 +3,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+#[cfg(feature = "server")]
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use crate::sys::channel::Channel;
@@ -49,6 +51,29 @@ pub fn start_detached(words: &[&str]) -> io::Result<()> {
     let mut command = Command::new("/usr/bin/setsid");
     let mut child = quiet(command.arg("--fork").arg(program()?).args(words)).spawn()?;
     ended(child.wait()?)
+}
+
+/// Starts `disco WORDS` in the same way, with a lock as its standard input, which is held until that process ends, and with its number in the
+/// lock's file. What it says goes into the log. With an account it has that user's rights and no others. Returns its number.
+#[cfg(feature = "server")]
+pub fn start_holding(
+    lock: super::lock::Lock,
+    words: &[String],
+    log: &std::fs::File,
+    account: Option<(u32, u32)>,
+) -> io::Result<i32> {
+    // It becomes the program, as the head of a session.
+    let mut command = Command::new("/usr/bin/setsid");
+    let command = quiet(command.arg(program()?).args(words));
+    if let Some((user, group)) = account {
+        // Root's other groups go with that.
+        command.uid(user).gid(group);
+    }
+    let file = lock.duplicate()?;
+    let child = command.stdin(Stdio::from(file)).stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()?;
+    let pid = child.id().cast_signed();
+    lock.tell(&pid.to_string())?;
+    Ok(pid)
 }
 
 /// The same as a unit of systemd's, which is gone when it ends.

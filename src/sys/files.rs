@@ -185,13 +185,14 @@ pub fn give_to_group(path: &Path, group: u32, mode: u32) -> Result<(), FileError
 
 /// Adds to the end of a file, which is made with these permission bits where there is none. It is not synced.
 pub fn append(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
-    let mut file = fs::File::options()
-        .append(true)
-        .create(true)
-        .mode(mode)
-        .open(path)
-        .map_err(FileError::at("open", path))?;
+    let mut file = open_to_append(path, mode)?;
     file.write_all(content).map_err(FileError::at("write", path))
+}
+
+/// Opens a file to add to its end; it is made with these permission bits where there is none.
+pub fn open_to_append(path: &Path, mode: u32) -> Result<fs::File, FileError> {
+    let mut options = fs::File::options();
+    options.append(true).create(true).mode(mode).open(path).map_err(FileError::at("open", path))
 }
 
 /// Makes a folder and those above it, with these permission bits where they are new (less the umask).

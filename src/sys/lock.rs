@@ -87,13 +87,9 @@ impl Lock {
             }
             std::thread::sleep(PAUSE);
         }
-        let write = |file: &mut File| {
-            file.set_len(0)?;
-            file.rewind()?;
-            writeln!(file, "{holder}")
-        };
-        write(&mut file).map_err(failed)?;
-        Ok(Lock { file })
+        let lock = Lock { file };
+        lock.tell(holder).map_err(failed)?;
+        Ok(lock)
     }
 
     /// Takes the lock if its file is there and nobody holds it, and makes no file; `None` where not.
@@ -126,9 +122,21 @@ impl Lock {
         }
     }
 
+    /// Says who holds it, for whoever is refused from now on.
+    pub fn tell(&self, holder: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        (&self.file).rewind()?;
+        writeln!(&self.file, "{holder}")
+    }
+
     /// The file that is locked: whoever has it open in this way, or gets it from us, holds the lock.
     pub fn into_file(self) -> File {
         self.file
+    }
+
+    /// The same lock once more, for another process: it is held until both have given it up.
+    pub fn duplicate(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 
     /// Waits until nobody holds it; one whose file is gone is held by nobody.

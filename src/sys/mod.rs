@@ -33,6 +33,8 @@ pub mod inventory;
 pub mod lay;
 pub mod line_log;
 pub mod lines_at;
+#[cfg(feature = "server")]
+pub mod listening;
 pub mod lock;
 pub mod look;
 pub mod loopback;
@@ -48,6 +50,8 @@ pub mod pids;
 pub mod probe;
 pub mod process;
 pub mod pty;
+#[cfg(feature = "server")]
+pub mod random;
 pub mod relay;
 pub mod resolve;
 pub mod scratch;

@@ -4,16 +4,15 @@
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-
-use crate::sys::peer;
 
 /// How many may wait to be let in.
 const WAITING: i32 = 128;
@@ -68,11 +67,13 @@ impl Visitors {
         }
         let flags = SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        // The socket's own mode is the one that its file gets, and its group is root's at first: at no moment may others connect.
-        let group_too = if group.is_some() { Mode::RGRP | Mode::WGRP } else { Mode::empty() };
-        rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR | group_too)?;
+        // The socket's own mode is the one that its file gets: at no moment may others connect.
+        rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
         rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
-        std::os::unix::fs::chown(path, Some(0), group)?;
+        if group.is_some() {
+            std::os::unix::fs::chown(path, Some(0), group)?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+        }
         rustix::net::listen(&socket, WAITING)?;
         let found = fs::symlink_metadata(path)?;
         Visitors::of(UnixListener::from(socket), Some((path.to_owned(), (found.dev(), found.ino()))))
@@ -101,9 +102,9 @@ impl Visitors {
         match self.listener.accept() {
             Ok((stream, _)) => {
                 stream.set_nonblocking(false)?;
-                // Whoever has gone already is nobody.
-                let came = peer::of(&stream).map(|(pid, uid)| Visitor { stream, pid, uid });
-                Ok(came.map_or(Came::Nobody, Came::Visitor))
+                let credentials = nix::sys::socket::getsockopt(&stream, PeerCredentials)?;
+                let (pid, uid) = (credentials.pid(), credentials.uid());
+                Ok(Came::Visitor(Visitor { stream, pid, uid }))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Came::Nobody),
             Err(_) => {
@@ -142,7 +143,6 @@ pub fn account(name: &str) -> io::Result<Option<(u32, u32)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn it_is_roots_alone_says_who_comes_and_goes_with_its_owner() {

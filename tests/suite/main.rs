@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the machine with the standard library")]
 
 #[cfg(feature = "server")]
+mod agent;
+#[cfg(feature = "server")]
 mod agent_listen;
 mod conflicts;
 mod degraded;

@@ -202,7 +202,7 @@ impl Queue {
     }
 
     /// Somebody wants that run no more.
-    pub fn drop(&mut self, id: &TriggerId, by: &str, now: i64) -> Dropped {
+    pub fn remove(&mut self, id: &TriggerId, by: &str, now: i64) -> Dropped {
         if self.under_way.as_ref() == Some(id) {
             return Dropped::UnderWay;
         }

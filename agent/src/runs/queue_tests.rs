@@ -93,11 +93,11 @@ fn whoever_is_dropped_before_it_begins_never_begins() {
     let mut queue = Queue::default();
     waits(queue.take(wanted(false, &[], "ci"), id(1), 10));
     waits(queue.take(wanted(true, &[], "ci"), id(2), 10));
-    let Dropped::Waited(kept) = queue.drop(&id(1), "bob", 12) else { panic!("it waited") };
+    let Dropped::Waited(kept) = queue.remove(&id(1), "bob", 12) else { panic!("it waited") };
     assert_eq!(kept.run.state, State::Aborted { by: "bob".to_owned() });
-    assert_eq!((kept.run.ended, queue.drop(&id(1), "bob", 12)), (Some(12), Dropped::Neither));
+    assert_eq!((kept.run.ended, queue.remove(&id(1), "bob", 12)), (Some(12), Dropped::Neither));
     assert_eq!(queue.begin().unwrap().run.id, id(2));
-    assert_eq!(queue.drop(&id(2), "bob", 13), Dropped::UnderWay);
+    assert_eq!(queue.remove(&id(2), "bob", 13), Dropped::UnderWay);
 }
 
 #[test]
@@ -190,7 +190,7 @@ proptest! {
                 },
                 Step::Drop(which) => {
                     let state = kept.get(&which).map(|one| one.run.state.clone());
-                    match queue.drop(&id(u8::try_from(which).unwrap()), "x", now) {
+                    match queue.remove(&id(u8::try_from(which).unwrap()), "x", now) {
                         Dropped::Waited(got) => {
                             prop_assert_eq!(state, Some(State::Queued));
                             kept.insert(which, *got);

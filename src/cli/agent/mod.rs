@@ -1,12 +1,16 @@
 //! `disco agent`: the node's own agent, through which others have it run.
 
+mod daemons;
+mod helper;
 mod init;
 mod key;
+mod run;
 mod serve;
 
 use std::path::{Path, PathBuf};
 
 use disco_agent::listener::config::{Config, PLACE, parse};
+use disco_agent::runs::TriggerId;
 
 use crate::cli::Global;
 use crate::cli::exit::{Exit, Failure, Kind};
@@ -21,7 +25,8 @@ can be asked: docs/agent-api.md.
 Examples:
   disco agent init
   disco agent key add ci --days 90
-  disco agent serve";
+  disco agent start
+  disco agent status";
 
 /// What `disco agent` can do.
 #[derive(Debug, clap::Subcommand)]
@@ -35,6 +40,28 @@ pub enum Command {
     /// Keys, with which programs and people ask for runs
     #[command(subcommand, after_help = key::EXAMPLES)]
     Key(key::Command),
+    /// Answer the listener, and start the runs that it asks for (as root)
+    #[command(after_help = helper::EXAMPLES)]
+    Helper(helper::Args),
+    /// Start the agent
+    #[command(after_help = daemons::EXAMPLES)]
+    Start(daemons::Args),
+    /// Stop the agent; runs that are under way go on
+    #[command(after_help = daemons::EXAMPLES)]
+    Stop(daemons::Args),
+    /// Stop the agent and start it again
+    #[command(after_help = daemons::EXAMPLES)]
+    Restart(daemons::Args),
+    /// Say whether the agent runs, and how its last run ended
+    #[command(after_help = daemons::EXAMPLES)]
+    Status(daemons::Args),
+    /// Run one run that was asked for, as its helper starts it
+    #[command(name = "__run", hide = true)]
+    Run {
+        /// Which run
+        #[arg(value_parser = id)]
+        id: TriggerId,
+    },
 }
 
 /// Which agent is meant.
@@ -63,12 +90,25 @@ impl At {
     }
 }
 
+fn id(text: &str) -> Result<TriggerId, disco_agent::runs::state::NoTriggerId> {
+    TriggerId::try_from(text.to_owned())
+}
+
 /// Does it.
-pub fn run(command: Command, _: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+pub fn run(command: Command, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let said = match command {
         Command::Init(args) => init::run(&args)?,
         Command::Serve(args) => serve::run(&args)?,
         Command::Key(command) => key::run(command)?,
+        Command::Helper(args) => return helper::run(&args, global, terminal),
+        Command::Start(args) => return daemons::start(&args, global, terminal),
+        Command::Stop(args) => return daemons::stop(&args, terminal),
+        Command::Restart(args) => {
+            daemons::stop(&args, terminal)?;
+            return daemons::start(&args, global, terminal);
+        }
+        Command::Status(args) => return daemons::status(&args, terminal),
+        Command::Run { id } => return run::run(&id, global),
     };
     terminal.result(&said);
     Ok(Exit::Done)

@@ -1,0 +1,74 @@
+//! `disco agent helper`: whatever of the agent needs root.
+
+use std::path::PathBuf;
+
+use disco_agent::runs::client::SOCKET;
+
+use crate::cli::Global;
+use crate::cli::ending::{Codes, exit_of};
+use crate::cli::exit::{Exit, Failure, Kind};
+use crate::cli::terminal::{Level, Terminal};
+use crate::ops::agent::{Said, Serving, serve};
+use crate::ops::settings;
+use crate::sys::host;
+use crate::sys::interrupt::Interrupt;
+
+pub(super) const EXAMPLES: &str = "\
+It listens at a Unix socket, for root and the agent's user alone, and knows a
+fixed set of verbs: run, status, log, abort, list, standing. Each run has a
+process of its own, which goes on when this one ends.
+
+Exit status: 0 when a signal has ended it; 75 where another helper is at work;
+77 where it is not root.
+
+Examples:
+  disco agent helper
+  disco agent helper --socket /run/disco/test.sock";
+
+/// The arguments of `disco agent helper`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where it listens, unless systemd gives it a socket
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    socket: PathBuf,
+    /// The listener's user, who may ask beside root
+    #[arg(long, value_name = "NAME", default_value = USER)]
+    user: String,
+}
+
+/// The agent's user.
+pub(super) const USER: &str = "disco-agent";
+
+/// The flags that lead another disco to the same home and the same name.
+pub(super) fn flags(home: &std::path::Path, global: &Global) -> Vec<String> {
+    let home = ["--home".to_owned(), home.to_string_lossy().into_owned()];
+    let node = global.node.iter().flat_map(|node| ["--node".to_owned(), node.clone()]);
+    home.into_iter().chain(node).collect()
+}
+
+/// Serves until a signal comes.
+pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    if !host::is_root() {
+        let failure = Failure::new(Kind::Permission, "the agent's helper is root, for its runs are");
+        return Err(failure.hint(Some("`disco agent serve` is the part without root".to_owned())));
+    }
+    let home = settings::home(&global.flags())?.value;
+    let interrupt = Interrupt::watch()
+        .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
+    let serving = Serving {
+        socket: args.socket.clone(),
+        user: args.user.clone(),
+        flags: flags(&home, global),
+        home,
+        settings: global.flags(),
+        exit: |record| exit_of(record, Codes::Detailed).number(),
+    };
+    serve(serving, &interrupt, |warning| eprintln!("warning: {warning}"), &mut |said| match said {
+        Said::Listens(at) => terminal.say_at(Level::Info, &format!("Listening at {at}")),
+        Said::NoUser(name) => {
+            let message = format!("There is no user {name}: root alone may ask");
+            terminal.say_at(Level::Warning, &message);
+        }
+    })?;
+    Ok(Exit::Done)
+}

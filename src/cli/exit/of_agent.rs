@@ -1,0 +1,55 @@
+//! The kinds of what keeps the agent from its part: the same table as in [`super::kinds`].
+
+use crate::ops::agent::AgentError;
+use crate::ops::agent::daemons::DaemonError;
+use crate::ops::agent::units::UnitError;
+use crate::sys::lock::LockError;
+
+use super::kinds::{file_kind, io_kind};
+use super::{Failure, Kind};
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Failure {
+        let (kind, hint) = match &error {
+            AgentError::Taken(_) => (Kind::Busy, Some("`disco agent status` says which")),
+            AgentError::Lock(LockError::Io { source, .. }) => (io_kind(source), None),
+            AgentError::Lock(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Busy, None),
+            AgentError::File(error) => (file_kind(error), None),
+            AgentError::Damaged { .. } => (Kind::Data, None),
+            AgentError::Listen { source, .. }
+            | AgentError::Account { source, .. }
+            | AgentError::Process { source, .. } => (io_kind(source), None),
+            AgentError::NotOurs => (Kind::Software, None),
+        };
+        Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Failure {
+        let (kind, hint) = match &error {
+            DaemonError::NoUser(_) => {
+                (Kind::Config, Some("--user names another; disco's packages make disco-agent"))
+            }
+            DaemonError::Account { source, .. } | DaemonError::Process { source, .. } => {
+                (io_kind(source), None)
+            }
+            DaemonError::Down { .. } => (Kind::Unavailable, None),
+            DaemonError::Stays { .. } => (Kind::Busy, None),
+            DaemonError::File(error) => (file_kind(error), None),
+            DaemonError::Lock(LockError::Io { source, .. }) => (io_kind(source), None),
+            DaemonError::Lock(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Busy, None),
+        };
+        Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
+    }
+}
+
+impl From<UnitError> for Failure {
+    fn from(error: UnitError) -> Failure {
+        let kind = match &error {
+            UnitError::Process(_) => Kind::Unavailable,
+            UnitError::Refused { .. } => Kind::Failed,
+        };
+        Failure::from_error(kind, &error).hint(Some("`journalctl -u 'disco-agent*'` says more".to_owned()))
+    }
+}

@@ -1,0 +1,138 @@
+//! How this node stands: what is told of it to whoever may trigger runs.
+
+use std::path::Path;
+
+use disco_agent::runs::state::Last;
+use disco_agent::runs::{Standing, TriggerId};
+use serde::Deserialize;
+
+use crate::model::run::{Mode, RunOutcome};
+use crate::model::told::in_full;
+use crate::ops::settings::settings;
+use crate::runs::{Listed, Runs};
+use crate::settings::{Flags, Settings};
+use crate::sys::files::{self, FileError};
+use crate::sys::host;
+use crate::sys::lock::Lock;
+
+/// What `disco disable` leaves in disco's home.
+#[derive(Debug, Deserialize)]
+struct Disabled {
+    #[serde(default)]
+    why: String,
+}
+
+/// Why live runs are disabled on this node; `None` where they are not. A file that cannot be read disables them all the same.
+pub(super) fn disabled(home: &Path) -> Option<String> {
+    match files::read_if_there(&home.join("disabled")) {
+        Ok(None) => None,
+        Ok(Some(text)) => Some(match serde_json::from_str(&text) {
+            Ok(Disabled { why }) => why,
+            Err(_) => "the file that says why is damaged".to_owned(),
+        }),
+        Err(error) => Some(in_full(&error)),
+    }
+}
+
+/// Whether anybody's live run holds the lock of live runs.
+pub(super) fn is_live(home: &Path) -> bool {
+    Lock::is_held(&home.join("lock")).unwrap_or(false)
+}
+
+/// How it stands, with the run that is under way.
+pub(super) fn standing(home: &Path, flags: &Flags, running: Option<TriggerId>) -> Standing {
+    let (settings, trouble) = match settings(flags) {
+        Ok((settings, _)) => (Some(settings), None),
+        Err(error) => (None, Some(in_full(&error))),
+    };
+    let trouble = trouble.or_else(|| settings.as_ref().and_then(|settings| in_the_way(home, settings)));
+    let node = match &settings {
+        Some(settings) => settings.node.value.to_string(),
+        None => host::host_name().unwrap_or_default(),
+    };
+    Standing {
+        node,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        running,
+        disabled: disabled(home),
+        trouble,
+        lock_url: settings.and_then(|settings| settings.dlm.url.value),
+        last: last(home),
+    }
+}
+
+/// Why no run could begin.
+fn in_the_way(home: &Path, settings: &Settings) -> Option<String> {
+    if settings.fetch.value && settings.server_uri.value.is_none() {
+        return Some("no master is set (disco/server/uri)".to_owned());
+    }
+    match unfinished(home) {
+        Ok(false) => None,
+        // Whoever is at it has the lock.
+        Ok(true) if is_live(home) => None,
+        Ok(true) => Some("a merge was stopped and is not finished: disco recover".to_owned()),
+        Err(error) => Some(in_full(&error)),
+    }
+}
+
+fn unfinished(home: &Path) -> Result<bool, FileError> {
+    let journal = home.join("journal");
+    Ok(files::look(&journal)?.is_some() && !files::list_dir(&journal)?.is_empty())
+}
+
+/// How the last live run ended; `None` where there is none, or none can be read.
+fn last(home: &Path) -> Option<Last> {
+    let all = Runs::new(home).entries().ok()?;
+    let ended = all.into_iter().rev().find_map(|listed| match listed {
+        Listed::Entry(entry) if entry.mode == Mode::Live => entry.ended.clone().map(|ended| (entry, ended)),
+        Listed::Entry(_) | Listed::Unreadable { .. } => None,
+    });
+    let (entry, ended) = ended?;
+    let ended = ended.parse::<jiff::Timestamp>().ok()?.as_second();
+    Some(Last { run: entry.run.to_string(), ended, outcome: word(&entry.outcome).to_owned() })
+}
+
+/// An outcome in one word, the one that `disco runs --format json` has.
+fn word(outcome: &RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Unfinished => "unfinished",
+        RunOutcome::Shown => "shown",
+        RunOutcome::Merged => "merged",
+        RunOutcome::Unconfirmed { .. } => "unconfirmed",
+        RunOutcome::NotStarted { .. } => "not-started",
+        RunOutcome::Failed => "failed",
+        RunOutcome::ActionFailed => "action-failed",
+        RunOutcome::Undone { .. } => "undone",
+        RunOutcome::MergeFailed { .. } => "merge-failed",
+        RunOutcome::Interrupted { .. } => "interrupted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_the_file_holds_it_disables() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(disabled(home.path()), None);
+        for (text, why) in [
+            (r#"{"why":"audit","who":"bob","when":"2026-11-22T10:00:00Z"}"#, "audit"),
+            ("{}", ""),
+            ("", "the file that says why is damaged"),
+        ] {
+            std::fs::write(home.path().join("disabled"), text).unwrap();
+            assert_eq!(disabled(home.path()).as_deref(), Some(why));
+        }
+    }
+
+    #[test]
+    fn a_merge_is_unfinished_while_there_is_a_journal() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(!unfinished(home.path()).unwrap());
+        std::fs::create_dir(home.path().join("journal")).unwrap();
+        assert!(!unfinished(home.path()).unwrap());
+        std::fs::write(home.path().join("journal/x"), "").unwrap();
+        assert!(unfinished(home.path()).unwrap());
+    }
+}
