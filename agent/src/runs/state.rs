@@ -101,7 +101,7 @@ pub enum State {
     },
     /// Somebody has aborted it.
     Aborted {
-        /// Who. Under a name of its own: the state lies flat beside [`RunState::by`].
+        /// Who. It lies beside those who have asked for the run, and has a name of its own there.
         #[serde(rename = "aborted_by")]
         by: String,
     },
@@ -195,14 +195,8 @@ mod tests {
         let wanted = r#"{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaa","noop":true,"modules":[],"by":["ci"],"state":"done","exit":2,"asked":1,"began":2}"#;
         assert_eq!(text, wanted);
         assert_eq!(serde_json::from_str::<RunState>(&text).unwrap(), state);
-        let states = [
-            State::Queued,
-            State::Running,
-            State::Killed { signal: 9 },
-            State::Aborted { by: "alice".to_owned() },
-            State::Lost,
-        ];
-        for other in states {
+        let aborted = State::Aborted { by: "bob".to_owned() };
+        for other in [State::Queued, State::Running, State::Killed { signal: 9 }, aborted, State::Lost] {
             let state = RunState { state: other, ..state.clone() };
             let text = serde_json::to_string(&state).unwrap();
             assert_eq!(serde_json::from_str::<RunState>(&text).unwrap(), state, "{text}");
