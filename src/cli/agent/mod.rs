@@ -70,6 +70,6 @@ pub fn run(command: Command, _: &Global, terminal: &mut Terminal) -> Result<Exit
         Command::Serve(args) => serve::run(&args)?,
         Command::Key(command) => key::run(command)?,
     };
-    terminal.result(&said);
+    terminal.results(&said);
     Ok(Exit::Done)
 }
