@@ -157,7 +157,7 @@ fn a_helper_that_says_no_or_nothing_is_told() {
         assert_eq!(found.status, status, "{said:.60}: {found:?}");
         assert_eq!(found.header("retry-after").is_some(), status == 503, "{found:?}");
     }
-    std::fs::remove_file(stage.dir.path().join("helper")).unwrap();
+    stage.lose_helper();
     let found = stage.ask("GET", "/v1/status", "");
     assert_eq!(found.status, 503);
     assert!(

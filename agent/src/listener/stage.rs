@@ -241,6 +241,11 @@ impl Stage {
         self.agent.as_ref().unwrap().running[number].addresses[0]
     }
 
+    /// From now on nobody can reach the helper.
+    pub fn lose_helper(&self) {
+        std::fs::remove_file(self.dir.path().join("helper")).unwrap();
+    }
+
     /// A request with the key.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Said {
         let key = format!("Authorization: Bearer {}\r\n", self.key);

@@ -118,7 +118,7 @@ fn what_cannot_be_started_is_one_text() {
         assert_eq!(stage.twitch("GET", "/puppet/twitch"), FAILED);
     }
     assert!(stage.log.text().contains("no run was started: because"));
-    std::fs::remove_file(stage.dir.path().join("helper")).unwrap();
+    stage.lose_helper();
     assert_eq!(stage.twitch("GET", "/puppet/twitch"), FAILED);
 }
 

@@ -1,5 +1,7 @@
 //! `disco agent key`: the keys with which programs and people ask for runs. A listener that runs needs no restart for them.
 
+use std::path::Path;
+
 use disco_agent::listener::keys::{Key, KeyName, Keys};
 use serde_json::json;
 
@@ -94,6 +96,9 @@ fn load(at: &At) -> Result<Keys, Failure> {
 fn save(at: &At, keys: &Keys) -> Result<(), Failure> {
     let path = at.config()?.keys;
     let new = files::look(&path)?.is_none();
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        files::create_dirs(folder, 0o755)?;
+    }
     files::write_whole(&path, keys.text().as_bytes(), Ownership::KeptOr(0o600))?;
     if new { give_to_listener(&path) } else { Ok(()) }
 }

@@ -110,6 +110,6 @@ pub fn run(command: Command, global: &Global, terminal: &mut Terminal) -> Result
         Command::Status(args) => return daemons::status(&args, terminal),
         Command::Run { id } => return run::run(&id, global),
     };
-    terminal.result(&said);
+    terminal.results(&said);
     Ok(Exit::Done)
 }
