@@ -84,13 +84,19 @@ fn of<'a>(asked: &'a [Value], what: &str) -> Vec<&'a Value> {
 fn every_run_is_told_without_secrets() {
     let Some(told) = Told::with_server() else { return };
     let world = &told.world;
-    world.disco(&["dance", "--noop"]).succeeds().stderr_lacks("upload");
+    world.module("web").script("20.sh", "echo x >/etc/hunter2hunter2; echo hunter2hunter2 >/etc/web");
+    world.publish();
+    // What its user sees is more than what is told.
+    let args = ["script", "-qec", "disco dance --noop --show-secrets --format classic", "/dev/null"];
+    world.command(&args).run().succeeds().stdout_has("/etc/hunter2hunter2").stdout_lacks("upload");
     let asked = told.asked();
     assert_eq!(asked.len(), 3, "{asked:?}");
     let report = &of(&asked, "report")[0]["body"]["config_report"];
-    assert_eq!((&report["host"], &report["status"]["pending"]), (&NODE.into(), &1.into()));
-    assert_eq!(report["logs"][0]["log"]["sources"]["source"], "/etc/web");
-    assert_eq!(report["logs"][0]["log"]["messages"]["message"], "would be created by module web");
+    assert_eq!((&report["host"], &report["status"]["pending"]), (&NODE.into(), &2.into()));
+    let sources =
+        [0, 1].map(|at| report["logs"][at]["log"]["sources"]["source"].as_str().unwrap_or_default());
+    assert!(sources[0].starts_with("/etc/[secret") && sources[1] == "/etc/web", "{sources:?}");
+    assert_eq!(report["logs"][1]["log"]["messages"]["message"], "would be created by module web");
     let facts = &of(&asked, "facts")[0]["body"];
     assert_eq!((&facts["name"], &facts["facts"]["_type"]), (&NODE.into(), &"puppet".into()));
     assert_eq!(facts["facts"]["kernel"], "Linux");
@@ -109,8 +115,8 @@ fn every_run_is_told_without_secrets() {
     let status =
         |at: usize, name: &str| of(&asked, "report")[at]["body"]["config_report"]["status"][name].clone();
     assert_eq!(of(&asked, "report").len(), 4, "{asked:?}");
-    assert_eq!((status(0, "applied"), status(0, "pending")), (1.into(), 0.into()));
-    assert_eq!((status(1, "applied"), status(1, "failed")), (1.into(), 0.into()), "an undo is a run, too");
+    assert_eq!((status(0, "applied"), status(0, "pending")), (2.into(), 0.into()));
+    assert_eq!((status(1, "applied"), status(1, "failed")), (2.into(), 0.into()), "an undo is a run, too");
     assert_eq!((status(2, "failed"), status(3, "failed")), (1.into(), 1.into()));
     assert!(asked.iter().all(|one| one["status"] == 201), "{asked:?}");
     let all = format!("{asked:?}");
