@@ -32,11 +32,13 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
     ("drift", "Show what is no longer as disco has written it"),
     ("lock", "Locks that hosts share: take, show, give back, run under"),
     ("pki", "Certificates of lock servers and hosts, by your own CA"),
-    ("upload", "Send what is to be told of runs, and could not be"),
+    ("upload, facts", "Send what of runs waits to be told; show this node's facts"),
     ("param", "Read and change the parameters in disco's own folder"),
     ("module", "Make modules, check them, and show their order"),
     ("settings", "Show every setting with its value and its origin"),
     ("doctor", "Check whether this machine has all that a sandbox needs"),
+    #[cfg(feature = "server")]
+    ("agent", "Run disco when it is asked to over HTTP; keys, daemons"),
     #[cfg(feature = "server")]
     ("dlm", "Run a lock server: hosts, users, its configuration"),
 ];

@@ -217,7 +217,6 @@ Examples:
     /// Send what waits to be told of runs to a Foreman or webhook
     Upload(upload::Args),
     /// Show what this node says of itself
-    #[command(hide = true)]
     Facts(facts::Args),
     /// Locks that hosts share: take, show, give back, run under one
     #[command(
