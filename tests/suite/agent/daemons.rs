@@ -98,7 +98,7 @@ fn systemd_starts_the_helper_when_somebody_asks_and_its_restart_ends_no_run() {
     world.disco(&["agent", "status"]).succeeds().stdout_has("live run").stdout_has("ended with 2");
     world.disco(&["agent", "stop"]).succeeds();
     world.disco(&["agent", "status"]).exits(3);
-    let verified =
-        world.sh("cd /etc/systemd/system && systemd-analyze verify --man=no --recursive-errors=no ./disco-agent*");
+    let verified = world
+        .sh("cd /etc/systemd/system && systemd-analyze verify --man=no --recursive-errors=no ./disco-agent*");
     verified.succeeds();
 }
