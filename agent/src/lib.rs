@@ -8,12 +8,14 @@
 //! | 1 | [`face`] | what this node says of itself: features, capabilities, logs, who may ask; an axum router |
 //! | 1 | [`client`] | what others say of themselves: asked, kept, compared; blocking |
 //! | 2 | [`register`] | this node made known to a Foreman, and kept so; blocking |
+//! | 3 | [`node`] | this node among proxies: its settings, what it would say, whom it looks at, how it registers; blocking |
 //!
 //! What acts is in few places: [`settings::load`], [`face::clock`], [`face::names`], [`face::watch`] and [`face::router`] (async),
 //! [`client::http`]. All else is functions over plain data.
 
 pub mod client;
 pub mod face;
+pub mod node;
 pub mod register;
 pub mod runs;
 pub mod settings;

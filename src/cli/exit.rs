@@ -4,6 +4,8 @@ mod kinds;
 mod locks;
 mod looks_back;
 #[cfg(feature = "server")]
+mod of_agent;
+#[cfg(feature = "server")]
 mod of_dlm;
 mod plans;
 mod timers;

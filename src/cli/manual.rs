@@ -39,6 +39,8 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
     ("doctor", "Check whether this machine has all that a sandbox needs"),
     #[cfg(feature = "server")]
     ("dlm", "Run a lock server: hosts, users, its configuration"),
+    #[cfg(feature = "server")]
+    ("proxy", "Smart proxies: this node's own, its Foreman, and others"),
 ];
 
 /// The help of disco itself fits a screen: what to do first, then the commands; each of them says what options it has.
