@@ -9,6 +9,7 @@
 //! | 2 | [`listener`] | who may ask this node for runs, over HTTP; async, on [`disco_listen`] |
 //! | 1 | [`client`] | what others say of themselves: asked, kept, compared; blocking |
 //! | 2 | [`register`] | this node made known to a Foreman, and kept so; blocking |
+//! | 3 | [`node`] | this node among proxies: its settings, what it would say, whom it looks at, how it registers; blocking |
 //!
 //! What acts is in few places: [`settings::load`], [`face::clock`], [`face::names`], [`face::watch`] and [`face::router`] (async),
 //! [`client::http`], [`runs::client`] and [`runs::line`]. All else is functions over plain data.
@@ -16,6 +17,7 @@
 pub mod client;
 pub mod face;
 pub mod listener;
+pub mod node;
 pub mod register;
 pub mod runs;
 pub mod settings;

@@ -10,9 +10,10 @@ use crate::ops::settings::settings;
 
 /// What the end of `disco disable`'s help says.
 pub(super) const EXAMPLES: &str = "\
-Until `disco enable` every live run is refused with exit status 75, and says why, by whom and since when:
-`disco dance`, `try --commit` and `shell --merge`; `apply` and `undo` too, unless --even-if-disabled.
-Dry runs, `recover`, `confirm` and what is under way go on. It outlives a restart of the machine.
+Until `disco enable` each live run is refused with exit status 75, and says why,
+by whom and since when: `dance`, `try --commit`, `shell --merge`; `apply` and
+`undo` too, unless --even-if-disabled. Dry runs, `recover`, `confirm` and what is
+under way go on. It outlives a restart of the machine.
 
 Examples:
   disco disable 'the array is being rebuilt, until Monday'

@@ -9,6 +9,8 @@ mod of_agent;
 mod of_dlm;
 #[cfg(feature = "server")]
 mod of_listener;
+#[cfg(feature = "server")]
+mod of_proxy;
 mod plans;
 mod timers;
 mod uploads;

@@ -294,7 +294,7 @@ impl To {
 }
 
 /// Asks for a password at the terminal; none where there is no terminal.
-fn ask(question: &str) -> Option<String> {
+pub(super) fn ask(question: &str) -> Option<String> {
     let term = console::Term::stderr();
     if !console::user_attended() || !term.is_term() {
         return None;

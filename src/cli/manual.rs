@@ -38,7 +38,7 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
     ("settings", "Show every setting with its value and its origin"),
     ("doctor", "Check whether this machine has all that a sandbox needs"),
     #[cfg(feature = "server")]
-    ("agent", "Run disco when it is asked to over HTTP; keys, daemons"),
+    ("agent, proxy", "Run disco when asked to over HTTP; the proxies of a Foreman"),
     #[cfg(feature = "server")]
     ("dlm", "Run a lock server: hosts, users, its configuration"),
 ];

@@ -39,6 +39,8 @@ mod pretty_changes;
 mod pretty_end;
 mod pretty_view;
 mod pretty_words;
+#[cfg(feature = "server")]
+pub mod proxy;
 pub mod recover;
 pub mod report;
 mod report_many;
@@ -143,18 +145,7 @@ a damaged one, or another digest; 75 another live run is under way.")]
     #[command(after_help = disable::ENABLE_EXAMPLES)]
     Enable(disable::EnableArgs),
     /// Take back what a run has merged
-    #[command(after_help = "\
-Each place gets again what it held before that run, if nobody has changed it since: otherwise nothing is
-changed, and each such place is named. An undo is a run like any other, and can be undone itself.
-
-Examples:
-  disco undo --list
-  disco undo --noop
-  disco undo
-  disco undo 20261120-190451-042-1234 --on-conflict theirs=/etc/hosts
-
-Exit status: 0 done; 1 somebody has changed a place since, or there is nothing to undo; 75 another live
-run is under way.")]
+    #[command(after_help = undo::EXAMPLES)]
     Undo(undo::Args),
     /// Keep a merge that would be taken back (`--confirm`)
     #[command(after_help = "\
@@ -254,6 +245,10 @@ Examples:
     #[cfg(feature = "server")]
     #[command(subcommand, after_help = agent::EXAMPLES)]
     Agent(agent::Command),
+    /// Smart proxies: this node's own, its Foreman, and others
+    #[cfg(feature = "server")]
+    #[command(subcommand, after_help = proxy::EXAMPLES)]
+    Proxy(proxy::Command),
     /// Print the completions of a shell
     #[command(hide = true, after_help = "Example:\n  disco completions bash > /etc/bash_completion.d/disco")]
     Completions {
@@ -364,6 +359,8 @@ fn perform(disco: Disco, terminal: &mut Terminal) -> Result<Exit, Failure> {
         Command::Dlm(command) => dlm::run(command)?,
         #[cfg(feature = "server")]
         Command::Agent(command) => return agent::run(command, global, terminal),
+        #[cfg(feature = "server")]
+        Command::Proxy(command) => return proxy::run(command, global, terminal),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Disco::command(), "disco", &mut text);
@@ -413,7 +410,7 @@ mod tests {
         assert!(help.lines().count() <= 32, "{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
         for (words, command) in shown() {
-            if matches!(words[0].as_str(), "lock" | "pki") {
+            if matches!(words[0].as_str(), "lock" | "pki" | "disable" | "enable") {
                 let help = command.term_width(80).render_help().to_string();
                 assert!(help.lines().count() <= 32, "{words:?} {}\n{help}", help.lines().count());
                 assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");

@@ -1,65 +1,8 @@
 //! Names that come from outside, each a type of its own, checked where they enter (also by serde).
 
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use disco_dlm::checked_name;
 
-/// A name that does not follow the rules of its kind.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{kind} {name:?}: {rule}")]
-pub struct NameError {
-    kind: &'static str,
-    name: String,
-    rule: &'static str,
-}
-
-macro_rules! checked_name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The checked name, or an error that quotes it and states the rule.
-            pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
-                let name = name.into();
-                let check: fn(&str) -> bool = $check;
-                if check(&name) { Ok(Self(name)) } else { Err(NameError { kind: $kind, name, rule: $rule }) }
-            }
-
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = NameError;
-            fn try_from(name: String) -> Result<Self, NameError> {
-                Self::new(name)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = NameError;
-            fn from_str(name: &str) -> Result<Self, NameError> {
-                Self::new(name)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> String {
-                name.0
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
+pub use disco_dlm::model::NameError;
 
 checked_name!(
     /// The name of a node: its host name, and its folder below `parameters/`.

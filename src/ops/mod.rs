@@ -22,6 +22,8 @@ pub mod mounted;
 pub mod params;
 pub mod pki;
 pub mod plan_show;
+#[cfg(feature = "server")]
+pub mod proxy;
 pub mod recover;
 pub mod report;
 pub mod schedule;

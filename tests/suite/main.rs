@@ -40,6 +40,7 @@ mod params;
 mod plans;
 mod power_off;
 mod pretty;
+mod proxy;
 mod redteam;
 mod refusals;
 mod report;

@@ -22,9 +22,9 @@ use crate::face::stage::{ask_all, board, feature, load, spec};
 use crate::face::trust::Trust;
 use crate::face::{Board, Peer, Standing};
 
-type Ca = CertifiedIssuer<'static, KeyPair>;
+pub type Ca = CertifiedIssuer<'static, KeyPair>;
 
-fn ca(name: &str) -> Ca {
+pub fn ca(name: &str) -> Ca {
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name.push(DnType::CommonName, name);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -32,7 +32,7 @@ fn ca(name: &str) -> Ca {
 }
 
 /// A certificate of that CA for that name, and its key.
-fn issue(ca: &Ca, name: &str) -> (rcgen::Certificate, KeyPair) {
+pub fn issue(ca: &Ca, name: &str) -> (rcgen::Certificate, KeyPair) {
     let mut parameters = CertificateParams::new(vec![String::from("localhost")]).expect("a name");
     parameters.distinguished_name = rcgen::DistinguishedName::new();
     parameters.distinguished_name.push(DnType::CommonName, name);
@@ -58,7 +58,7 @@ async fn serve(listener: TcpListener, config: Arc<ServerConfig>, board: Arc<Boar
     }
 }
 
-fn up(ca: &Ca, trust: Trust) -> SocketAddr {
+pub fn up(ca: &Ca, trust: Trust) -> SocketAddr {
     let board = board(vec![feature(spec("logs", &[]), Standing::Running)], trust);
     load(&board, &[("logs", ":enabled: https\n")]);
     ask_all(&board);

@@ -26,7 +26,7 @@ pub mod watch;
 #[cfg(test)]
 mod conformance_tests;
 #[cfg(test)]
-mod live_tests;
+pub(crate) mod live_tests;
 #[cfg(test)]
 mod module_tests;
 #[cfg(test)]

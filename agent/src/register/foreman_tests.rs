@@ -20,14 +20,14 @@ use crate::register::stand_in::{Seen, Server, foreman};
 use crate::register::steps::Step;
 use crate::register::tend::{Offer, tend};
 
-const SECRET: &str = "s3cr&t ü";
+pub const SECRET: &str = "s3cr&t ü";
 
-fn consumer(secret: &str) -> Login {
+pub fn consumer(secret: &str) -> Login {
     let consumer = Consumer { key: "key".into(), secret: secret.into() };
     Login::OAuth { consumer, user: Some("admin".into()) }
 }
 
-fn proxy(names: &[&str]) -> (Server, Arc<Board>) {
+pub fn proxy(names: &[&str]) -> (Server, Arc<Board>) {
     let features = names.iter().map(|name| feature(spec(name, &[]), Standing::Running)).collect();
     let board = board(features, Trust::default());
     let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, ":enabled: true\n")).collect();
@@ -38,7 +38,7 @@ fn proxy(names: &[&str]) -> (Server, Arc<Board>) {
     (Server::of(router), board)
 }
 
-fn to(server: &Server, login: Login) -> Foreman {
+pub fn to(server: &Server, login: Login) -> Foreman {
     let http = Http::new(None, None).expect("no certificates");
     Foreman::new(&server.url(), http, login, clock::system()).expect("an address")
 }

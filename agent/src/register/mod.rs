@@ -12,7 +12,7 @@ pub mod steps;
 pub mod tend;
 
 #[cfg(test)]
-mod foreman_tests;
+pub(crate) mod foreman_tests;
 #[cfg(test)]
 mod oauth_tests;
 #[cfg(test)]

@@ -12,18 +12,45 @@ const LONGEST: u64 = 1 << 20;
 
 /// What the file sets; `None` where there is no such file.
 pub fn load(path: &Path) -> Result<Option<Settings>, SettingsError> {
+    match text(path) {
+        Ok(text) => yaml::parse(&path.display().to_string(), &text).map(Some),
+        Err(SettingsError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The text of a file that settings name, such as a certificate.
+pub fn text(path: &Path) -> Result<String, SettingsError> {
     let wrong = |source| SettingsError::Read { path: path.to_owned(), source };
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(wrong(error)),
-    };
+    let file = std::fs::File::open(path).map_err(wrong)?;
     let mut text = String::new();
     file.take(LONGEST + 1).read_to_string(&mut text).map_err(wrong)?;
     if text.len() as u64 > LONGEST {
         return Err(wrong(std::io::Error::from(ErrorKind::FileTooLarge)));
     }
-    yaml::parse(&path.display().to_string(), &text).map(Some)
+    Ok(text)
+}
+
+/// Whether there is something at that path.
+pub fn is_there(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok()
+}
+
+/// What all files `NAME.yml` in that folder set, in the order of their names; nothing where there is no such folder.
+pub fn all(folder: &Path) -> Result<Vec<(String, Settings)>, SettingsError> {
+    let wrong = |source| SettingsError::Read { path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
+        other => other.map_err(wrong)?,
+    };
+    let mut names = vec![];
+    for entry in entries {
+        let name = entry.map_err(wrong)?.file_name();
+        names.extend(name.to_str().and_then(|name| name.strip_suffix(".yml")).map(str::to_owned));
+    }
+    names.sort();
+    let read = |name: String| Ok(of_feature(folder, &name)?.map(|settings| (name, settings)));
+    names.into_iter().filter_map(|name| read(name).transpose()).collect()
 }
 
 /// What `settings.d/NAME.yml` in that folder sets; `None` where there is no such file.

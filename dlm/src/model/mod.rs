@@ -5,6 +5,7 @@ pub mod lock;
 pub mod names;
 pub mod policy;
 pub mod time;
+pub mod visible;
 pub mod words;
 
 pub use event::{Event, EventKind, Requester};

@@ -8,25 +8,38 @@ pub const LONGEST_NAME: usize = 255;
 
 /// A name that does not follow the rules of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{kind} {name:?}: use 1 to {LONGEST_NAME} bytes, not all of them blanks, and no control characters")]
+#[error("{kind} {name:?}: {rule}")]
 pub struct NameError {
     kind: &'static str,
     name: String,
+    rule: &'static str,
 }
 
+impl NameError {
+    /// A name of that kind, which breaks that rule.
+    pub fn new(kind: &'static str, name: String, rule: &'static str) -> NameError {
+        NameError { kind, name, rule }
+    }
+}
+
+/// A type for names of one kind, checked on the way in, also by serde: what it is, its name, its kind and its rule in words, the rule
+/// as a function. For whoever has `serde`.
+#[macro_export]
 macro_rules! checked_name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:expr, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
         impl $name {
             /// The checked name, as it is: nothing is folded or trimmed. An error quotes it and states the rule.
-            pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
+            pub fn new(name: impl Into<String>) -> Result<Self, $crate::model::NameError> {
                 let name = name.into();
-                let fits = name.len() <= LONGEST_NAME && !name.chars().any(char::is_control);
-                if fits && !name.trim().is_empty() { Ok(Self(name)) } else { Err(NameError { kind: $kind, name }) }
+                let check: fn(&str) -> bool = $check;
+                if check(&name) { Ok(Self(name)) } else { Err($crate::model::NameError::new($kind, name, $rule)) }
             }
 
             /// The name as text.
@@ -36,15 +49,15 @@ macro_rules! checked_name {
         }
 
         impl TryFrom<String> for $name {
-            type Error = NameError;
-            fn try_from(name: String) -> Result<Self, NameError> {
+            type Error = $crate::model::NameError;
+            fn try_from(name: String) -> Result<Self, $crate::model::NameError> {
                 Self::new(name)
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = NameError;
-            fn from_str(name: &str) -> Result<Self, NameError> {
+            type Err = $crate::model::NameError;
+            fn from_str(name: &str) -> Result<Self, $crate::model::NameError> {
                 Self::new(name)
             }
         }
@@ -63,20 +76,33 @@ macro_rules! checked_name {
     };
 }
 
+/// The rule of names of locks, hosts and users.
+const RULE: &str = "use 1 to 255 bytes, not all of them blanks, and no control characters";
+
+fn fits(name: &str) -> bool {
+    name.len() <= LONGEST_NAME && !name.chars().any(char::is_control) && !name.trim().is_empty()
+}
+
 checked_name!(
     /// The name of a lock. Its case counts, as in Foreman; slashes are allowed.
     LockName,
-    "lock name"
+    "lock name",
+    RULE,
+    fits
 );
 checked_name!(
     /// Who a host is: the name in its certificate, or the id that a FleetLock client sends.
     HostName,
-    "host name"
+    "host name",
+    RULE,
+    fits
 );
 checked_name!(
     /// The login of a user.
     UserName,
-    "user name"
+    "user name",
+    RULE,
+    fits
 );
 
 /// The number of a lock. Given once, never again.

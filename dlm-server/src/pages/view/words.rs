@@ -1,28 +1,10 @@
 //! Times, spans, names and policies in words.
 
-use std::borrow::Cow;
-
+pub use disco_dlm::model::visible::visible;
 use disco_dlm::model::{Calendar, Order, Policy, Seconds, Slots, Time, Window};
 use maud::{Markup, html};
 
 use crate::wire::native::said::rfc3339;
-
-/// Text from outside: characters that nobody would see, or that turn others around, are shown as their numbers.
-pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_hidden) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if is_hidden(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    Cow::Owned(shown)
-}
-
-fn is_hidden(c: char) -> bool {
-    let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    turns || (c.is_control() && c != '\n')
-}
 
 /// A span in its two largest units.
 pub fn span(seconds: Seconds) -> String {

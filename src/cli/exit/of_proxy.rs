@@ -1,0 +1,59 @@
+//! The kinds of what goes wrong with proxies: the same table as in [`super::kinds`].
+
+use disco_agent::node::ConfigError;
+use disco_agent::node::enrol::EnrolError;
+use disco_agent::register::foreman::RegisterError;
+
+use crate::ops::proxy::ProxyError;
+
+use super::kinds::file_kind;
+use super::{Failure, Kind};
+
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Failure {
+        let (kind, hint) = match error {
+            ProxyError::Home(error) => return (*error).into(),
+            ProxyError::Config(ConfigError::Absent(_)) => {
+                (Kind::Config, Some("--settings names another folder; docs/proxy.md says what is in it"))
+            }
+            ProxyError::Config(ConfigError::Settings(_)) | ProxyError::Wanted(_) | ProxyError::Address(_) => {
+                (Kind::Config, None)
+            }
+            ProxyError::Identity(_) => (Kind::Config, None),
+            ProxyError::Look { .. } => (Kind::Unavailable, None),
+            ProxyError::Would(_) => (Kind::Software, None),
+            ProxyError::Enrol(ref error) => enrol_kind(error),
+            ProxyError::NoForeman => {
+                (Kind::Config, Some("name it with --foreman, or as `:foreman_url:` in register.yml"))
+            }
+            ProxyError::NoLogin => {
+                (Kind::Config, Some("--user, or --oauth-key with --secret-file; or the same in register.yml"))
+            }
+            ProxyError::TwoLogins => (Kind::Config, Some("take one of them out of register.yml")),
+            ProxyError::NoSecret { .. } => {
+                (Kind::Config, Some("put it into a file that nobody else can read, and name that"))
+            }
+            ProxyError::Open(_) => (Kind::Permission, Some("chmod 600 that file")),
+            ProxyError::File(ref error) => (file_kind(error), None),
+        };
+        Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
+    }
+}
+
+fn enrol_kind(error: &EnrolError) -> (Kind, Option<&'static str>) {
+    match error {
+        EnrolError::Own { .. } => {
+            (Kind::Unavailable, Some("start disco's agent, which answers there; --url names another place"))
+        }
+        EnrolError::Unfit(_) => (Kind::Config, Some("enable `logs`, which every Foreman knows")),
+        EnrolError::Json(_) => (Kind::Software, None),
+        EnrolError::Foreman { source, .. } => match source {
+            RegisterError::Address { .. } => (Kind::Config, None),
+            RegisterError::Unreachable(_) => (Kind::Unavailable, None),
+            RegisterError::NotAllowed { .. } => (Kind::Permission, None),
+            RegisterError::Refused { .. } => (Kind::Failed, None),
+            RegisterError::Strange { .. } => (Kind::Unavailable, None),
+            RegisterError::Chance(_) => (Kind::Io, None),
+        },
+    }
+}
