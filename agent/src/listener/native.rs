@@ -114,7 +114,7 @@ struct Listed {
 
 async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Failure> {
     number(query.as_deref(), "nothing", 0)?;
-    match app.helper.ask(&Ask::List).await? {
+    match app.helper.ask(&Ask::List {}).await? {
         Answer::Runs { runs } => {
             let runs = runs.into_iter().map(Run::from).collect();
             Ok(json(StatusCode::OK, &Listed { runs }))

@@ -71,11 +71,11 @@ impl StandIn {
         let mut line = String::new();
         BufReader::new(&stream).read_line(&mut line).unwrap();
         let ask: Ask = serde_json::from_str(&line).unwrap();
-        if ask != Ask::Standing {
+        if ask != (Ask::Standing {}) {
             self.asks.lock().unwrap().push(ask.clone());
         }
         // A listener asks how the node stands by itself, too.
-        let next = if ask == Ask::Standing { None } else { self.next.lock().unwrap().pop_front() };
+        let next = if ask == (Ask::Standing {}) { None } else { self.next.lock().unwrap().pop_front() };
         if let Some(said) = next {
             return drop(stream.write_all(said.as_bytes()));
         }
@@ -87,8 +87,8 @@ impl StandIn {
                 self.end_of(id, State::Aborted { by: by.clone() });
                 self.status(id, 0)
             }
-            Ask::List => Answer::Runs { runs: self.runs.lock().unwrap().clone() },
-            Ask::Standing => Answer::Standing(self.standing.lock().unwrap().clone()),
+            Ask::List {} => Answer::Runs { runs: self.runs.lock().unwrap().clone() },
+            Ask::Standing {} => Answer::Standing(self.standing.lock().unwrap().clone()),
         };
         let said = format!("{}\n", serde_json::to_string(&answer).unwrap());
         // Who asks may have gone.

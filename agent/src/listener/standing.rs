@@ -43,7 +43,7 @@ impl Seen {
 
 /// Asks once.
 pub async fn ask(helper: &Helper) -> Result<Standing, HelperError> {
-    match helper.ask(&Ask::Standing).await? {
+    match helper.ask(&Ask::Standing {}).await? {
         Answer::Standing(standing) => Ok(standing),
         Answer::Run(_) | Answer::Runs { .. } | Answer::Refused { .. } => {
             Err(HelperError::Unexpected { path: helper.path().to_owned() })

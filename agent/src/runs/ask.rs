@@ -49,9 +49,9 @@ pub enum Ask {
         by: String,
     },
     /// The newest runs, newest first.
-    List,
+    List {},
     /// How this node stands.
-    Standing,
+    Standing {},
 }
 
 /// What the helper answers.

@@ -83,7 +83,7 @@ impl Client {
 
     /// The newest runs, newest first.
     pub fn list(&self) -> Result<Vec<RunState>, ClientError> {
-        match self.ask(&Ask::List)? {
+        match self.ask(&Ask::List {})? {
             Answer::Runs { runs } => Ok(runs),
             other => Err(self.other(other)),
         }
@@ -91,7 +91,7 @@ impl Client {
 
     /// How this node stands.
     pub fn standing(&self) -> Result<Standing, ClientError> {
-        match self.ask(&Ask::Standing)? {
+        match self.ask(&Ask::Standing {})? {
             Answer::Standing(standing) => Ok(standing),
             other => Err(self.other(other)),
         }
@@ -120,7 +120,9 @@ impl Client {
         line::send(&stream, text.as_bytes(), PATIENCE).map_err(|error| self.silent(error))?;
         let within = match ask {
             Ask::Status { wait, .. } => PATIENCE.saturating_add(Duration::from_secs(*wait)),
-            Ask::Run { .. } | Ask::Log { .. } | Ask::Abort { .. } | Ask::List | Ask::Standing => PATIENCE,
+            Ask::Run { .. } | Ask::Log { .. } | Ask::Abort { .. } | Ask::List {} | Ask::Standing {} => {
+                PATIENCE
+            }
         };
         let (text, rest) = line::receive(&stream, within).map_err(|error| self.silent(error))?;
         let answer =

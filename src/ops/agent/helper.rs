@@ -21,7 +21,7 @@ use crate::sys::{clock, files};
 
 use super::desk::{Desk, refused};
 use super::store::Store;
-use super::{AgentError, Exit, process, standing};
+use super::{AgentError, Exit, chores, process, standing};
 
 /// How many may be answered at once.
 const MOST: usize = 64;
@@ -104,6 +104,8 @@ pub fn serve(
         }
     };
     let desk = Desk::open(serving.home, serving.flags, serving.exit, say)?;
+    let (flags, own_timer) = (serving.settings.clone(), !visitors.is_given());
+    std::thread::spawn(move || chores::for_ever(&flags, own_timer, say));
     let helper = Arc::new(Helper {
         desk,
         settings: serving.settings,
@@ -202,8 +204,8 @@ impl Helper {
                 malformed(format!("who asks is 1 to {LONGEST_TEXT} bytes of text"))
             }
             Ask::Abort { id, by } => self.desk.abort(&id, &by),
-            Ask::List => self.desk.list(line::LONGEST - 1024),
-            Ask::Standing => {
+            Ask::List {} => self.desk.list(line::LONGEST - 1024),
+            Ask::Standing {} => {
                 let running = self.desk.under_way();
                 Answer::Standing(standing::standing(&self.desk.home, &self.settings, running))
             }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use disco_agent::runs::state::Last;
 use disco_agent::runs::{Standing, TriggerId};
-use serde::Deserialize;
 
 use crate::model::run::{Mode, RunOutcome};
 use crate::model::told::in_full;
+use crate::ops::disable;
 use crate::ops::settings::settings;
 use crate::runs::{Listed, Runs};
 use crate::settings::{Flags, Settings};
@@ -15,21 +15,10 @@ use crate::sys::files::{self, FileError};
 use crate::sys::host;
 use crate::sys::lock::Lock;
 
-/// What `disco disable` leaves in disco's home.
-#[derive(Debug, Deserialize)]
-struct Disabled {
-    #[serde(default)]
-    why: String,
-}
-
 /// Why live runs are disabled on this node; `None` where they are not. A file that cannot be read disables them all the same.
 pub(super) fn disabled(home: &Path) -> Option<String> {
-    match files::read_if_there(&home.join("disabled")) {
-        Ok(None) => None,
-        Ok(Some(text)) => Some(match serde_json::from_str(&text) {
-            Ok(Disabled { why }) => why,
-            Err(_) => "the file that says why is damaged".to_owned(),
-        }),
+    match disable::look(home) {
+        Ok(disabled) => disabled.map(|disabled| disabled.why),
         Err(error) => Some(in_full(&error)),
     }
 }

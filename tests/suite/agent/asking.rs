@@ -169,6 +169,8 @@ fn whoever_may_not_ask_and_whatever_is_no_question_is_refused() {
         ("\n", "malformed"),
         ("{}\n", "malformed"),
         ("{\"verb\":\"reboot\"}\n", "malformed"),
+        ("{\"verb\":\"list\",\"more\":1}\n", "malformed"),
+        ("{\"verb\":\"standing\",\"more\":1}\n", "malformed"),
         ("{\"verb\":\"status\",\"id\":\"aaaaaaaaaaaaaaaaaaaaaaaaaa\",\"more\":1}\n", "malformed"),
         ("{\"verb\":\"status\",\"id\":\"../../etc/passwd\"}\n", "malformed"),
         ("{\"verb\":\"run\",\"noop\":true,\"by\":\"\"}\n", "malformed"),
@@ -198,7 +200,7 @@ fn whoever_may_not_ask_and_whatever_is_no_question_is_refused() {
     assert!(began.elapsed() < Duration::from_secs(20));
 
     // Its mode keeps others out; and where somebody has opened it, the kernel's word on who they are.
-    let nobody = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/disco/agent.sock'); s.sendall(b'{\"verb\":\"list\"}\\n'); print(s.recv(999).decode())";
+    let nobody = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/disco/agent.sock'); print(s.recv(999).decode())";
     let as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-c", nobody];
     world.run(&as_nobody).exits(1).stderr_has("PermissionError");
     world.run(&["chmod", "666", SOCKET]).succeeds();
@@ -215,7 +217,7 @@ fn a_node_that_is_disabled_or_lacks_something_says_so() {
     assert!(node.client.standing().unwrap().trouble.unwrap().contains("no master"));
     world.module("m").script("10.sh", "true");
     world.master();
-    world.write("/var/disco/disabled", r#"{"why":"an audit","who":"bob","when":"2026-11-22T10:00:00Z"}"#);
+    world.disco(&["disable", "an audit"]).succeeds();
     let standing = node.client.standing().unwrap();
     assert_eq!((standing.disabled.as_deref(), standing.trouble), (Some("an audit"), None));
     let refused = node.client.ask(&wish(false, &[], "ci")).unwrap();

@@ -102,3 +102,21 @@ fn systemd_starts_the_helper_when_somebody_asks_and_its_restart_ends_no_run() {
         .sh("cd /etc/systemd/system && systemd-analyze verify --man=no --recursive-errors=no ./disco-agent*");
     verified.succeeds();
 }
+
+#[test]
+fn a_helper_without_systemd_keeps_the_timer() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", "test -e /etc/by-timer || echo x >/etc/by-timer");
+    world.master();
+    world.sh("mkdir -p /run/disco").succeeds();
+    let node = Node::new(&world);
+    world.sh("sleep 1").succeeds();
+    assert!(!world.exists("/etc/by-timer"), "without an interval there is no timer");
+    world.setting("disco/schedule/interval", "60");
+    world.setting("disco/schedule/splay", "0");
+    // The node was off at its last moment.
+    world.sh("echo '{\"schema\":1,\"last\":1000}' >/var/disco/schedule.json").succeeds();
+    let _node = node.again();
+    world.wait_until("a run by timer has merged", || world.exists("/etc/by-timer"));
+    world.wait_until("it has ended", || world.disco(&["runs"]).stdout.contains("merged"));
+}
