@@ -147,6 +147,33 @@ def idle(count):
     return kept
 
 
+def master(folder, home):
+    """A master with one module, which takes a moment."""
+    for name, text in [(f"{folder}/master/parameters/bench/modules/m", ""), (f"{folder}/master/modules/m/scripts/10.sh", "sleep 0.1\n"),
+                       (f"{home}/parameters/disco/server/uri", f"{folder}/master\n")]:
+        os.makedirs(os.path.dirname(name), exist_ok=True)
+        with open(name, "w") as file:
+            file.write(text)
+
+
+def runs(home):
+    """How the runs ended that are kept, once all have, and the most that were under way at once, to the second in which they were."""
+    folder = os.path.join(home, "agent/runs")
+    while True:
+        kept = [json.load(open(os.path.join(folder, name))) for name in os.listdir(folder) if name.endswith(".json")]
+        if all(one.get("ended") for one in kept):
+            break
+        time.sleep(0.2)
+    ends = {}
+    for one in kept:
+        word = one["state"] + (f" {one['exit']}" if "exit" in one else "")
+        ends[word] = ends.get(word, 0) + 1
+    # Times are whole seconds: two that follow each other may share one.
+    kept.sort(key=lambda one: (one["began"], one["ended"]))
+    overlap = sum(1 for one, other in zip(kept, kept[1:]) if other["began"] < one["ended"])
+    return {"kept_runs": len(kept), "ends": ends, "overlapping": overlap}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--disco", required=True)
@@ -170,7 +197,8 @@ def main():
         else:
             home = os.path.join(folder, "home")
             os.mkdir(home)
-            real = subprocess.Popen([options.disco, "--home", home, "agent", "helper", "--socket", f"{folder}/helper"])
+            master(folder, home)
+            real = subprocess.Popen([options.disco, "--home", home, "--node", "bench", "agent", "helper", "--socket", f"{folder}/helper"])
             time.sleep(0.5)
         head = f"Host: x\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n"
         starts = []
@@ -201,7 +229,8 @@ def main():
             return {"connections": len(kept)}
 
         def triggers():
-            request = f"POST /v1/runs HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n{head}\r\n{{}}".encode()
+            # Dry ones: what is measured runs on this very machine.
+            request = f'POST /v1/runs HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 13\r\n{head}\r\n{{"noop":true}}'.encode()
             codes, ids = {}, set()
             for _ in range(options.triggers):
                 answer = ask(request)
@@ -260,6 +289,8 @@ def main():
                    "rest_after_mb": round(status(listener.pid, "VmRSS") / MIB, 1), "cases": cases}
         if options.stand_in:
             result["most_runs_at_once"] = helper.most
+        if real:
+            result |= runs(home) | {"helper_peak_mb": round(status(real.pid, "VmHWM") / MIB, 1), "helper_rest_mb": round(status(real.pid, "VmRSS") / MIB, 1)}
         listener.terminate()
         listener.wait()
         if real:

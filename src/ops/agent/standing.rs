@@ -106,9 +106,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         assert_eq!(disabled(home.path()), None);
         for (text, why) in [
-            (r#"{"why":"audit","who":"bob","when":"2026-11-22T10:00:00Z"}"#, "audit"),
-            ("{}", ""),
-            ("", "the file that says why is damaged"),
+            (r#"{"schema":1,"why":"audit","by":"bob","since":"2026-11-22T10:00:00Z"}"#, "audit"),
+            ("the disk is looked at", "the disk is looked at"),
+            ("", ""),
         ] {
             std::fs::write(home.path().join("disabled"), text).unwrap();
             assert_eq!(disabled(home.path()).as_deref(), Some(why));
