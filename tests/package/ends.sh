@@ -5,11 +5,11 @@ keeps_state_when_removed() {
   # Back to a node on which disco has changed nothing that is still to be seen.
   sh_node 'if [ -e /etc/othermodule/stuff.cfg ]; then disco undo >/dev/null; fi; rm -rf /etc/othermodule; echo mine >/etc/disco/dlm.toml
     mkdir -p /var/lib/disco-dlm; echo locks >/var/lib/disco-dlm/locks'
-  local state='find /var/disco /etc/disco /var/lib/disco-dlm -type f -exec sha256sum {} + | sort -k 2 | sha256sum' before
+  local state='find /var/disco /etc/disco /var/lib/disco-dlm -type f ! -name helper.lock -exec sha256sum {} + | sort -k 2 | sha256sum' before
   before=$(sh_node "$state")
   holds 'apt removes it' apt remove disco
   holds 'its programs are gone' sh_node 'not command -v disco; [ -z "$(ls /usr/bin/disco* 2>/dev/null)" ]'
-  holds 'its units are gone' sh_node '[ -z "$(ls /usr/lib/systemd/system | grep disco || true)" ]; [ "$(systemctl is-active disco-dance.timer || true)" = inactive ]'
+  holds 'its units are gone' sh_node '[ -z "$(ls /usr/lib/systemd/system | grep disco || true)" ]; [ "$(systemctl is-active disco-dance.timer || true)" = inactive ]; not pgrep -x disco; not ls /run/disco/agent.sock 2>/dev/null'
   [ "$before" = "$(sh_node "$state")" ] || fail 'removing it has changed its state'
   ok 'parameters, records, undo data, locks and settings stay'
   holds 'it is installed again' apt install /srv/packages/second.deb
@@ -21,7 +21,7 @@ leaves_nothing_when_purged() {
   apt purge --auto-remove disco >"$folder/apt.log" 2>&1 || fail "apt: $(tail -n 5 "$folder/apt.log")"
   holds 'no other file system is emptied with it' node grep -q mine /var/disco/other/file
   sh_node 'umount /var/disco/other; rmdir /var/disco/other /var/disco /mnt/other'
-  holds 'what the administrator has put into /etc/disco stays' node grep -q mine /etc/disco/dlm.toml
+  holds 'what the administrator has put into /etc/disco stays' sh_node 'grep -q mine /etc/disco/dlm.toml; grep -q ci /etc/disco/agent.keys; ls /etc/disco/agent.toml'
   sh_node 'rm -r /etc/disco'
   note_all after
   # Left out: what apt, dpkg and the node itself write, and the account, which docs/packages-of-disco.md has the reason for.
@@ -29,7 +29,7 @@ leaves_nothing_when_purged() {
   local left
   left=$(diff <(grep -vE "$mine" "$folder/before.list" | grep -vE '  /etc/(passwd|group|shadow|gshadow)-?$') <(grep -vE "$mine" "$folder/after.list" | grep -vE '  /etc/(passwd|group|shadow|gshadow)-?$') || true)
   [ -z "$left" ] || { printf '%s\n' "$left" >&2; fail 'purging it has left something, or has taken too much'; }
-  holds 'the node is as before the installation, but for the account disco-dlm' sh_node 'getent passwd disco-dlm; not ls /etc/rc?.d/*disco* /var/lib/systemd/deb-systemd-helper*/*disco* /var/lib/systemd/timers/*disco* 2>/dev/null'
+  holds 'the node is as before the installation, but for the accounts disco-dlm and disco-agent' sh_node 'getent passwd disco-dlm disco-agent; [ ! -e /run/disco ]; not ls /var/log/disco* 2>/dev/null; not pgrep -u disco-agent; not ls /etc/rc?.d/*disco* /var/lib/systemd/deb-systemd-helper*/*disco* /var/lib/systemd/timers/*disco* 2>/dev/null'
 }
 
 keeps_an_unfinished_merge() {

@@ -10,7 +10,7 @@ installs() {
   holds 'its old names are commands' sh_node 'disco-param dump; disco-fs-diff --help; disco-fs-init --help; disco-fs-mount --help; disco-sh-shell --help'
   holds '/var/disco is for root alone, /etc/disco for all' sh_node '[ "$(stat -c "%a %U:%G" /var/disco /etc/disco | paste -sd,)" = "700 root:root,755 root:root" ]'
   holds 'the lock server has a user' sh_node 'getent passwd disco-dlm | grep -E ":/var/lib/disco-dlm:/usr/sbin/nologin$"'
-  holds 'init scripts are conffiles' sh_node '[ "$(dpkg-query -W -f "\${Conffiles}" disco | grep -c /etc/init.d/disco)" = 4 ]'
+  holds 'init scripts and what logrotate reads are conffiles' sh_node '[ "$(dpkg-query -W -f "\${Conffiles}" disco | grep -c -e /etc/init.d/disco -e /etc/logrotate.d/disco)" = 6 ]'
 }
 
 starts_units() {
@@ -49,6 +49,8 @@ the_timer_dances() {
   within 60 'the timer has had a live dance' node grep -q HOST= /etc/othermodule/stuff.cfg
   within 30 'which has ended well' sh_node '[ "$(systemctl show -P Result -P ActiveState disco-dance.service | paste -sd,)" = success,inactive ]'
   holds 'it has a record' sh_node 'disco runs --live | grep merged'
+  holds 'it is one by timer: none while live dances are disabled, and that is no failure' sh_node 'disco disable "an audit"; systemctl start disco-dance.service
+    [ "$(systemctl show -P Result disco-dance.service)" = success ]; journalctl -u disco-dance.service -o cat | grep "an audit"; [ "$(disco runs --live --format json | wc -l)" = 1 ]; disco enable'
   sh_node 'systemctl stop disco-dance.timer; rm -r /run/systemd/system/disco-dance.timer.d; systemctl daemon-reload'
   holds 'a node has one moment in the half hour' sh_node 'systemctl start disco-dance.timer; systemctl show -P RandomizedDelayUSec -P FixedRandomDelay -P Persistent disco-dance.timer | paste -sd, | grep -x 30min,yes,yes; systemctl stop disco-dance.timer'
 }
@@ -57,12 +59,13 @@ the_timer_dances() {
 upgrades() {
   sh_node 'echo "# mine" >>/etc/init.d/disco-dlm; echo mine >/etc/disco/dlm.toml; mkdir -p /etc/systemd/system/disco-dance.service.d
     printf "[Service]\nEnvironment=NOOP=true\n" >/etc/systemd/system/disco-dance.service.d/noop.conf; systemctl disable --quiet disco-recover.service'
-  local state='find /var/disco /etc/disco /etc/systemd/system/disco-dance.service.d /etc/init.d/disco-dlm -type f -exec sha256sum {} + | sort -k 2 | sha256sum; disco runs --format json | sha256sum'
+  # The number of the helper is that of the new one.
+  local state='find /var/disco /etc/disco /etc/systemd/system/disco-dance.service.d /etc/init.d/disco-dlm -type f ! -name helper.lock -exec sha256sum {} + | sort -k 2; disco runs --format json | sha256sum'
   local before after
   before=$(sh_node "$state")
   apt install /srv/packages/second.deb >"$folder/apt.log" 2>&1 || fail "apt: $(tail -n 5 "$folder/apt.log")"
   after=$(sh_node "$state")
-  [ "$before" = "$after" ] || fail 'the upgrade has changed settings, records or edited files'
+  [ "$before" = "$after" ] || { diff <(echo "$before") <(echo "$after") >&2 || true; fail 'the upgrade has changed settings, records or edited files'; }
   ok 'an upgrade keeps settings, records and edited files'
   holds 'it is the new one' sh_node 'dpkg-query -W -f "\${Version}" disco | grep -e -2$'
   refuses 'what was disabled stays so' disabled node systemctl is-enabled disco-recover

@@ -29,7 +29,22 @@ grep -x disco-dlm /var/lib/disco-dlm/who
 /etc/init.d/disco-dlm stop
 not /etc/init.d/disco-dlm status
 mv /usr/bin/disco.real /usr/bin/disco
+# The agent itself, which brings its processes up by itself.
+ls /etc/rc2.d/K??disco-agent
+/etc/init.d/disco-agent start | grep 'there is no /etc/disco/agent.toml'
+not /etc/init.d/disco-agent status
+ip link set lo up
+disco agent init
+for word in start restart; do
+  /etc/init.d/disco-agent "$word"
+  [ "$(stat -c %U "/proc/$(cat /run/disco/agent-listener.pid)" "/proc/$(cat /run/disco/agent-helper.pid)" | paste -sd,)" = disco-agent,root ]
+done
+/etc/init.d/disco-agent status | grep 'at 127.0.0.1:8453'
+/etc/init.d/disco-agent stop
+not /etc/init.d/disco-agent status
+ls /var/log/disco-agent.log
 dpkg --purge disco
+not ls /var/log/disco-agent.log* /run/disco 2>/dev/null
 not ls /etc/rc?.d/*disco* 2>/dev/null
 [ ! -e /var/disco ]
 [ ! -e /var/lib/disco-dlm ]

@@ -7,7 +7,8 @@ rpm_has_its_files() {
   local list want
   list=$(rpm -qlp "$(rpm_file)")
   for want in /usr/bin/disco /usr/bin/disco-overlayfs /usr/bin/disco-param /usr/lib/systemd/system/disco-dlm.service \
-    /usr/lib/systemd/system/disco-dance.timer /usr/lib/systemd/system-preset/50-disco.preset /usr/lib/sysusers.d/disco.conf \
+    /usr/lib/systemd/system/disco-dance.timer /usr/lib/systemd/system/disco-agent.socket /usr/lib/systemd/system/disco-agent.service \
+    /usr/lib/systemd/system/disco-agent-helper.socket /usr/lib/systemd/system/disco-agent-helper.service /usr/share/man/man1/disco-agent.1.gz /usr/lib/systemd/system-preset/50-disco.preset /usr/lib/sysusers.d/disco.conf \
     /usr/lib/tmpfiles.d/disco.conf /usr/share/man/man1/disco-dance.1.gz /usr/share/man/man8/disco-overlayfs.8.gz \
     /usr/share/zsh/site-functions/_disco /usr/share/bash-completion/completions/disco \
     /usr/share/fish/vendor_completions.d/disco.fish /usr/share/licenses/disco/LICENSE; do
@@ -38,6 +39,8 @@ rpm_installs() {
     run() { chroot "$1/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin sh "/srv/scripts/$2" "$3"; }
     run "$1" pre 1; run "$1" post 1
     chroot "$1/root" getent passwd disco-dlm
+    chroot "$1/root" getent passwd disco-agent | grep nologin
+    [ -z "$(find "$1/root/etc/systemd/system" -name "disco-agent*")" ]
     [ "$(stat -c %a "$1/root/var/disco")" = 700 ] && [ -d "$1/root/etc/disco" ]
     [ -L "$1/root/etc/systemd/system/sysinit.target.wants/disco-recover-files.service" ]
     [ ! -L "$1/root/etc/systemd/system/timers.target.wants/disco-dance.timer" ]

@@ -2,6 +2,7 @@
 
 mod asking;
 mod daemons;
+mod joined;
 mod kills;
 
 use std::time::Duration;

@@ -66,12 +66,21 @@ impl Store {
             let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
             let Ok(id) = TriggerId::try_from(id.to_owned()) else { continue };
             match self.load(&id) {
-                Ok(kept) => all.extend(kept),
+                Ok(kept) => all.extend(kept.map(|kept| (self.changed(&id), kept))),
                 Err(error) => damaged.push(error),
             }
         }
-        all.sort_by(|one, other| (other.run.asked, &other.run.id).cmp(&(one.run.asked, &one.run.id)));
-        Ok((all, damaged))
+        // Of one second there may be several, and their ids say nothing of their order.
+        all.sort_by(|(one_at, one), (other_at, other)| {
+            (other.run.asked, other_at, &other.run.id).cmp(&(one.run.asked, one_at, &one.run.id))
+        });
+        Ok((all.into_iter().map(|(_, kept)| kept).collect(), damaged))
+    }
+
+    /// When how it stands was last written, in seconds and nanoseconds.
+    fn changed(&self, id: &TriggerId) -> Option<(i64, i64)> {
+        let found = files::look(&self.path(id, "json")).ok().flatten()?;
+        Some(files::number_and_time(&found).1)
     }
 
     /// The lock of helpers.
@@ -191,6 +200,22 @@ mod tests {
         assert_eq!((all.len(), damaged.len()), (101, 0));
         assert_eq!((all[0].run.asked, all[100].run.asked), (103, 0), "the newest first");
         assert_eq!(store.aborted_by(&wanted[2]).unwrap(), None, "nothing is left of it");
+    }
+
+    #[test]
+    fn of_one_second_the_last_written_is_the_newest() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        let order = [7, 3, 9, 1, 5];
+        for (at, number) in (1..).zip(order) {
+            let mut kept = kept(number, State::Done { exit: 0 });
+            kept.run.asked = 1000;
+            store.save(&kept).unwrap();
+            let file = File::options().write(true).open(store.path(&kept.run.id, "json")).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_nanos(at)).unwrap();
+        }
+        let ids: Vec<TriggerId> = store.all().unwrap().0.into_iter().map(|kept| kept.run.id).collect();
+        assert_eq!(ids, [5, 1, 9, 3, 7].map(|number| TriggerId::of([number; 16])));
     }
 
     #[test]
