@@ -19,8 +19,8 @@ use crate::sys::files;
 
 /// What `disco agent --help` ends with.
 pub(super) const EXAMPLES: &str = "\
-A listener without rights takes what others ask for, and a helper with root does it: docs/agent.md. What
-can be asked: docs/agent-api.md.
+A listener without rights takes what others ask for, and a helper with root
+does it: docs/agent.md. What can be asked: docs/agent-api.md.
 
 Examples:
   disco agent init
