@@ -26,6 +26,12 @@ fn a_configuration_and_its_keys() {
     world.disco(&["agent", "key", "rm", "ci"]).succeeds();
     assert_eq!(world.disco(&["agent", "key", "rm", "ci"]).status, Some(1));
 
+    let other = ["--config", "/srv/other/agent.toml"];
+    world.disco(&[&["agent", "init"], &other[..]].concat()).succeeds();
+    world.disco(&[&["agent", "key", "add", "ci"], &other[..]].concat()).succeeds();
+    world.sh("grep -q '^keys = \"/srv/other/agent.keys\"' /srv/other/agent.toml && grep -q ci /srv/other/agent.keys").succeeds();
+    world.sh("grep -q ci /etc/disco/agent.keys").exits(1);
+
     world.sh("sed -i s/^listen/listne/ /etc/disco/agent.toml").succeeds();
     let bad = world.disco(&["agent", "serve"]);
     assert_eq!(bad.status, Some(78), "{bad}");

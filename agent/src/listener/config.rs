@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use disco_listen::{Limits, ListenConfig, LogLevel, Plain, TlsFiles};
@@ -13,6 +13,8 @@ use thiserror::Error;
 
 use crate::runs::client::SOCKET;
 
+/// Where keys are, where nothing else is said.
+pub const KEYS: &str = "/etc/disco/agent.keys";
 /// Where the configuration is looked for where nothing is said.
 pub const PLACE: &str = "/etc/disco/agent.toml";
 /// A configuration with every key that there is, and what it means: what `disco agent init` writes.
@@ -142,7 +144,7 @@ impl Default for File {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], PORT))],
             log: Level::Info,
             helper: PathBuf::from(SOCKET),
-            keys: PathBuf::from("/etc/disco/agent.keys"),
+            keys: PathBuf::from(KEYS),
             auth: Word::Needed,
             names: vec![],
             proxy: PathBuf::from("/etc/disco/proxy"),
@@ -206,6 +208,12 @@ impl Default for Bounds {
             grace_seconds: 10,
         }
     }
+}
+
+/// The template, for keys that are in this file.
+pub fn template(keys: &Path) -> String {
+    let said = |keys: &Path| format!("keys = {}", toml::Value::from(keys.to_string_lossy().into_owned()));
+    TEMPLATE.replace(&said(Path::new(KEYS)), &said(keys))
 }
 
 /// What this text sets.

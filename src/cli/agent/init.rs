@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use disco_agent::listener::config::{PLACE, TEMPLATE};
+use disco_agent::listener::config::{KEYS, PLACE, template};
 
 use crate::cli::exit::{Failure, Kind};
 use crate::sys::tree::Root;
@@ -11,7 +11,7 @@ use crate::sys::{accounts, files, host};
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
 It is readable by its owner alone (and, where the package is installed, by the group of its listener), and
-holds for an agent on loopback. No file is replaced.
+holds for an agent on loopback. Its keys are beside it. No file is replaced.
 
 Examples:
   disco agent init
@@ -36,15 +36,15 @@ pub(super) fn run(args: &Args) -> Result<String, Failure> {
         let edit = "edit it, or name another file with --config".to_owned();
         return Err(Failure::new(Kind::CannotCreate, message).hint(Some(edit)));
     }
-    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
-        files::create_dirs(folder, 0o755)?;
-    }
-    files::write_new(path, TEMPLATE.as_bytes(), 0o600)?;
-    give_to_listener(path)?;
-    let config = match path == Path::new(PLACE) {
-        true => String::new(),
-        false => format!(" --config {}", path.display()),
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    files::create_dirs(folder, 0o755)?;
+    // Another agent has keys of its own.
+    let (keys, config) = match path == Path::new(PLACE) {
+        true => (PathBuf::from(KEYS), String::new()),
+        false => (files::canonical(folder)?.join("agent.keys"), format!(" --config {}", path.display())),
     };
+    files::write_new(path, template(&keys).as_bytes(), 0o600)?;
+    give_to_listener(path)?;
     Ok(format!(
         "{}: written; every key is explained there\nnext:\n  disco agent key add NAME{config}\n",
         path.display()
