@@ -12,7 +12,7 @@ ASKED = [
     ("locks, by holder", "/api/dlmlocks?per_page=20&order=host%20ASC"),
     ("locks whose name is like 777", "/api/dlmlocks?per_page=20&search=name~777"),
     ("one lock", "/api/dlmlocks/lock%2077"),
-    ("events of a lock with few", "/api/dlmlocks/lock%2077/dlmlock_events?per_page=20"),
+    ("events of a lock with few", "/api/dlmlocks/78/dlmlock_events?per_page=20"),
     ("events of all locks, the newest, disco's wire", "/disco/v1/events?limit=100"),
 ]
 
