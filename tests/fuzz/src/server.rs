@@ -41,7 +41,7 @@ pub fn speak(input: &[u8]) {
             if let Some(request) = request(said) {
                 one(&routes, request).await;
             }
-            never_too_many(&store).await;
+            never_held_twice(&store).await;
         }
     });
 }
@@ -100,8 +100,8 @@ async fn one(routes: &Router, request: Request<Body>) {
     }
 }
 
-/// No lock has more holders than slots.
-async fn never_too_many(store: &MemoryStore) {
+/// No host holds a lock twice.
+async fn never_held_twice(store: &MemoryStore) {
     let all = store.locks(&Filter::All, Order::default(), Paging { page: 1, per_page: None }).await.expect("memory never fails");
     for lock in all.items {
         let mut names: Vec<_> = lock.holders.iter().map(|holder| format!("{:?}", holder.host)).collect();
