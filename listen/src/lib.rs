@@ -8,6 +8,7 @@
 //! | 0 | [`network`] | what counts as one address |
 //! | 1 | [`throttle`] | how often somebody of an address was wrong |
 //! | 1 | [`clock`], [`log`] | the wall clock, and lines for stderr |
+//! | 1 | [`pages`] | what a server at rest gives back |
 //! | 1 | [`refusal`] | what a client is told that no wire has heard |
 //! | 2 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 2 | [`sockets`] | sockets that are opened, and those that are given |
@@ -21,6 +22,7 @@ mod connections;
 pub mod layers;
 pub mod log;
 pub mod network;
+pub mod pages;
 pub mod peer;
 pub mod refusal;
 pub mod server;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use disco_listen::{
-    Limits, ListenConfig, ListenError, Log, Plain, Running, Signals, bounded, sockets, start_on,
+    Limits, ListenConfig, ListenError, Log, Plain, Running, Signals, bounded, pages, sockets, start_on,
 };
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -47,6 +47,7 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
     let ended = runtime.block_on(async {
         let signals = Signals::hear()?;
         let agent = start(config, given, Log::stderr(config.log))?;
+        pages::give_back_for_ever();
         signals.until_end(|| agent.reload()).await;
         agent.stop().await;
         Ok(())

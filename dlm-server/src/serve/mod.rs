@@ -57,6 +57,7 @@ where
         let signals = Signals::hear()?;
         let (app, routes) = open().await?;
         let running = start(listen, app, routes, log.clone()).await?;
+        disco_listen::pages::give_back_for_ever();
         signals.until_end(|| running.reload()).await;
         running.stop().await;
         Ok(())

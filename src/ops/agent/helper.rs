@@ -114,6 +114,7 @@ pub fn serve(
         waiting: AtomicUsize::new(0),
     });
     on_event(Said::Listens(&serving.socket.display().to_string()));
+    disco_listen::pages::give_back_for_ever();
     let mut idle_since = Instant::now();
     while interrupt.signal().is_none() {
         match process("wait at the socket", visitors.next(interrupt, Duration::from_secs(1)))? {
