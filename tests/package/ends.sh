@@ -2,8 +2,8 @@
 # ends.sh - sourced by scripts/package-check: what stays of the package when it goes.
 
 keeps_state_when_removed() {
-  # Back to a node on which disco has changed nothing that is still to be seen.
-  sh_node 'if [ -e /etc/othermodule/stuff.cfg ]; then disco undo >/dev/null; fi; rm -rf /etc/othermodule; echo mine >/etc/disco/dlm.toml
+  # Back to a node on which disco has changed nothing that is still to be seen. An undo here would undo the undo of what came before.
+  sh_node 'rm -rf /etc/othermodule; echo mine >/etc/disco/dlm.toml
     mkdir -p /var/lib/disco-dlm; echo locks >/var/lib/disco-dlm/locks'
   local state='find /var/disco /etc/disco /var/lib/disco-dlm -type f ! -name helper.lock -exec sha256sum {} + | sort -k 2 | sha256sum' before
   before=$(sh_node "$state")
