@@ -130,7 +130,7 @@ pub fn start(config: &Config, given: Option<Vec<TcpListener>>, log: Log) -> Resu
 }
 
 /// disco's own interface, with the face beside it: that has rules of its own for who may ask.
-fn own(app: App, guard: Arc<Guard>, proxy: Option<&Proxy>, limits: Limits) -> Router {
+pub fn own(app: App, guard: Arc<Guard>, proxy: Option<&Proxy>, limits: Limits) -> Router {
     let face = proxy.map_or_else(proxy::version_alone, Proxy::routes);
     let guarded = guarded(bounded(native::routes(app), limits), guard);
     let open = bounded(face.merge(native::health()).fallback(native::no_route), limits);

@@ -58,23 +58,14 @@ fn caller(byte: u8) -> Caller {
     }
 }
 
-/// What hyper would give us, where it would.
+/// A request, with who asks.
 fn request(said: &[u8]) -> Option<Request<Body>> {
     let (who, rest) = said.split_first()?;
-    let end = rest.windows(2).position(|two| two == b"\n\n")?;
-    let head = std::str::from_utf8(&rest[..end]).ok()?;
-    let mut lines = head.split('\n');
-    let (method, path) = lines.next()?.split_once(' ')?;
     // A request that waits would wait for ever: nobody else is here.
-    if !path.starts_with('/') || path.contains("wait") || rest.windows(4).any(|four| four == b"wait") {
+    if rest.windows(4).any(|four| four == b"wait") {
         return None;
     }
-    let mut request = Request::builder().method(method).uri(path);
-    for line in lines {
-        let (name, value) = line.split_once(':')?;
-        request = request.header(name, value.trim());
-    }
-    let mut request = request.body(Body::from(rest[end + 2..].to_vec())).ok()?;
+    let mut request = crate::request(rest)?;
     let who = caller(*who);
     let as_user = if matches!(who, Caller::Host(_)) { Caller::Nobody(NotKnown::Silent) } else { who.clone() };
     request.extensions_mut().insert(who);
