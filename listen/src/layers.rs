@@ -56,7 +56,8 @@ pub(crate) async fn told(State(log): State<Log>, request: Request, next: Next) -
     let start = Instant::now();
     let peer =
         request.extensions().get::<Peer>().map_or_else(|| String::from("-"), |peer| peer.address.to_string());
-    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let asked = request.extensions().get::<Asked>().map_or_else(|| request.uri(), |asked| &asked.0);
+    let (method, uri) = (request.method().clone(), asked.clone());
     let (version, chunked) = (request.version(), request.headers().contains_key(header::TRANSFER_ENCODING));
     let mut response = next.run(request).await;
     if chunked && version < Version::HTTP_2 {
@@ -104,7 +105,15 @@ async fn whole(State(limits): State<Limits>, request: Request, next: Next) -> Re
     };
     let head = parts.method == Method::HEAD;
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    if head { response.map(|_| Body::empty()) } else { response }
+    if head { without_body(response) } else { response }
+}
+
+/// What is answered to HEAD: all but the body, whose length is said where it is known (RFC 9110, 8.6).
+fn without_body(mut response: Response) -> Response {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    response.map(|_| Body::empty())
 }
 
 #[cfg(test)]

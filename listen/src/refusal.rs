@@ -16,9 +16,14 @@ struct Told<'a> {
     hint: &'a str,
 }
 
+/// A status as a word for programs: `bad-request`, `payload-too-large`.
+pub fn code(status: StatusCode) -> String {
+    status.canonical_reason().unwrap_or("error").to_lowercase().replace(' ', "-")
+}
+
 /// An answer after which nothing is read from that connection any more.
 pub fn closing(version: Version, status: StatusCode, message: &str) -> Response {
-    let said = Said { error: Told { code: "bad-request", message, hint: "" } };
+    let said = Said { error: Told { code: &code(status), message, hint: "" } };
     // Strings alone: this cannot fail.
     let body = serde_json::to_vec(&said).unwrap_or_default();
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))];

@@ -1,5 +1,7 @@
 //! What a request says: its body and its query, strictly. Pure.
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
@@ -84,10 +86,11 @@ pub fn number(query: Option<&str>, name: &str, most: u64) -> Result<Option<u64>,
 }
 
 /// The id in a path.
-pub fn id(text: String) -> Result<TriggerId, Failure> {
-    TriggerId::try_from(text).map_err(|error| {
-        Failure::new(StatusCode::NOT_FOUND, error.to_string()).hint("GET /v1/runs lists those that are kept")
-    })
+pub fn id(path: Result<Path<String>, PathRejection>) -> Result<TriggerId, Failure> {
+    let none =
+        |why: String| Failure::new(StatusCode::NOT_FOUND, why).hint("GET /v1/runs lists those that are kept");
+    let Path(text) = path.map_err(|error| none(error.body_text()))?;
+    TriggerId::try_from(text).map_err(|error| none(error.to_string()))
 }
 
 #[cfg(test)]
@@ -158,7 +161,7 @@ mod tests {
             // Whether it is taken is not the question.
             let _ = of("application/json", &body);
             let _ = number(Some(&query), "from", u64::MAX);
-            let _ = id(body);
+            let _ = id(Ok(Path(body)));
         }
     }
 }

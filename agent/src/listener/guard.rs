@@ -103,7 +103,8 @@ pub fn guarded(routes: Router, guard: Arc<Guard>) -> Router {
 }
 
 async fn stand(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
-    let by = request.extensions().get::<Peer>().cloned().map(|peer| guard.who(&peer, request.headers()));
+    let peer = request.extensions().get::<Peer>().cloned();
+    let by = peer.map(|peer| guard.who(&peer, request.headers(), request.uri().host()));
     match by {
         Some(Ok(by)) => {
             request.extensions_mut().insert(by.clone());
@@ -129,8 +130,8 @@ impl Guard {
         Guard { auth, keys, wrong: Mutex::default(), log }
     }
 
-    /// Who asks, if it may.
-    pub fn who(&self, peer: &Peer, headers: &HeaderMap) -> Result<By, Failure> {
+    /// Who asks, if it may; `authority` is the host in the request's own line, which HTTP/2 has in place of a header.
+    pub fn who(&self, peer: &Peer, headers: &HeaderMap, authority: Option<&str>) -> Result<By, Failure> {
         let from = peer.address.ip().to_canonical();
         if headers.contains_key(header::ORIGIN) {
             // No page is a client: whoever looks at one must not have it ask in his place, from this machine.
@@ -138,7 +139,18 @@ impl Guard {
             return Err(Failure::new(StatusCode::FORBIDDEN, message));
         }
         let names = match &self.auth {
-            Auth::AnyoneHere if from.is_loopback() => return Ok(By(format!("anyone at {from}"))),
+            Auth::AnyoneHere if from.is_loopback() => {
+                let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+                return if host.into_iter().chain(authority).all(is_here) {
+                    Ok(By(format!("anyone at {from}")))
+                } else {
+                    // A page whose name was made to lead here asks in that name, without an Origin where it only reads.
+                    Err(Failure::new(
+                        StatusCode::FORBIDDEN,
+                        "without a login only localhost is answered, by that name or an address",
+                    ))
+                };
+            }
             Auth::AnyoneHere => return Err(Failure::new(StatusCode::FORBIDDEN, "only for this machine")),
             Auth::Needed(names) => names,
         };
@@ -189,6 +201,16 @@ impl Guard {
     }
 }
 
+/// Whether a host that was asked for, maybe with a port, is this machine by its own name for itself: nobody else can give that to another.
+fn is_here(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+}
+
 fn said(headers: &HeaderMap) -> Said<'_> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
@@ -198,5 +220,36 @@ fn said(headers: &HeaderMap) -> Said<'_> {
             Some(_) | None => Said::Other,
         },
         (Some(_), Some(_)) => Said::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_here;
+
+    #[test]
+    fn here_is_localhost_and_every_address() {
+        for here in [
+            "localhost",
+            "LocalHost:8453",
+            "127.0.0.1",
+            "127.0.0.1:8453",
+            "[::1]",
+            "[::1]:8453",
+            "10.0.0.1:1",
+        ] {
+            assert!(is_here(here), "{here}");
+        }
+        for other in [
+            "",
+            "evil.example",
+            "evil.example:8453",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            ":8453",
+            "localhost:x",
+        ] {
+            assert!(!is_here(other), "{other}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::config::Config;
 use super::keys::Keys;
-use super::stage::{Said, Stage, said};
+use super::stage::{Said, Stage, raw, said};
 
 type Ca = CertifiedIssuer<'static, KeyPair>;
 
@@ -170,6 +170,11 @@ fn anybody_of_this_machine_only_where_that_is_set_and_no_page_of_a_browser() {
     assert_eq!(stage.send(0, "GET", "/v1/status", "", "").status, 200);
     let page = stage.send(0, "GET", "/v1/status", "Origin: http://evil.example\r\n", "");
     assert_eq!(page.status, 403);
+    // The page's own name, which its DNS now gives this machine's address: a read has no Origin.
+    for host in ["evil.example", "evil.example:8453", "localhost.evil.example"] {
+        let text = format!("GET /v1/runs HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(said(&raw(stage.address(0), text.as_bytes())).status, 403, "{host}");
+    }
     // What a page can send without being asked is no JSON.
     let form = stage.send(0, "POST", "/v1/runs", "Content-Type: text/plain\r\n", "{}");
     assert_eq!(form.status, 415);

@@ -43,6 +43,11 @@ struct Inner {
 }
 
 impl Metrics {
+    /// How the helper answered last.
+    pub fn helper(&self) -> Known {
+        self.0.seen.now()
+    }
+
     /// Nothing counted yet.
     pub fn new(seen: Seen) -> Metrics {
         let mut inner = Inner {

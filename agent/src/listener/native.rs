@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +16,7 @@ use super::guard::By;
 use super::helper::{Helper, HelperError};
 use super::metrics::Metrics;
 use super::said::{Failure, Run, json};
-use super::standing;
+use super::standing::{self, Known};
 use crate::runs::{Answer, Ask, RunState};
 
 /// What every handler has.
@@ -40,9 +41,23 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-/// The one route for everybody: whether this answers.
-pub fn health() -> Router {
-    Router::new().route("/healthz", get(async || "ok\n")).method_not_allowed_fallback(no_method)
+/// The routes for everybody: whether this answers, and whether runs can be asked for.
+pub fn health(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(async |State(app): State<App>| ready(&app.metrics.helper())))
+        .method_not_allowed_fallback(no_method)
+        .with_state(app)
+}
+
+/// Why not stands in the log and in `/v1/status`: who asks here may be anybody.
+fn ready(helper: &Known) -> (StatusCode, &'static str) {
+    match helper {
+        Known::Said(_) => (StatusCode::OK, "ok\n"),
+        Known::Nothing | Known::Silent(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the agent's helper does not answer\n")
+        }
+    }
 }
 
 async fn no_method() -> Failure {
@@ -81,29 +96,29 @@ async fn begin(
 
 async fn status(
     State(app): State<App>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let wait = number(query.as_deref(), "wait", MOST_WAIT)?.unwrap_or(0);
-    let state = run(&app, &Ask::Status { id: id(text)?, wait }).await?;
+    let state = run(&app, &Ask::Status { id: id(path)?, wait }).await?;
     Ok(json(StatusCode::OK, &Run::from(state)))
 }
 
 async fn log(
     State(app): State<App>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let from = number(query.as_deref(), "from", u64::MAX)?.unwrap_or(0);
-    follow::log(app.helper, id(text)?, from).await
+    follow::log(app.helper, id(path)?, from).await
 }
 
 async fn abort(
     State(app): State<App>,
     Extension(By(by)): Extension<By>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Failure> {
-    let state = run(&app, &Ask::Abort { id: id(text)?, by }).await?;
+    let state = run(&app, &Ask::Abort { id: id(path)?, by }).await?;
     Ok(json(StatusCode::OK, &Run::from(state)))
 }
 
@@ -113,14 +128,18 @@ struct Listed {
 }
 
 async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Failure> {
-    number(query.as_deref(), "nothing", 0)?;
+    let most = number(query.as_deref(), "limit", u64::MAX)?.map_or(usize::MAX, clamped);
     match app.helper.ask(&Ask::List {}).await? {
         Answer::Runs { runs } => {
-            let runs = runs.into_iter().map(Run::from).collect();
+            let runs = runs.into_iter().take(most).map(Run::from).collect();
             Ok(json(StatusCode::OK, &Listed { runs }))
         }
         other => Err(no_run(other, &app)),
     }
+}
+
+fn clamped(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 async fn stands(State(app): State<App>) -> Result<Response, Failure> {

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::stage::{Stage, said};
+use super::standing::Known;
 use crate::runs::{Ask, State};
 
 const FIRST: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -120,6 +121,10 @@ fn what_makes_no_sense_is_refused_in_json() {
         (404, "GET", "/", ""),
         (404, "GET", "/puppet/twitch", ""),
         (404, "GET", "/v1/runs/..%2f..%2fetc", ""),
+        (404, "GET", "/v1/runs/%ff", ""),
+        (404, "GET", "/v1/runs/%ff/log", ""),
+        (404, "POST", "/v1/runs/%ff/abort", ""),
+        (400, "GET", "/v1/runs?limit=x", ""),
         (404, "GET", "/v1/runs/gaytemzugu3doobzmfrggzdfmy", ""),
         (404, "GET", "/v1/runs/gaytemzugu3doobzmfrggzdfmy/log", ""),
         (400, "GET", "/v1/runs/gaytemzugu3doobzmfrggzdfmy?wait=x", ""),
@@ -129,6 +134,13 @@ fn what_makes_no_sense_is_refused_in_json() {
         assert_eq!(said.status, status, "{method} {path}: {said:?}");
         let error = &said.json()["error"];
         assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()) && error["hint"].is_string());
+        let words = [
+            (400, "bad-request"),
+            (404, "not-found"),
+            (405, "method-not-allowed"),
+            (413, "payload-too-large"),
+        ];
+        assert!(words.contains(&(status, error["code"].as_str().unwrap())), "{method} {path}: {error}");
     }
     let plain = stage.send(0, "POST", "/v1/runs", &format!("Authorization: Bearer {}\r\n", stage.key), "{}");
     assert_eq!(plain.status, 415);
@@ -146,6 +158,7 @@ fn a_helper_that_says_no_or_nothing_is_told() {
         (404, refused("unknown")),
         (409, refused("ended")),
         (400, refused("malformed")),
+        (422, refused("differs")),
         (500, refused("failed")),
         (503, String::new()),
         (503, "x".repeat(70_000)),
@@ -164,6 +177,34 @@ fn a_helper_that_says_no_or_nothing_is_told() {
         found.json()["error"]["message"].as_str().unwrap().contains("cannot reach the agent's helper at")
     );
     assert_eq!(stage.send(0, "GET", "/healthz", "", "").body, "ok\n", "it is the listener's own health");
+}
+
+#[test]
+fn whether_runs_can_be_asked_for_is_for_everybody_to_see() {
+    let stage = Stage::new();
+    let ready = || stage.send(0, "GET", "/readyz", "", "");
+    let start = Instant::now();
+    while ready().status != 200 {
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", ready());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(ready().body, "ok\n");
+    stage.agent.as_ref().unwrap().seen.set(Known::Silent("the reason".to_owned()));
+    assert_eq!((ready().status, &*ready().body), (503, "the agent's helper does not answer\n"));
+}
+
+#[test]
+fn a_list_is_as_long_as_it_is_wanted() {
+    let stage = Stage::new();
+    for _ in 0..3 {
+        stage.ask("POST", "/v1/runs", "{}");
+    }
+    for (path, most) in
+        [("/v1/runs", 3), ("/v1/runs?limit=2", 2), ("/v1/runs?limit=0", 0), ("/v1/runs?limit=9", 3)]
+    {
+        let said = stage.ask("GET", path, "").json();
+        assert_eq!(said["runs"].as_array().unwrap().len(), most, "{path}");
+    }
 }
 
 #[test]
@@ -193,4 +234,8 @@ fn heads_are_answered_without_bodies() {
     );
     let found = said(&super::stage::raw(stage.address(0), text.as_bytes()));
     assert_eq!((found.status, &*found.body), (200, ""));
+    let whole = stage.ask("GET", "/v1/status", "");
+    assert_eq!(found.header("content-length"), Some(&*whole.body.len().to_string()));
+    stage.ask("GET", "//v1///status", "");
+    assert!(stage.log.text().contains("\"GET //v1///status\" 200"), "{}", stage.log.text());
 }

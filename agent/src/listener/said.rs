@@ -1,9 +1,10 @@
-//! Answers: JSON in one line, errors too, as `{"error":{"message":…,"hint":…}}`.
+//! Answers: JSON in one line, errors too, as `{"error":{"code":…,"message":…,"hint":…}}`.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use disco_listen::log::causes;
+use disco_listen::refusal::code;
 use serde::Serialize;
 
 use super::helper::HelperError;
@@ -29,6 +30,7 @@ struct Said<'a> {
 
 #[derive(Serialize)]
 struct Told<'a> {
+    code: &'a str,
     message: &'a str,
     hint: &'a str,
 }
@@ -58,6 +60,9 @@ impl Failure {
             Refusal::Disabled => (StatusCode::CONFLICT, "dry runs go on: \"noop\": true"),
             Refusal::Unknown => (StatusCode::NOT_FOUND, "GET /v1/runs lists those that are kept"),
             Refusal::Ended => (StatusCode::CONFLICT, ""),
+            Refusal::Differs => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "another idempotency_key, or the same noop and modules")
+            }
             Refusal::Malformed => (StatusCode::BAD_REQUEST, ""),
             Refusal::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "the helper's log says more"),
         };
@@ -82,7 +87,7 @@ impl From<HelperError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let said = Said { error: Told { message: &self.message, hint: self.hint } };
+        let said = Said { error: Told { code: &code(self.status), message: &self.message, hint: self.hint } };
         let mut response = json(self.status, &said);
         let headers = response.headers_mut();
         if let Some(seconds) = self.again {

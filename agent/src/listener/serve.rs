@@ -62,6 +62,8 @@ pub struct Agent {
     /// Where it listens: disco's own interface, puppet-twitch's, and the proxy's ports.
     pub running: Vec<Running>,
     proxy: Option<Proxy>,
+    /// How the node stands, as far as this knows.
+    pub seen: Seen,
     background: JoinSet<()>,
 }
 
@@ -79,6 +81,11 @@ pub fn start(config: &Config, given: Option<Vec<TcpListener>>, log: Log) -> Resu
     let paces = Arc::new(Paces::new(config.rate, metrics.clone()));
     if config.twitch.enabled {
         let address = SocketAddr::new(config.twitch.bind, config.twitch.port);
+        if !address.ip().is_loopback() {
+            log.warn(format_args!(
+                "anybody who reaches {address} can start a live run: `[twitch]` knows no login"
+            ));
+        }
         let longest = Duration::from_secs(config.twitch.wait_seconds);
         // Whoever waits for the end of a run is not cut off before that.
         let limits = Limits { age: limits.age.max(longest + Duration::from_secs(60)), ..limits };
@@ -117,7 +124,7 @@ pub fn start(config: &Config, given: Option<Vec<TcpListener>>, log: Log) -> Resu
 
     let mut background = JoinSet::new();
     let (tell, told) = oneshot::channel();
-    background.spawn(standing::watch(helper, seen, log, tell));
+    background.spawn(standing::watch(helper, seen.clone(), log, tell));
     if let Some(board) = proxy.as_ref().map(|proxy| Arc::clone(&proxy.board)) {
         background.spawn(async move {
             // Who is asked before the helper was has nothing to say yet. That it has gone is no reason not to ask.
@@ -126,14 +133,14 @@ pub fn start(config: &Config, given: Option<Vec<TcpListener>>, log: Log) -> Resu
             while watching.join_next().await.is_some() {}
         });
     }
-    Ok(Agent { running, proxy, background })
+    Ok(Agent { running, proxy, seen, background })
 }
 
 /// disco's own interface, with the face beside it: that has rules of its own for who may ask.
 pub fn own(app: App, guard: Arc<Guard>, proxy: Option<&Proxy>, limits: Limits) -> Router {
     let face = proxy.map_or_else(proxy::version_alone, Proxy::routes);
-    let guarded = guarded(bounded(native::routes(app), limits), guard);
-    let open = bounded(face.merge(native::health()).fallback(native::no_route), limits);
+    let guarded = guarded(bounded(native::routes(app.clone()), limits), guard);
+    let open = bounded(face.merge(native::health(app)).fallback(native::no_route), limits);
     open.merge(guarded)
 }
 

@@ -50,6 +50,10 @@ pub fn too_often(seconds: u64) -> Response {
 
 async fn answer(State(app): State<App>, request: Request) -> Response {
     let unexpected = || text(500, "Unexpected error");
+    if request.headers().contains_key(header::ORIGIN) {
+        // puppet-twitch let every page in a browser start a run.
+        return text(403, "Requests of pages in a browser are not answered");
+    }
     let uri = request.extensions().get::<Asked>().map_or_else(|| request.uri(), |asked| &asked.0);
     let Some((path, background)) = understood(request.method(), uri) else { return unexpected() };
     match path {

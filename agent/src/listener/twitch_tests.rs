@@ -123,6 +123,14 @@ fn what_cannot_be_started_is_one_text() {
 }
 
 #[test]
+fn no_page_of_a_browser_starts_a_run() {
+    let stage = Stage::new();
+    let page = stage.send(1, "POST", "/puppet/twitch", "Origin: http://evil.example\r\n", "");
+    assert_eq!((page.status, &*page.body), (403, "Requests of pages in a browser are not answered\n"));
+    assert!(stage.helper.asks.lock().unwrap().is_empty());
+}
+
+#[test]
 fn the_form_of_an_answer() {
     let stage = Stage::new();
     let bytes = raw(stage.address(1), b"GET /info HTTP/1.0\r\n\r\n");

@@ -88,6 +88,8 @@ pub enum Refusal {
     Unknown,
     /// It has ended already.
     Ended,
+    /// Something else was asked for with the same key.
+    Differs,
     /// What was asked is not one of the verbs, or a name in it is none.
     Malformed,
     /// The helper could not.

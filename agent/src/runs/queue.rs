@@ -1,9 +1,10 @@
 //! Which run is under way and which come next: pure, a question and the time in, a decision out. At most one is under way; behind it
 //! waits at most one of each kind, dry and live, and whoever asks for that kind meanwhile gets the one that waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::runs::state::{RunState, State, TriggerId};
 
@@ -38,6 +39,9 @@ pub struct Key {
     pub key: String,
     /// Since when: seconds since 1970.
     pub since: i64,
+    /// What was asked for with it: half of a SHA-256. Keys of older versions have none, and lead to their runs whatever is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<String>,
 }
 
 /// A run that somebody wants.
@@ -62,6 +66,8 @@ pub enum Taken {
     Waits(Kept),
     /// That run was got before with the same key.
     Known(TriggerId),
+    /// Another one was asked for with the same key: whoever asks would take its end for that of what he asks for now.
+    Differs,
     /// Another run is in the way of one that is wanted alone.
     Busy,
     /// It and the one that waits would have too many modules.
@@ -79,13 +85,21 @@ pub enum Dropped {
     Neither,
 }
 
+/// Where a key leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Led {
+    to: TriggerId,
+    since: i64,
+    wish: Option<String>,
+}
+
 /// What is under way, and what waits.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Queue {
     under_way: Option<TriggerId>,
     /// The oldest first; never two of a kind.
     waiting: Vec<Kept>,
-    keys: BTreeMap<(String, String), (TriggerId, i64)>,
+    keys: BTreeMap<(String, String), Led>,
 }
 
 impl Queue {
@@ -97,7 +111,8 @@ impl Queue {
         for one in kept {
             for key in &one.keys {
                 let of = (key.by.clone(), key.key.clone());
-                queue.keys.insert(of, (one.run.id.clone(), key.since));
+                let led = Led { to: one.run.id.clone(), since: key.since, wish: key.wish.clone() };
+                queue.keys.insert(of, led);
             }
             let waits = one.run.state == State::Queued && queue.under_way.as_ref() != Some(&one.run.id);
             match waits {
@@ -130,9 +145,11 @@ impl Queue {
 
     /// Takes a wish; `id` is for a new run.
     pub fn take(&mut self, wanted: Wanted, id: TriggerId, now: i64) -> Taken {
+        let wish = wish(wanted.noop, &wanted.modules);
         let known = wanted.key.as_ref().and_then(|key| self.known(&wanted.by, key, now));
-        if let Some(id) = known {
-            return Taken::Known(id);
+        if let Some(led) = known {
+            let same = led.wish.as_ref().is_none_or(|before| *before == wish);
+            return if same { Taken::Known(led.to.clone()) } else { Taken::Differs };
         }
         if wanted.alone && !self.is_idle() {
             return Taken::Busy;
@@ -166,22 +183,23 @@ impl Queue {
         };
         let kept = &mut self.waiting[at];
         if let Some(key) = wanted.key {
-            kept.keys.push(Key { by: wanted.by.clone(), key: key.clone(), since: now });
-            self.keys.insert((wanted.by, key), (kept.run.id.clone(), now));
+            let led = Led { to: kept.run.id.clone(), since: now, wish: Some(wish.clone()) };
+            kept.keys.push(Key { by: wanted.by.clone(), key: key.clone(), since: now, wish: Some(wish) });
+            self.keys.insert((wanted.by, key), led);
         }
         Taken::Waits(kept.clone())
     }
 
-    /// The run that this key leads to. Keys that are too old go.
-    fn known(&mut self, by: &str, key: &str, now: i64) -> Option<TriggerId> {
+    /// Where this key leads. Keys that are too old go.
+    fn known(&mut self, by: &str, key: &str, now: i64) -> Option<&Led> {
         // One of the future is one of a clock that was put back.
-        self.keys.retain(|_, (_, since)| (now - KEY_LASTS..=now + KEY_LASTS).contains(since));
-        self.keys.get(&(by.to_owned(), key.to_owned())).map(|(id, _)| id.clone())
+        self.keys.retain(|_, led| (now - KEY_LASTS..=now + KEY_LASTS).contains(&led.since));
+        self.keys.get(&(by.to_owned(), key.to_owned()))
     }
 
     /// A run is gone, with all that is kept of it: no key leads to it any more.
     pub fn forget(&mut self, id: &TriggerId) {
-        self.keys.retain(|_, (of, _)| of != id);
+        self.keys.retain(|_, led| led.to != *id);
     }
 
     /// The one that is to begin now, which from now on is under way; none where another is, or nothing waits.
@@ -212,6 +230,19 @@ impl Queue {
         kept.run.ended = Some(now);
         Dropped::Waited(Box::new(kept))
     }
+}
+
+/// A short text that is the same for the same wish.
+fn wish(noop: bool, modules: &[String]) -> String {
+    let modules: BTreeSet<&str> = modules.iter().map(String::as_str).collect();
+    let mut digest = Sha256::new();
+    digest.update([u8::from(noop)]);
+    for name in modules {
+        // No name has one in it.
+        digest.update(name.as_bytes());
+        digest.update(b"\0");
+    }
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The modules of both, sorted; none stands for all. `None` where these are too many.

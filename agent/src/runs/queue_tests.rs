@@ -1,6 +1,6 @@
 //! The queue, case by case, and under whatever may be asked in any order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -56,8 +56,16 @@ fn a_key_leads_to_its_run_for_a_day_and_is_its_owners() {
     queue.begin();
     queue.ended(&id(1));
     assert_eq!(queue.take(keyed("ci"), id(2), 10 + KEY_LASTS), Taken::Known(id(1)));
-    let (mut again, _) = Queue::of(vec![kept], None);
+    let (mut again, _) = Queue::of(vec![kept.clone()], None);
     assert_eq!(again.take(keyed("ci"), id(2), 20), Taken::Known(id(1)), "it is kept with the run");
+    for (noop, modules) in [(false, &[][..]), (true, &["a"])] {
+        let other = Wanted { key: Some("k".to_owned()), ..wanted(noop, modules, "ci") };
+        assert_eq!(again.take(other, id(2), 20), Taken::Differs, "its end is not that of another wish");
+    }
+    let mut older = kept;
+    older.keys[0].wish = None;
+    let (mut of_before, _) = Queue::of(vec![older], None);
+    assert_eq!(of_before.take(keyed("ci"), id(2), 20), Taken::Known(id(1)), "kept by an older version");
     again.forget(&id(1));
     queue.forget(&id(7));
     assert_eq!(waits(queue.take(keyed("bob"), id(3), 20)).run.id, id(3));
@@ -137,6 +145,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Where a key leads, since when, and the wish: dry or not, which modules.
+type Led = (usize, i64, (bool, BTreeSet<u8>));
+
 /// The number of a run, from its id.
 fn number(id: &TriggerId) -> usize {
     (0..=255).position(|n| TriggerId::of([n; 16]) == *id).unwrap()
@@ -148,13 +159,13 @@ proptest! {
         let (mut queue, mut now, mut next) = (Queue::default(), 1_000_000, 0u8);
         // What a helper keeps in files, and the truth about each run.
         let mut kept: BTreeMap<usize, Kept> = BTreeMap::new();
-        let mut keys: BTreeMap<(u8, u8), (usize, i64)> = BTreeMap::new();
+        let mut keys: BTreeMap<(u8, u8), Led> = BTreeMap::new();
         for step in steps {
             match step {
                 Step::Take { noop, modules, by, key, alone } => {
                     let names: Vec<String> = modules.iter().map(|n| format!("m{n}")).collect();
                     let wish = Wanted { noop, modules: names.clone(), by: by.to_string(), key: key.map(|k| k.to_string()), alone };
-                    let free = queue.is_idle();
+                    let (free, what) = (queue.is_idle(), (noop, modules.iter().copied().collect()));
                     match queue.take(wish, id(next), now) {
                         Taken::Waits(got) => {
                             prop_assert!(free || !alone);
@@ -162,14 +173,18 @@ proptest! {
                             prop_assert_eq!(&got.run.state, &State::Queued);
                             prop_assert!(got.run.modules.is_empty() || (!names.is_empty() && names.iter().all(|n| got.run.modules.contains(n))));
                             prop_assert!(got.run.by.contains(&by.to_string()));
-                            if let Some(key) = key { keys.insert((by, key), (number(&got.run.id), now)); }
+                            if let Some(key) = key { keys.insert((by, key), (number(&got.run.id), now, what)); }
                             kept.insert(number(&got.run.id), got);
                             next += 1;
                         }
                         Taken::Known(of) => {
-                            let (run, since) = keys[&(by, key.unwrap())];
-                            prop_assert_eq!(run, number(&of));
+                            let (run, since, before) = &keys[&(by, key.unwrap())];
+                            prop_assert_eq!((*run, before), (number(&of), &what));
                             prop_assert!(now - since <= KEY_LASTS);
+                        }
+                        Taken::Differs => {
+                            let (_, since, before) = &keys[&(by, key.unwrap())];
+                            prop_assert!(now - since <= KEY_LASTS && *before != what);
                         }
                         Taken::Busy => prop_assert!(alone && !free),
                         Taken::Crowded => prop_assert!(false, "few modules are not too many"),

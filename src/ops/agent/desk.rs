@@ -113,6 +113,9 @@ impl Desk {
                 drop(queue);
                 return self.status(&id, Duration::ZERO, &|| false);
             }
+            Taken::Differs => {
+                return refused(Refusal::Differs, "something else was asked for with the same key");
+            }
             Taken::Busy => return refused(Refusal::Busy, "another run is under way"),
             Taken::Crowded => return refused(Refusal::Malformed, "too many modules: ask for all of them"),
         };
