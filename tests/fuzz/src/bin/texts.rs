@@ -9,8 +9,8 @@ use disco_dlm_server::identity::certificate;
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((kind, bytes)) = input.split_first() else { return };
     if kind % 16 == 0 {
-        certificate::of_der(bytes);
-        certificate::ends(bytes);
+        disco_listen::peer::Certificate::of_der(bytes);
+        disco_listen::peer::ends(bytes);
         disco_agent::face::peer::Shown::of_der(bytes);
         return;
     }
