@@ -4,6 +4,7 @@ mod asking;
 mod daemons;
 mod joined;
 mod kills;
+mod merges;
 
 use std::time::Duration;
 
