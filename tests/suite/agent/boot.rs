@@ -43,7 +43,8 @@ fn fill(world: &World) -> [TriggerId; 3] {
     let first = ask(false, "m");
     world.wait_until("the step runs", || in_step(world));
     let all = [first, ask(false, "n"), ask(true, "n")];
-    let waits = |id: &TriggerId| client.run(&Ask::Status { id: id.clone(), wait: 0 }).unwrap().state;
+    let waits =
+        |id: &TriggerId| client.run(&Ask::Status { id: id.clone(), wait: 0 }).expect("it answers").state;
     assert_eq!(all.each_ref().map(waits), [State::Running, State::Queued, State::Queued]);
     all
 }
@@ -54,7 +55,8 @@ fn have_run(world: &World, all: &[TriggerId; 3], first: &State) {
     let ended = |id: &TriggerId| world.read(&format!("/var/disco/agent/runs/{id}.json")).contains("\"done\"");
     world.wait_until("both have ended", || all[1..].iter().all(ended));
     let client = client(world);
-    let told = |id: &TriggerId| client.run(&Ask::Status { id: id.clone(), wait: 0 }).unwrap().state;
+    let told =
+        |id: &TriggerId| client.run(&Ask::Status { id: id.clone(), wait: 0 }).expect("it answers").state;
     assert_eq!(&told(&all[0]), first);
     assert_eq!(told(&all[1]), State::Done { exit: 2 });
     assert!(told(&all[2]).is_success());

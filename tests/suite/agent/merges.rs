@@ -154,7 +154,7 @@ impl<'a> Held<'a> {
     /// What is told of the newest run: by the helper's verbs and by the command.
     #[track_caller]
     fn told(&self, id: &TriggerId, state: &State, words: &str) {
-        let listed = self.node.client.list().unwrap();
+        let listed = self.node.client.list().expect("the helper answers");
         assert_eq!((&listed[0].id, &listed[0].state, &self.node.look(id).state), (id, state, state));
         let said = self.node.world.disco(&["agent", "status"]);
         said.stdout_has(&format!("last      live run {id} {words}"));
@@ -165,7 +165,7 @@ impl<'a> Held<'a> {
     fn is_mended(&self, moment: Moment, by_hand: bool) {
         let (node, world) = (&self.node, self.node.world);
         assert!(journal(world).is_some(), "{moment:?}: a merge was stopped");
-        let trouble = node.client.standing().unwrap().trouble;
+        let trouble = node.client.standing().expect("the helper answers").trouble;
         assert!(
             trouble.as_deref().is_some_and(|why| why.contains("disco recover")),
             "{moment:?}: {trouble:?}"
@@ -177,12 +177,16 @@ impl<'a> Held<'a> {
             world.disco(&["recover"]).succeeds();
             let wanted = if moment == Moment::Staging { &self.before } else { &self.after };
             assert_eq!(&objects(world), wanted, "{moment:?}");
-            assert_eq!(node.client.standing().unwrap().trouble, None);
+            assert_eq!(node.client.standing().expect("the helper answers").trouble, None);
         }
         let next = node.end(&node.ask(false, &["m"]).id);
         assert!(next.state.is_success(), "{moment:?}: {next:?}\n{}", node.log(&next.id));
         assert_eq!(objects(world), self.after, "{moment:?}");
-        assert_eq!((journal(world), node.client.standing().unwrap().trouble), (None, None), "{moment:?}");
+        assert_eq!(
+            (journal(world), node.client.standing().expect("the helper answers").trouble),
+            (None, None),
+            "{moment:?}"
+        );
     }
 
     /// Its runner has gone, and its dance has not: the run goes on, and nothing else begins before its end.
@@ -193,7 +197,7 @@ impl<'a> Held<'a> {
         std::thread::sleep(Duration::from_millis(300));
         assert_eq!(node.look(&merging.run.id).state, State::Running, "{moment:?}: its dance is there");
         assert_eq!(node.look(&next.id).state, State::Queued, "{moment:?}");
-        let standing = node.client.standing().unwrap();
+        let standing = node.client.standing().expect("the helper answers");
         assert_eq!(
             (standing.running.as_ref(), standing.trouble),
             (Some(&merging.run.id), None),
