@@ -189,7 +189,7 @@ fn whether_runs_can_be_asked_for_is_for_everybody_to_see() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(ready().body, "ok\n");
-    stage.agent.as_ref().unwrap().seen.set(Known::Silent("the reason".to_owned()));
+    stage.agent.as_ref().unwrap().parts.seen.set(Known::Silent("the reason".to_owned()));
     assert_eq!((ready().status, &*ready().body), (503, "the agent's helper does not answer\n"));
 }
 

@@ -86,6 +86,22 @@ fn a_helper_that_is_away_fails_the_features_and_stalls_nobody() {
 }
 
 #[test]
+fn what_runs_is_there_while_its_settings_are_read_again() {
+    let stage = Stage::with("", |dir, _| {
+        settings(dir, "", &["dance", "trigger"]);
+    });
+    state(&stage, "dance", "running");
+    state(&stage, "trigger", "running");
+    let proxy = stage.agent.as_ref().unwrap().parts.proxy.as_deref().unwrap();
+    proxy.load();
+    let names = get(&stage, "/features").json();
+    assert_eq!(names, serde_json::json!(["dance", "logs", "trigger"]), "a Foreman forgets what is not there");
+    std::fs::write(stage.dir.path().join("proxy/settings.d/trigger.yml"), "---\n:enabled: false\n").unwrap();
+    proxy.load();
+    assert_eq!(get(&stage, "/features").json(), serde_json::json!(["dance", "logs"]));
+}
+
+#[test]
 fn the_ports_of_its_settings_show_the_face_and_nothing_else() {
     let mut port = 0;
     let stage = Stage::with("", |dir, _| port = settings(dir, "", &[]));

@@ -4,28 +4,25 @@
 //! The first byte says where and by whom; the rest is a request as in [`crate::request`].
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::OnceLock;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use disco_agent::listener::config::Auth;
-use disco_agent::listener::guard::Guard;
-use disco_agent::listener::helper::Helper;
-use disco_agent::listener::keyring::Keyring;
+use disco_agent::listener::config::{self, Auth, Rate};
 use disco_agent::listener::keys::Keys;
-use disco_agent::listener::metrics::Metrics;
-use disco_agent::listener::native::App;
-use disco_agent::listener::standing::Seen;
-use disco_agent::listener::{proxy, serve, twitch};
-use disco_listen::{Certificate, Limits, Log, LogLevel, Over, Peer};
+use disco_agent::listener::parts::Parts;
+use disco_listen::{Certificate, Log, LogLevel, Over, Peer};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 /// What may be asked without a name.
 const OPEN: [&str; 4] = ["/healthz", "/version", "/features", "/features/"];
+
+/// As often as anybody likes.
+const MANY: NonZeroU32 = NonZeroU32::new(1_000_000_000).expect("not zero");
 
 struct Stage {
     own: Router,
@@ -70,15 +67,15 @@ fn stage() -> Result<Stage, Box<dyn std::error::Error>> {
     for name in ["dance", "noop", "lock", "trigger", "logs", "facts"] {
         std::fs::write(at("settings.d").join(format!("{name}.yml")), "---\n:enabled: true\n")?;
     }
-    let (limits, log, seen) = (Limits::default(), Log::to(LogLevel::Error, std::io::sink()), Seen::default());
-    let metrics = Metrics::new(seen.clone());
-    let helper = Arc::new(Helper::new(Path::new("/nonexistent/agent.sock").to_owned()));
-    let names = ["ci.example.com".to_owned()].into_iter().collect();
-    let guard = Arc::new(Guard::new(Auth::Needed(names), Keyring::new(at("keys"), log.clone()), log.clone()));
-    let face = proxy::open(folder.path(), "http://node/v1/runs", &seen, limits, log.clone())?;
-    let app = App { helper: Arc::clone(&helper), metrics: metrics.clone() };
-    let own = serve::own(app, guard, face.as_ref(), limits);
-    let twitch = disco_listen::bounded(twitch::router(helper, metrics, log, Duration::from_secs(1)), limits);
+    let mut config = config::parse("")?;
+    config.helper = Path::new("/nonexistent/agent.sock").to_owned();
+    config.keys = at("keys");
+    config.proxy = folder.path().to_owned();
+    config.auth = Auth::Needed(["ci.example.com".to_owned()].into_iter().collect());
+    config.rate = Rate { client_per_second: MANY, client_burst: MANY, all_per_second: MANY, all_burst: MANY };
+    config.twitch.wait_seconds = 1;
+    let parts = Parts::new(&config, &Log::to(LogLevel::Error, std::io::sink()))?;
+    let (own, twitch) = (parts.own(), parts.twitch());
     Ok(Stage { own, twitch, key, _folder: folder })
 }
 
