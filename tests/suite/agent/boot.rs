@@ -51,9 +51,12 @@ fn fill(world: &World) -> [TriggerId; 3] {
 
 /// What waited has run in this start of the machine, and nobody has asked.
 fn have_run(world: &World, all: &[TriggerId; 3], first: &State) {
+    let state = |id: &TriggerId| world.read(&format!("/var/disco/agent/runs/{id}.json"));
+    world.wait_until("somebody has looked what became of the first", || {
+        !state(&all[0]).contains("\"running\"")
+    });
     world.wait_until("the live run that waited has merged", || world.exists("/etc/n"));
-    let ended = |id: &TriggerId| world.read(&format!("/var/disco/agent/runs/{id}.json")).contains("\"done\"");
-    world.wait_until("both have ended", || all[1..].iter().all(ended));
+    world.wait_until("both have ended", || all[1..].iter().all(|id| state(id).contains("\"done\"")));
     let client = client(world);
     let told =
         |id: &TriggerId| client.run(&Ask::Status { id: id.clone(), wait: 0 }).expect("it answers").state;
