@@ -87,6 +87,7 @@ waits_for_merges_and_sandboxes() {
   holds 'what was there is there' sh_node 'dpkg-query -W -f "\${db:Status-Status} \${Version}" disco | grep -e "^installed .*-1$"; disco --version; systemctl is-enabled disco-recover-files'
   sh_node 'disco confirm >/dev/null'
   holds 'afterwards it is' apt install /srv/packages/second.deb
+  holds 'and undoes what the older one has merged' sh_node 'disco undo; [ ! -e /etc/othermodule ]'
 }
 
 # The power goes while an action of a merge hangs; the units of the package finish it.
