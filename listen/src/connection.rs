@@ -27,6 +27,7 @@ use crate::connections::{Busy, Entry, Place};
 use crate::layers::{Asked, Streams, squeezed};
 use crate::log::{Log, causes};
 use crate::peer::{Certificate, Over, Peer};
+use crate::rest::{Lent, read_rest};
 
 /// The most requests at once on one connection of HTTP/2.
 const MOST_STREAMS: u32 = 64;
@@ -95,12 +96,17 @@ pub async fn serve(
     }
 }
 
-enum Protocol {
+/// Which HTTP is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, and 1.0.
     Http1,
+    /// HTTP/2.
     Http2,
 }
 
-async fn speak<S>(
+/// Speaks it until the connection ends, or has to.
+pub async fn speak<S>(
     served: Served,
     stream: TokioIo<S>,
     peer: Peer,
@@ -115,7 +121,18 @@ where
     let busy = Arc::clone(entry);
     let service = service_fn(move |request: Request<Incoming>| {
         let (routes, peer, busy) = (routes.clone(), peer.clone(), busy.begin());
-        async move { answer(routes, peer, request).await.map(|response| held(response, busy)) }
+        async move {
+            let response = match protocol {
+                Protocol::Http1 => answer(routes, peer, request.map(Body::new)).await?,
+                Protocol::Http2 => {
+                    let (request, back) = Lent::of(request);
+                    let response = answer(routes, peer, request.map(Body::new)).await?;
+                    read_rest(back, LINGER, LINGER_BYTES);
+                    response
+                }
+            };
+            Ok::<_, std::convert::Infallible>(held(response, busy))
+        }
     });
     match protocol {
         Protocol::Http1 => {
@@ -177,9 +194,8 @@ enum Ended {
 async fn answer(
     routes: Router,
     peer: Peer,
-    request: Request<Incoming>,
+    mut request: Request,
 ) -> Result<Response, std::convert::Infallible> {
-    let mut request = request.map(Body::new);
     if let Some(uri) = squeezed(request.uri()) {
         let asked = std::mem::replace(request.uri_mut(), uri);
         request.extensions_mut().insert(Asked(asked));

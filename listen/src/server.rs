@@ -250,7 +250,8 @@ impl Door {
                 Some(_) = inside.join_next(), if !inside.is_empty() => continue,
             };
             let (tcp, address) = match accepted {
-                Ok(accepted) => accepted,
+                // A socket of IPv6 that hears IPv4 too writes its addresses as those of IPv6.
+                Ok((tcp, address)) => (tcp, SocketAddr::new(address.ip().to_canonical(), address.port())),
                 Err(error) => {
                     self.log.error(format_args!("nobody can be let in: {error}"));
                     sleep(OUT_OF_FILES).await;

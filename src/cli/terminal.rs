@@ -69,6 +69,7 @@ pub struct Terminal {
     color_err: bool,
     out_is_terminal: bool,
     progress: bool,
+    err_is_journal: bool,
     broken: Option<io::Error>,
 }
 
@@ -88,6 +89,7 @@ impl Terminal {
             color_err: want(err),
             out_is_terminal: out,
             progress: err,
+            err_is_journal: is_journal(),
             broken: None,
         }
     }
@@ -107,7 +109,8 @@ impl Terminal {
     }
 
     fn put_err(&self, text: &str) {
-        let print = || put(&mut io::stderr().lock(), text);
+        let text = if self.err_is_journal { graded(text) } else { Cow::Borrowed(text) };
+        let print = || put(&mut io::stderr().lock(), &text);
         // With standard error gone there is nobody left to tell.
         let _ = self.live.as_ref().map_or_else(print, |live| live.above(print));
     }
@@ -202,6 +205,22 @@ impl Terminal {
     }
 }
 
+/// Whether standard error is systemd's journal.
+fn is_journal() -> bool {
+    #[cfg(feature = "server")]
+    return disco_listen::journal::is_stderr();
+    #[cfg(not(feature = "server"))]
+    false
+}
+
+/// A line with syslog's number of what it begins with, which the journal takes off: `journalctl -p warning` finds it then.
+fn graded(text: &str) -> Cow<'_, str> {
+    let number = [(Level::Error, 3), (Level::Warning, 4)]
+        .into_iter()
+        .find(|(level, _)| text.starts_with(level.word()));
+    number.map_or(Cow::Borrowed(text), |(_, number)| Cow::Owned(format!("<{number}>{text}")))
+}
+
 /// What a line shows on a terminal: a script or a file that it prints must not move the cursor, clear the screen, hide text
 /// or set the title, so control characters are shown and not obeyed. In a pipe they stay what they are.
 fn visible(text: &str, terminal: bool) -> Cow<'_, str> {
@@ -232,6 +251,18 @@ fn put(to: &mut impl Write, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_journal_is_told_how_grave_a_line_is() {
+        for (text, wanted) in [
+            ("error: x", "<3>error: x"),
+            ("warning: x", "<4>warning: x"),
+            ("info: x", "info: x"),
+            ("an error: x", "an error: x"),
+        ] {
+            assert_eq!(graded(text), wanted);
+        }
+    }
 
     #[test]
     fn a_terminal_is_shown_control_characters_and_obeys_none() {

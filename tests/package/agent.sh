@@ -38,6 +38,7 @@ agent_is_installed() {
     refuses "$unit is left to the administrator" disabled node systemctl is-enabled "$unit"
   done
   holds 'its sockets have a folder' sh_node '[ "$(stat -c "%a %U:%G" /run/disco)" = "755 root:root" ]'
+  holds 'which systemd makes again when it is gone' sh_node 'rmdir /run/disco; systemd-tmpfiles --create --remove disco.conf; [ "$(stat -c "%a %U:%G" /run/disco /var/disco | paste -sd,)" = "755 root:root,700 root:root" ]'
   holds 'without a configuration its listener does not start' sh_node \
     'systemctl start disco-agent; [ "$(systemctl show -P ActiveState -P ConditionResult disco-agent | paste -sd,)" = inactive,no ]; systemctl stop disco-agent-helper.socket disco-agent.socket'
   holds 'its log is rotated, where there is one' sh_node 'grep -q copytruncate /etc/logrotate.d/disco-agent; [ "$(stat -c "%a %U" /etc/logrotate.d/disco-agent)" = "644 root" ]'

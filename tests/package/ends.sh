@@ -2,8 +2,8 @@
 # ends.sh - sourced by scripts/package-check: what stays of the package when it goes.
 
 keeps_state_when_removed() {
-  # Back to a node on which disco has changed nothing that is still to be seen. An undo here would undo the undo of what came before.
-  sh_node 'rm -rf /etc/othermodule; echo mine >/etc/disco/dlm.toml
+  # A node on which disco has changed nothing that is still to be seen: whoever has merged something before this has undone it.
+  sh_node '[ ! -e /etc/othermodule ]; echo mine >/etc/disco/dlm.toml
     mkdir -p /var/lib/disco-dlm; echo locks >/var/lib/disco-dlm/locks'
   local state='find /var/disco /etc/disco /var/lib/disco-dlm -type f ! -name helper.lock -exec sha256sum {} + | sort -k 2 | sha256sum' before
   before=$(sh_node "$state")
@@ -25,7 +25,7 @@ leaves_nothing_when_purged() {
   sh_node 'rm -r /etc/disco'
   note_all after
   # Left out: what apt, dpkg and the node itself write, and the account, which docs/packages-of-disco.md has the reason for.
-  local mine='^(/var/lib/(dpkg|apt|systemd|misc|pam)|/var/cache|/var/log|/run|/root|/etc/(passwd|group|shadow|gshadow|subuid|subgid|\.pwd\.lock|ld\.so\.cache|rc[0-9S]\.d/\.depend)|/etc/rc|/etc/othermodule)[-./ ]?'
+  local mine='^(/var/lib/(dpkg|apt|systemd|misc|pam)|/var/cache|/var/log|/run|/root|/etc/(passwd|group|shadow|gshadow|subuid|subgid|\.pwd\.lock|ld\.so\.cache|rc[0-9S]\.d/\.depend)|/etc/rc)[-./ ]?'
   local left
   left=$(diff <(grep -vE "$mine" "$folder/before.list" | grep -vE '  /etc/(passwd|group|shadow|gshadow)-?$') <(grep -vE "$mine" "$folder/after.list" | grep -vE '  /etc/(passwd|group|shadow|gshadow)-?$') || true)
   [ -z "$left" ] || { printf '%s\n' "$left" >&2; fail 'purging it has left something, or has taken too much'; }

@@ -52,16 +52,35 @@ units_are_sound() {
   ok 'systemd-analyze verify finds nothing in the units'
 }
 
+# By logrotate itself, while somebody has the log open as the agent's daemons do.
+logs_rotate() {
+  local at=$folder/rotated
+  rm -rf "$at"
+  mkdir "$at"
+  sed "s,/var/log,$at," "$folder/unpacked/etc/logrotate.d/disco-agent" >"$at/conf"
+  exec 8>>"$at/disco-agent.log"
+  echo first >&8
+  holds 'logrotate takes what is told of the log' logrotate --force --state "$at/state" "$at/conf"
+  echo second >&8
+  exec 8>&-
+  [ "$(cat "$at/disco-agent.log")-$(cat "$at/disco-agent.log.1")" = second-first ] || fail "the log does not go on after it was rotated: $(ls "$at")"
+  ok 'whoever has it open goes on in the new one'
+  rm -r "$at"
+}
+
 # In the shells themselves, with the files where the package puts them; the node has the shells.
 shells_complete() {
   start_node
   apt install /srv/packages/first.deb >"$folder/apt.log" 2>&1 || fail "apt: $(tail -n 5 "$folder/apt.log")"
   holds 'bash loads its completions' sh_node ". /usr/share/bash-completion/bash_completion; _completion_loader disco || [ \$? = 124 ]; complete -p disco
     COMP_WORDS=(disco da) COMP_CWORD=1 COMP_LINE='disco da' COMP_POINT=8; \$(complete -p disco | sed 's/.*-F \([^ ]*\).*/\1/') disco da disco
-    [ \"\${COMPREPLY[*]}\" = dance ]"
+    [ \"\${COMPREPLY[*]}\" = dance ]
+    COMP_WORDS=(disco agent st) COMP_CWORD=2 COMP_LINE='disco agent st' COMP_POINT=14; \$(complete -p disco | sed 's/.*-F \([^ ]*\).*/\1/') disco st agent
+    [ \"\${COMPREPLY[*]}\" = 'start stop status' ]"
   holds 'zsh loads its completions' node zsh -fc 'autoload -Uz compinit; compinit -D -u; [[ $_comps[disco] = _disco ]] && autoload -Uz +X _disco && (( $+functions[_disco] ))'
   holds 'fish completes a command' sh_node "fish -c 'complete -C \"disco da\"' | grep -P '^dance\t'"
   holds 'fish completes an option' sh_node "fish -c 'complete -C \"disco dance --noo\"' | grep -e --noop"
-  holds 'man finds a page by its name' sh_node "man -w disco-dance disco-param disco-fs-init disco-overlayfs"
+  holds 'fish completes what is below a command' sh_node "[ \"\$(fish -c 'complete -C \"disco agent st\"' | cut -f 1 | paste -sd,)\" = start,status,stop ]"
+  holds 'man finds a page by its name' sh_node "man -w disco-agent disco-agent-serve disco-agent-key-add disco-dance disco-param disco-fs-init disco-overlayfs"
   end_node
 }

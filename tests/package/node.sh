@@ -80,7 +80,13 @@ make_packages() {
   mkdir -p "$folder/packages"
   rm -f "$folder"/packages/*
   mv target/debian/disco_*-2_*.deb "$folder/packages/second.deb"
-  if [ -n "$sample" ]; then scripts/package deb; else scripts/package; fi
+  if [ -n "$sample" ]; then
+    scripts/package deb
+  else
+    DISCO_REVISION=2 scripts/package rpm
+    mv target/generate-rpm/disco-*-2.*.rpm "$folder/packages/second.rpm"
+    scripts/package
+  fi
   cp target/debian/disco_*-1_*.deb "$folder/packages/first.deb"
   # What is looked at is what the package holds, not what it was to hold.
   rm -rf "$folder/unpacked"

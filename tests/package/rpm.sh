@@ -53,3 +53,42 @@ rpm_installs() {
   [ ! -e "$root/usr/bin/disco" ] || fail 'the program is still there'
   rm -rf "$root"
 }
+
+# By rpm itself and its scripts, in a node's root in which no systemd runs.
+rpm_upgrades() {
+  local top=$folder/rpm
+  rm -rf "$top"
+  mkdir -p "$top"/{upper,work,root}
+  holds 'rpm -U keeps settings, records and what is enabled or not; a merge that is not finished keeps the old one; rpm -e keeps what is not its' \
+    unshare --mount --pid --fork --kill-child bash -euxo pipefail -c '
+    root=$1/root
+    mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" rpm "$root"
+    mount -t proc proc "$root/proc"; mount --bind /dev "$root/dev"; mount -t tmpfs run "$root/run"
+    not() { if "$@"; then return 1; fi; }
+    by_rpm() { rpm --root "$root" --dbpath /var/lib/rpm "$@"; }
+    is() { [ "$(by_rpm -q --qf "%{RELEASE}" disco)" = "$1" ]; [ "$(by_rpm -V --nodeps disco | grep -c missing || true)" = 0 ]; }
+    wanted() { ls "$root/etc/systemd/system/$1.wants" | grep disco | paste -sd,; }
+    by_rpm -i --nodeps --ignorearch "$3"; is 1
+    [ "$(wanted sysinit.target) $(wanted multi-user.target)" = "disco-recover-files.service disco-lock-release.service,disco-recover.service" ]
+    [ "$(stat -c "%a" "$root/var/disco" "$root/etc/disco" | paste -sd,)" = 700,755 ]
+    chroot "$root" systemctl disable disco-recover.service; chroot "$root" systemctl enable disco-agent.socket disco-agent-helper.socket disco-dance.timer
+    mkdir -p "$root/var/disco/runs/x"; echo mine | tee "$root/etc/disco/agent.toml" "$root/var/disco/runs/x/record.json"
+    before=$(cd "$root" && find etc/disco var/disco -type f -exec sha256sum {} + | sort; wanted sockets.target; wanted timers.target; wanted multi-user.target)
+    by_rpm -U --nodeps --ignorearch "$4"; is 2
+    [ "$before" = "$(cd "$root" && find etc/disco var/disco -type f -exec sha256sum {} + | sort; wanted sockets.target; wanted timers.target; wanted multi-user.target)" ]
+    [ "$(wanted multi-user.target)" = disco-lock-release.service ]; wanted sockets.target | grep disco-agent.socket; wanted timers.target | grep disco-dance.timer
+    chroot "$root" disco --version
+    mkdir "$root/var/disco/journal"; touch "$root/var/disco/journal/x"
+    not by_rpm -U --nodeps --ignorearch --oldpackage "$3"; not by_rpm -e --nodeps disco; is 2
+    chroot "$root" disco --version; wanted sysinit.target | grep disco
+    rm "$root/var/disco/journal/x"
+    by_rpm -U --nodeps --ignorearch --oldpackage "$3"; is 1
+    flock "$root/var/disco/lock" sleep 1000 & holder=$!; sleep 0.3
+    not by_rpm -e --nodeps disco; is 1
+    kill "$holder"; rm "$root/var/disco/lock"
+    by_rpm -e --nodeps disco
+    not by_rpm -q disco; not ls "$root/usr/bin/disco"; [ -z "$(find "$root/etc/systemd/system" -name "disco*")" ]
+    grep -qx mine "$root/etc/disco/agent.toml"; grep -qx mine "$root/var/disco/runs/x/record.json"' \
+    bash "$top" "$folder/root" "$(realpath "$(rpm_file)")" "$folder/packages/second.rpm"
+  rm -rf "$top"
+}

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use disco_agent::runs::client::SOCKET;
-use disco_agent::runs::{RunState, State};
+use disco_agent::runs::{RunState, State, TriggerId};
 
 use crate::cli::Global;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::ops::agent::daemons::{self, Lives, Look, Part, Places};
+use crate::ops::agent::end_all;
 use crate::ops::agent::units::{self, Unit};
 use crate::ops::settings;
-use crate::sys::clock;
+use crate::sys::{clock, host};
 
 use super::helper::{USER, flags};
 
@@ -19,7 +20,8 @@ pub(super) const EXAMPLES: &str = "\
 Where systemd runs and has the agent's units, it is asked; elsewhere, and where
 --run names another folder, both processes are plain daemons. The listener needs
 its configuration; without that only the helper starts. Runs that are under way
-go on when the agent stops.
+go on when the agent stops; with `stop --runs` they are aborted, and what has
+begun to merge is waited for.
 
 Exit status: 0; `status` 3 where it does not run.
 
@@ -46,6 +48,16 @@ pub struct Args {
     user: String,
 }
 
+/// The arguments of `disco agent stop`.
+#[derive(Debug, clap::Args)]
+pub struct StopArgs {
+    #[command(flatten)]
+    args: Args,
+    /// Abort the runs too, and wait until they have ended
+    #[arg(long)]
+    runs: bool,
+}
+
 impl Args {
     fn is_systemds(&self) -> bool {
         self.run.is_none() && units::are_there()
@@ -60,8 +72,18 @@ impl Args {
     }
 }
 
+/// systemd would say it four times.
+fn only_root() -> Result<(), Failure> {
+    if host::is_root() {
+        return Ok(());
+    }
+    let failure = Failure::new(Kind::Permission, "only root may start and stop the agent");
+    Err(failure.hint(Some("run it as root".to_owned())))
+}
+
 /// Starts what does not run.
 pub(super) fn start(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    only_root()?;
     if args.is_systemds() {
         units::start()?;
         return Ok(Exit::Done);
@@ -81,11 +103,24 @@ pub(super) fn start(args: &Args, global: &Global, terminal: &mut Terminal) -> Re
     Ok(Exit::Done)
 }
 
-/// Stops what runs.
-pub(super) fn stop(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
+/// Stops what runs, and ends the runs where that is asked for.
+pub(super) fn stop_all(args: &StopArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    stop(&args.args, terminal)?;
+    if args.runs {
+        let home = settings::home(&global.flags())?.value;
+        let mut waits = |id: &TriggerId| terminal.say_at(Level::Info, &format!("Run {id} is to end"));
+        for run in end_all(&home, "disco agent stop", &mut waits)? {
+            terminal.say_at(Level::Info, &format!("The {}", of_run(&run)));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Stops what runs; runs go on.
+pub(super) fn stop(args: &Args, terminal: &mut Terminal) -> Result<(), Failure> {
+    only_root()?;
     if args.is_systemds() {
-        units::stop()?;
-        return Ok(Exit::Done);
+        return Ok(units::stop()?);
     }
     let ended = daemons::stop(&args.places())?;
     if ended.is_empty() {
@@ -94,7 +129,7 @@ pub(super) fn stop(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure
     for (part, pid) in ended {
         terminal.say_at(Level::Info, &format!("The agent's {} has ended, pid {pid}", part.name()));
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Says how it is.
@@ -142,7 +177,13 @@ fn of_unit(unit: &Unit) -> String {
 }
 
 fn tell_last(last: Option<&RunState>, terminal: &mut Terminal) {
-    let Some(run) = last else { return };
+    if let Some(run) = last {
+        terminal.result(&format!("{:<9} {}", "last", of_run(run)));
+    }
+}
+
+/// Which it is, and how it stands.
+fn of_run(run: &RunState) -> String {
     let time = |seconds: Option<i64>| clock::told((seconds.unwrap_or(run.asked), 0));
     let how = match &run.state {
         State::Queued => format!("waits since {}", time(None)),
@@ -153,5 +194,5 @@ fn tell_last(last: Option<&RunState>, terminal: &mut Terminal) {
         State::Lost => format!("is lost, found at {}", time(run.ended)),
     };
     let kind = if run.noop { "dry run" } else { "live run" };
-    terminal.result(&format!("{:<9} {kind} {} {how}", "last", run.id));
+    format!("{kind} {} {how}", run.id)
 }

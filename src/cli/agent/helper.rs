@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use disco_agent::runs::client::SOCKET;
+use disco_listen::{Log, LogLevel};
 
 use crate::cli::Global;
 use crate::cli::ending::{Codes, exit_of};
 use crate::cli::exit::{Exit, Failure, Kind};
-use crate::cli::terminal::{Level, Terminal};
 use crate::ops::agent::{Said, Serving, serve};
 use crate::ops::settings;
 use crate::sys::host;
@@ -46,8 +46,13 @@ pub(super) fn flags(home: &std::path::Path, global: &Global) -> Vec<String> {
     home.into_iter().chain(node).collect()
 }
 
+/// Where the listener's lines go too, in the same form.
+fn log() -> Log {
+    Log::stderr(LogLevel::Info)
+}
+
 /// Serves until a signal comes.
-pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     if !host::is_root() {
         let failure = Failure::new(Kind::Permission, "the agent's helper is root, for its runs are");
         return Err(failure.hint(Some("`disco agent serve` is the part without root".to_owned())));
@@ -63,12 +68,9 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
         settings: global.flags(),
         exit: |record| exit_of(record, Codes::Detailed).number(),
     };
-    serve(serving, &interrupt, |warning| eprintln!("warning: {warning}"), &mut |said| match said {
-        Said::Listens(at) => terminal.say_at(Level::Info, &format!("Listening at {at}")),
-        Said::NoUser(name) => {
-            let message = format!("There is no user {name}: root alone may ask");
-            terminal.say_at(Level::Warning, &message);
-        }
+    serve(serving, &interrupt, |warning| log().warn(format_args!("{warning}")), &mut |said| match said {
+        Said::Listens(at) => log().info(format_args!("Listening at {at}")),
+        Said::NoUser(name) => log().warn(format_args!("There is no user {name}: root alone may ask")),
     })?;
     Ok(Exit::Done)
 }

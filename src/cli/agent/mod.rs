@@ -48,7 +48,7 @@ pub enum Command {
     Start(daemons::Args),
     /// Stop the agent; runs that are under way go on
     #[command(after_help = daemons::EXAMPLES)]
-    Stop(daemons::Args),
+    Stop(daemons::StopArgs),
     /// Stop the agent and start it again
     #[command(after_help = daemons::EXAMPLES)]
     Restart(daemons::Args),
@@ -105,9 +105,9 @@ pub fn run(command: Command, global: &Global, terminal: &mut Terminal) -> Result
         Command::Init(args) => init::run(&args)?,
         Command::Serve(args) => serve::run(&args)?,
         Command::Key(command) => key::run(command)?,
-        Command::Helper(args) => return helper::run(&args, global, terminal),
+        Command::Helper(args) => return helper::run(&args, global),
         Command::Start(args) => return daemons::start(&args, global, terminal),
-        Command::Stop(args) => return daemons::stop(&args, terminal),
+        Command::Stop(args) => return daemons::stop_all(&args, global, terminal),
         Command::Restart(args) => {
             daemons::stop(&args, terminal)?;
             return daemons::start(&args, global, terminal);

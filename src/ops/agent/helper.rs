@@ -14,10 +14,9 @@ use disco_agent::runs::{Answer, Ask, Refusal, TriggerId};
 
 use crate::model::names::ModuleName;
 use crate::settings::Flags;
+use crate::sys::files;
 use crate::sys::interrupt::Interrupt;
-use crate::sys::lock::{Lock, LockError};
 use crate::sys::visitors::{self, Came, Visitor, Visitors};
-use crate::sys::{clock, files};
 
 use super::desk::{Desk, refused};
 use super::store::Store;
@@ -83,12 +82,7 @@ pub fn serve(
     let listen = |source| AgentError::Listen { path: serving.socket.clone(), source };
     let given = Visitors::given().map_err(listen)?;
     let store = Store::open(&serving.home)?;
-    let holder = format!("pid {}, since {}", std::process::id(), clock::now());
-    let _lock =
-        Lock::take(&store.helper_lock(), &holder, None, &mut |_| {}).map_err(|error| match error {
-            LockError::Busy { .. } => AgentError::Taken(error),
-            LockError::Io { .. } | LockError::Interrupted { .. } => AgentError::Lock(error),
-        })?;
+    let _lock = store.take_helper_lock()?;
     let account = visitors::account(&serving.user)
         .map_err(|source| AgentError::Account { user: serving.user.clone(), source })?;
     if account.is_none() {

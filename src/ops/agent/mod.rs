@@ -5,6 +5,7 @@
 mod chores;
 pub mod daemons;
 mod desk;
+mod end;
 mod helper;
 mod runner;
 mod standing;
@@ -22,6 +23,7 @@ use crate::model::run::RunRecord;
 use crate::sys::files::FileError;
 use crate::sys::lock::LockError;
 
+pub use end::end_all;
 pub use helper::{Said, Serving, serve};
 pub use runner::{Runner, run};
 pub use store::Store;

@@ -9,6 +9,7 @@ use disco_agent::runs::queue::Kept;
 use serde::{Deserialize, Serialize};
 
 use crate::sys::alive::Alive;
+use crate::sys::clock;
 use crate::sys::files::{self, FileError, Ownership};
 use crate::sys::lock::{Lock, LockError};
 
@@ -83,9 +84,20 @@ impl Store {
         Some(files::number_and_time(&found).1)
     }
 
-    /// The lock of helpers.
-    pub(super) fn helper_lock(&self) -> PathBuf {
-        self.folder.join("helper.lock")
+    /// Whether anybody has asked that home for a run yet.
+    pub(super) fn is_there(home: &Path) -> Result<bool, FileError> {
+        Ok(files::look(&home.join("agent/runs"))?.is_some())
+    }
+
+    /// Takes the lock of helpers.
+    pub(super) fn take_helper_lock(&self) -> Result<Lock, AgentError> {
+        let holder = format!("pid {}, since {}", std::process::id(), clock::now());
+        Lock::take(&self.folder.join("helper.lock"), &holder, None, &mut |_| {}).map_err(
+            |error| match error {
+                LockError::Busy { .. } => AgentError::Taken(error),
+                LockError::Io { .. } | LockError::Interrupted { .. } => AgentError::Lock(error),
+            },
+        )
     }
 
     /// The lock that a run's runner holds.

@@ -40,6 +40,35 @@ fn without_systemd_it_is_started_looked_at_and_stopped() {
 }
 
 #[test]
+fn who_stops_it_can_end_its_runs_too() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", ENDLESS);
+    world.master();
+    world.disco(&["agent", "stop", "--runs"]).succeeds();
+    world.sh("ls /var/disco/agent").exits(2);
+    let processes = world.processes();
+    world.disco(&["agent", "start"]).succeeds();
+    let client = client(&world);
+    let first = client.run(&wish(false, &[], "ci")).unwrap();
+    let second = client.run(&wish(true, &[], "ci")).unwrap();
+    world.wait_until("the step runs", || in_step(&world));
+    let before = world.manifest();
+    let stopped = world.disco(&["agent", "stop", "--runs"]);
+    for (kind, run) in [("live", &first), ("dry", &second)] {
+        stopped.stderr_has(&format!("The {kind} run {} was aborted by disco agent stop", run.id));
+    }
+    stopped.succeeds().stderr_has(&format!("Run {} is to end", first.id));
+    world.only_has(&processes);
+    assert_eq!(world.manifest().since(&before), [""; 0], "nothing of them has merged");
+    world.disco(&["agent", "start"]).succeeds();
+    for run in [first, second] {
+        let end = client.run(&Ask::Status { id: run.id, wait: 0 }).unwrap();
+        assert_eq!(end.state, State::Aborted { by: "disco agent stop".to_owned() });
+    }
+    world.disco(&["agent", "stop"]).succeeds();
+}
+
+#[test]
 fn systemd_starts_the_helper_when_somebody_asks_and_its_restart_ends_no_run() {
     let Some(world) = World::with_systemd() else { return };
     let dist = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/dist"));
