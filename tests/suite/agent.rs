@@ -4,6 +4,8 @@ mod asking;
 mod daemons;
 mod joined;
 mod kills;
+mod registered;
+mod truth;
 
 use std::time::Duration;
 

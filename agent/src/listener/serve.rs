@@ -24,6 +24,9 @@ use super::standing::{self, Seen};
 use super::twitch;
 use crate::face::watch::{Pace, watch};
 
+/// How often the settings of the proxy's features are looked at for a change.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// A listener that cannot begin.
 #[derive(Debug, Error)]
 pub enum ServeError {
@@ -60,7 +63,7 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
 pub struct Agent {
     /// Where it listens: disco's own interface, puppet-twitch's, and the proxy's ports.
     pub running: Vec<Running>,
-    proxy: Option<Proxy>,
+    proxy: Option<Arc<Proxy>>,
     background: JoinSet<()>,
 }
 
@@ -71,7 +74,7 @@ pub fn start(config: &Config, given: Option<Vec<TcpListener>>, log: Log) -> Resu
     let helper = Arc::new(Helper::new(config.helper.clone()));
     let url = config.url.clone().unwrap_or_else(|| own_url(&config.listen));
     let limits = config.listen.limits;
-    let proxy = proxy::open(&config.proxy, &url, &seen, limits, log.clone())?;
+    let proxy = proxy::open(&config.proxy, &url, &seen, limits, log.clone())?.map(Arc::new);
 
     let mut sockets = Given(given);
     let mut running = vec![];
@@ -108,7 +111,7 @@ pub fn start(config: &Config, given: Option<Vec<TcpListener>>, log: Log) -> Resu
     let keys = Keyring::new(config.keys.clone(), log.clone());
     let guard = Arc::new(Guard::new(config.auth.clone(), keys, log.clone()));
     let app = App { helper: Arc::clone(&helper), metrics: metrics.clone() };
-    let routes = own(app, guard, proxy.as_ref(), limits);
+    let routes = own(app, guard, proxy.as_deref(), limits);
     let routes = paced(metrics::around(routes, metrics), paces, too_often);
     let listening = sockets.rest(|| sockets::open(&config.listen))?;
     // The last, so that its line in the log says that all of it is there.
@@ -116,7 +119,19 @@ pub fn start(config: &Config, given: Option<Vec<TcpListener>>, log: Log) -> Resu
 
     let mut background = JoinSet::new();
     let (tell, told) = oneshot::channel();
-    background.spawn(standing::watch(helper, seen, log, tell));
+    background.spawn(standing::watch(helper, seen, log.clone(), tell));
+    if let Some(proxy) = proxy.clone() {
+        background.spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                if proxy.look_again() {
+                    log.info(format_args!(
+                        "the settings of the proxy's features have changed, and are read again"
+                    ));
+                }
+            }
+        });
+    }
     if let Some(board) = proxy.as_ref().map(|proxy| Arc::clone(&proxy.board)) {
         background.spawn(async move {
             // Who is asked before the helper was has nothing to say yet. That it has gone is no reason not to ask.
@@ -140,7 +155,7 @@ impl Agent {
     /// Reads certificates and the proxy's settings again. Keys need nobody to say that they have changed.
     pub fn reload(&self) {
         self.running.iter().for_each(Running::reload);
-        self.proxy.iter().for_each(Proxy::load);
+        self.proxy.iter().for_each(|proxy| proxy.load());
     }
 
     /// Lets nobody new in, and waits for those who are being answered.
