@@ -20,6 +20,22 @@ need_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# need_python MODULE:PACKAGE… - installs the package of each module that Debian's own Python does not have. One at a time does so.
+need_python() {
+  local pair
+  need_packages /usr/bin/python3:python3-minimal
+  for pair in "$@"; do
+    ! /usr/bin/python3 -c "import ${pair%%:*}" 2>/dev/null || continue
+    command -v apt-get >/dev/null || die "Python's ${pair%%:*} is missing" "install it for /usr/bin/python3, then run this again"
+    printf 'Installing %s\n' "${pair#*:}"
+    (
+      flock 9
+      apt-get update -qq
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${pair#*:}" >/dev/null
+    ) 9>/run/lock/disco-need-python
+  done
+}
+
 # need_rust - a cargo that is at least the rust-version in Cargo.toml.
 need_rust() {
   local wanted

@@ -6,6 +6,8 @@ mod daemons;
 mod joined;
 mod kills;
 mod merges;
+mod registered;
+mod truth;
 
 use std::time::Duration;
 

@@ -90,3 +90,21 @@ grep -c 'listening on http://127.0.0.1:18453' agent.log
         "ok\n401\n503\ncannot reach the agent's helper at /run/disco/agent.sock\nci: removed\n401\n0\n1\n";
     said.succeeds().stdout_is(wanted);
 }
+
+#[test]
+fn a_flag_opens_puppet_twitchs_port_to_everybody_and_nothing_else_does() {
+    let Some(world) = World::new() else { return };
+    let script = r#"
+ip address add 192.0.2.7/32 dev lo
+ask() {
+  disco agent serve --port 18453 "$@" 2>agent.log & agent=$!
+  for _ in $(seq 200); do curl -sf http://127.0.0.1:18453/healthz && break; sleep 0.05; done
+  curl -s http://192.0.2.7:2023/info || echo nobody
+  kill $agent; wait $agent
+}
+ask
+ask --compat-twitch
+"#;
+    let info = "Puppet Twitch - A simple endpoint for triggering puppet";
+    world.sh(script).succeeds().stdout_is(&format!("ok\nnobody\nok\n{info}\n"));
+}

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use crate::world::{InWorld, Output, World};
 
+pub use real::real;
+
 const FOLDER: &str = "/srv/locks";
 const URL: &str = "https://localhost:8443";
 const OTHER: &str = "other.example.com";

@@ -48,6 +48,16 @@ pub fn refusal(reply: &Reply) -> Option<String> {
     Some(format!(
         "Features \"{}\" in this proxy are not recognized by Foreman. If these features come from a Smart Proxy plugin, \
          make sure Foreman has the plugin installed too.",
-        running.join("\", \"")
+        sentence(&running)
     ))
+}
+
+/// Names as Foreman's framework puts them into a sentence: `a`, `a and b`, `a, b, and c`.
+fn sentence(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [one, other] => format!("{one} and {other}"),
+        [all @ .., last] => format!("{}, and {last}", all.join(", ")),
+    }
 }

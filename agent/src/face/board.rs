@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::face::capability::{Cached, Turn};
 use crate::face::clock::Clock;
 use crate::face::entry::{Entry, Info, Logs, Ordered, Version};
@@ -28,6 +30,8 @@ pub struct Board {
     pub log: Log,
     clock: Clock,
     slots: Mutex<Vec<Slot>>,
+    /// How often settings have been read: whoever asks features waits for that, too.
+    reads: watch::Sender<u64>,
 }
 
 struct Slot {
@@ -65,7 +69,13 @@ impl Board {
             feature,
             read: 0,
         };
-        Board { set, log, clock, slots: Mutex::new(features.into_iter().map(slot).collect()) }
+        let slots = Mutex::new(features.into_iter().map(slot).collect());
+        Board { set, log, clock, slots, reads: watch::Sender::default() }
+    }
+
+    /// Changes whenever settings have been read.
+    pub(super) fn reads(&self) -> watch::Receiver<u64> {
+        self.reads.subscribe()
     }
 
     /// Reads the settings of all features, again if they have been read: `read` has them by the name of a feature or provider.
@@ -88,6 +98,7 @@ impl Board {
                 self.log.say(Level::Error, why);
             }
         }
+        self.reads.send_modify(|reads| *reads += 1);
     }
 
     /// How many features there are.

@@ -384,6 +384,9 @@ fn capabilities_are_told_flat_once_and_sorted_and_by_state() {
     ask_all(&board);
     assert_eq!(v2(&router)["pulp"]["state"], "running");
     assert_eq!(v2(&router)["pulp"]["capabilities"], serde_json::json!(["deb", "file", "static"]));
+    load(&board, &[("pulp", ":enabled: https\n")]);
+    assert_eq!(v2(&router)["pulp"]["state"], "running", "what runs does not stop because a file was read");
+    assert_eq!(v2(&router)["pulp"]["http_enabled"], false);
     load(&board, &[("pulp", ":enabled: false\n")]);
     assert_eq!(v2(&router)["pulp"]["state"], "disabled");
     assert_eq!(v2(&router)["pulp"]["capabilities"], serde_json::json!(["static"]));

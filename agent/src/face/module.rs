@@ -73,11 +73,18 @@ impl Module {
         Module { spec, state: State::Uninitialized, enabled, settings: None, providers: vec![] }
     }
 
-    /// The same with its settings; `of_provider` reads those of a provider.
+    /// The same with its settings; `of_provider` reads those of a provider. What its subsystem has said of itself stays true: a feature
+    /// that runs does not stop because a file was read.
     #[must_use]
     pub fn load(&self, read: Read, of_provider: impl Fn(&Provider) -> Read) -> Module {
         let mut module = Module::new(self.spec.clone());
         module.state = match module.take(read, of_provider) {
+            Ok(State::Loaded) => match &self.state {
+                State::Running => State::Running,
+                State::Failed(why) => State::Failed(why.clone()),
+                State::Starting => State::Starting,
+                State::Uninitialized | State::Disabled | State::Loaded | State::Unusable(_) => State::Loaded,
+            },
             Ok(state) => state,
             Err(why) => State::Unusable(why),
         };
@@ -111,10 +118,14 @@ impl Module {
 
     /// The providers that `:use_provider:` names, in the order in which they are known.
     fn choice<'a>(&self, known: &'a [Provider], value: &Value) -> Result<Vec<&'a Provider>, String> {
-        let wanted = value
-            .texts()
-            .filter(|wanted| !wanted.is_empty())
-            .ok_or_else(|| self.due_to("`:use_provider:` must name a provider, or a list of them"))?;
+        let wanted = value.texts().filter(|wanted| !wanted.is_empty()).ok_or_else(|| {
+            let all: Vec<&str> = known.iter().map(|provider| provider.name.as_str()).collect();
+            let all = all.join(", ");
+            self.due_to(&format!(
+                "{}.yml: `:use_provider:` must name a provider, or a list of them, of {all}",
+                self.spec.name
+            ))
+        })?;
         let missing: Vec<&str> = wanted
             .iter()
             .filter(|name| !known.iter().any(|provider| provider.name.as_str() == **name))

@@ -53,7 +53,7 @@ fn settings_decide_the_first_state() {
             "",
             "failed",
             format!(
-                "{group} ['x'] due to a failure in one of them: `:use_provider:` must name a provider, or a list of them"
+                "{group} ['x'] due to a failure in one of them: x.yml: `:use_provider:` must name a provider, or a list of them, of x_one, x_two"
             ),
         ),
         (

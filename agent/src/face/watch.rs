@@ -37,7 +37,9 @@ pub fn watch(board: &Arc<Board>, pace: Pace) -> JoinSet<()> {
 async fn watch_one(board: Arc<Board>, number: usize, pace: Pace) {
     let standing = Desk::new();
     let mut desks: Vec<Desk<Result<Vec<String>, String>>> = vec![];
+    let mut reads = board.reads();
     loop {
+        reads.mark_unchanged();
         if let Some(wanted) = board.wanted(number) {
             desks.resize_with(wanted.asks.len(), Desk::new);
             let feature = Arc::clone(&wanted.feature);
@@ -59,7 +61,9 @@ async fn watch_one(board: Arc<Board>, number: usize, pace: Pace) {
             }
             board.take(number, &wanted, Found { standing: stands, capabilities });
         }
-        tokio::time::sleep(pace.every).await;
+        // What was switched on just now is not told as `loaded` for longer than it must; and an answer to what was asked before was
+        // not taken. The board is there as long as this is.
+        let _ = tokio::time::timeout(pace.every, reads.changed()).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::face::builtin::Subsystem;
-use crate::face::stage::{board, load, spec};
+use crate::face::stage::{board, feature, load, spec};
 use crate::face::trust::Trust;
 use crate::face::watch::{Pace, watch};
 use crate::face::{Ask, Board, Feature, Standing};
@@ -147,6 +147,19 @@ fn a_subsystem_that_does_not_say_how_it_stands_has_failed_until_it_does() {
         load(&board, &[("x", ":enabled: false\n")]);
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(shown(&board).0, "disabled");
+        drop(watching);
+    });
+}
+
+#[test]
+fn what_is_switched_on_is_asked_at_once() {
+    run(async {
+        let board = board(vec![feature(spec("x", &[]), Standing::Running)], Trust::default());
+        load(&board, &[("x", ":enabled: false\n")]);
+        let watching = watch(&board, Pace { every: Duration::from_secs(600), ..PACE });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        load(&board, &[("x", ":enabled: true\n")]);
+        until("it runs", || shown(&board).0 == "running").await;
         drop(watching);
     });
 }

@@ -21,6 +21,9 @@ use super::standing::{self, Seen};
 use super::twitch;
 use crate::face::watch::{Pace, watch};
 
+/// How often the settings of the proxy's features are looked at for a change.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// All that is behind the sockets.
 pub struct Parts {
     /// What it is made by.
@@ -139,6 +142,19 @@ impl Parts {
             self.log.clone(),
             tell,
         ));
+        if let Some(proxy) = self.proxy.clone() {
+            let log = self.log.clone();
+            background.spawn(async move {
+                loop {
+                    tokio::time::sleep(LOOK).await;
+                    if proxy.look_again() {
+                        log.info(format_args!(
+                            "the settings of the proxy's features have changed, and are read again"
+                        ));
+                    }
+                }
+            });
+        }
         if let Some(board) = self.proxy.as_ref().map(|proxy| Arc::clone(&proxy.board)) {
             background.spawn(async move {
                 // Who is asked before the helper was has nothing to say yet. That it has gone is no reason not to ask.

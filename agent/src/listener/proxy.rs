@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::Request;
@@ -20,8 +20,9 @@ use crate::face::names::System;
 use crate::face::ring::{Level, Record, Ring};
 use crate::face::trust::Trust;
 use crate::face::{Board, Feature, Peer, Spec, Standing, clock, log, router};
-use crate::runs;
+use crate::runs::{self, Found};
 use crate::settings::global::Global;
+use crate::settings::stamp::Stamp;
 use crate::settings::{SettingsError, Value, load};
 
 /// A face that cannot be shown.
@@ -54,6 +55,8 @@ pub struct Proxy {
     pub doors: Vec<Door>,
     folder: PathBuf,
     set: Setting,
+    /// Of the features' settings that have been read.
+    stamp: Mutex<Stamp>,
 }
 
 /// What all of it is made from.
@@ -101,7 +104,7 @@ pub fn open(
     let doors = doors(&global, &file, limits)?;
     let folder = global.settings_directory.clone().unwrap_or_else(|| folder.join("settings.d"));
     let set = Setting { file, global, url: url.to_owned(), limits };
-    let proxy = Proxy { board: Arc::new(board), doors, folder, set };
+    let proxy = Proxy { board: Arc::new(board), doors, folder, set, stamp: Mutex::default() };
     proxy.load();
     Ok(Some(proxy))
 }
@@ -117,7 +120,19 @@ impl Proxy {
 
     /// Reads the features' settings, again if they have been read.
     pub fn load(&self) {
+        // Before them: what is written meanwhile is read by the next look.
+        *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) = Stamp::of(&self.folder);
         self.board.load(|name| load::of_feature(&self.folder, name.as_str()));
+    }
+
+    /// Reads the features' settings again where they have changed; whether they have.
+    pub fn look_again(&self) -> bool {
+        let is_as_before =
+            *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) == Stamp::of(&self.folder);
+        if !is_as_before {
+            self.load();
+        }
+        !is_as_before
     }
 
     /// Its paths.
@@ -204,11 +219,11 @@ fn features(url: &str, seen: &Seen) -> Result<Vec<Arc<dyn Feature>>, NotAName> {
         subsystem(trigger, by(|_| Standing::Running)),
         // It works wherever this face does.
         subsystem(builtin::logs()?, Box::new(|| Standing::Running)),
-        subsystem(builtin::facts()?, by(|_| Standing::Running)),
+        subsystem(builtin::facts()?, by(|standing| found(&standing.facts))),
     ])
 }
 
-fn dance(standing: &runs::Standing) -> Standing {
+pub(super) fn dance(standing: &runs::Standing) -> Standing {
     match (&standing.trouble, &standing.disabled) {
         (Some(why), _) => Standing::Failed(why.clone()),
         (None, Some(why)) => Standing::Failed(format!("live runs are disabled: {why}")),
@@ -216,13 +231,21 @@ fn dance(standing: &runs::Standing) -> Standing {
     }
 }
 
-fn noop(standing: &runs::Standing) -> Standing {
+pub(super) fn noop(standing: &runs::Standing) -> Standing {
     standing.trouble.clone().map_or(Standing::Running, Standing::Failed)
 }
 
-fn lock(standing: &runs::Standing) -> Standing {
+pub(super) fn lock(standing: &runs::Standing) -> Standing {
     match standing.lock_url {
-        Some(_) => Standing::Running,
+        Some(_) => found(&standing.lock),
         None => Standing::Failed(String::from("no lock server is set (disco/dlm/url)")),
+    }
+}
+
+pub(super) fn found(found: &Found) -> Standing {
+    match found {
+        Found::NotLooked => Standing::Starting,
+        Found::Works => Standing::Running,
+        Found::Fails(why) => Standing::Failed(why.clone()),
     }
 }

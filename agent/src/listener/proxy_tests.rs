@@ -6,7 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::config::Config;
-use super::stage::{Said, Stage, raw, said};
+use super::proxy::{dance, found, lock, noop};
+use super::stage::{Said, Stage, StandIn, raw, said};
+use crate::face;
+use crate::runs::{Found, Standing};
 
 /// Settings of a proxy with plain HTTP on a port, and these features on.
 fn settings(dir: &Path, more: &str, features: &[&str]) -> u16 {
@@ -60,12 +63,73 @@ fn features_stand_as_the_helper_says() {
     let all = state(&stage, "dance", "running");
     assert_eq!(all["trigger"]["settings"]["trigger_url"], "https://web1.example.com:8453/v1/runs");
     assert_eq!(all["facts"]["state"], "disabled", "what is off unless it is set stays off");
+    assert_eq!(all["lock"]["state"], "failed", "no lock server is set");
     let names = get(&stage, "/features").json();
     assert!(names.as_array().unwrap().contains(&"trigger".into()), "{names}");
     // disco's own paths stay its own, and the face is for whom the proxy's settings let in.
     assert_eq!(get(&stage, "/v1/status").status, 401);
     assert_eq!(stage.ask("GET", "/v1/status", "").status, 200);
     assert_eq!(stage.ask("GET", "/nowhere", "").status, 404);
+}
+
+#[test]
+fn each_feature_has_the_truth_of_its_own() {
+    let trouble = |what: &str| Some(what.to_owned());
+    let of = |change: fn(&mut Standing)| {
+        let mut standing = StandIn::new().standing.into_inner().unwrap();
+        standing.lock_url = trouble("https://locks.example.com");
+        (standing.lock, standing.facts) = (Found::Works, Found::Works);
+        change(&mut standing);
+        [dance(&standing), noop(&standing), lock(&standing), found(&standing.facts)]
+    };
+    let (running, failed) = (face::Standing::Running, |why: &str| face::Standing::Failed(why.to_owned()));
+    let well = [running.clone(), running.clone(), running.clone(), running];
+    let but = |at: &[(usize, face::Standing)]| {
+        let mut all = well.clone();
+        at.iter().for_each(|(at, standing)| all[*at] = standing.clone());
+        all
+    };
+    assert_eq!(of(|_| {}), well);
+    let why = "a merge was stopped and is not finished: disco recover";
+    let unfinished =
+        of(|it| it.trouble = Some("a merge was stopped and is not finished: disco recover".to_owned()));
+    assert_eq!(unfinished, but(&[(0, failed(why)), (1, failed(why))]));
+    let disabled = of(|it| it.disabled = Some("an audit".to_owned()));
+    assert_eq!(disabled, but(&[(0, failed("live runs are disabled: an audit"))]));
+    let silent = of(|it| it.lock = Found::Fails("cannot reach it".to_owned()));
+    assert_eq!(silent, but(&[(2, failed("cannot reach it"))]));
+    assert_eq!(of(|it| it.lock = Found::NotLooked), but(&[(2, face::Standing::Starting)]));
+    let unset = of(|it| it.lock_url = None);
+    assert_eq!(unset, but(&[(2, failed("no lock server is set (disco/dlm/url)"))]));
+    let blind = of(|it| it.facts = Found::Fails("facts cannot be collected: x".to_owned()));
+    assert_eq!(blind, but(&[(3, failed("facts cannot be collected: x"))]));
+}
+
+#[test]
+fn settings_that_change_are_read_again_by_themselves() {
+    let mut folder = None;
+    let stage = Stage::with("", |dir, _| {
+        settings(dir, "", &["dance"]);
+        folder = Some(dir.join("proxy/settings.d"));
+    });
+    let folder = folder.unwrap();
+    state(&stage, "dance", "running");
+    std::fs::write(folder.join("noop.yml"), ":enabled: true\n").unwrap();
+    let start = Instant::now();
+    loop {
+        let all = get(&stage, "/v2/features").json();
+        assert_eq!(all["dance"]["state"], "running", "what runs goes on running: {all}");
+        if all["noop"]["state"] == "running" {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(12), "{all}");
+        // 20 a second of one address are answered.
+        std::thread::sleep(Duration::from_millis(80));
+    }
+    std::fs::remove_file(folder.join("dance.yml")).unwrap();
+    state(&stage, "dance", "disabled");
+    let told = "the settings of the proxy's features have changed, and are read again";
+    assert_eq!(stage.log.text().matches(told).count(), 2, "{}", stage.log.text());
 }
 
 #[test]

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use super::config::{Config, parse};
 use super::keys::Keys;
 use super::serve::{Agent, start};
-use crate::runs::{Answer, Ask, Refusal, RunState, Standing, State, TriggerId};
+use crate::runs::{Answer, Ask, Found, Refusal, RunState, Standing, State, TriggerId};
 
 /// A helper that starts nothing: a run ends when a test says so.
 pub struct StandIn {
@@ -36,7 +36,7 @@ fn refused(why: Refusal, message: &str) -> Answer {
 }
 
 impl StandIn {
-    fn new() -> StandIn {
+    pub fn new() -> StandIn {
         let standing = Standing {
             node: "web1".to_owned(),
             version: "1.2.3".to_owned(),
@@ -44,6 +44,8 @@ impl StandIn {
             disabled: None,
             trouble: None,
             lock_url: None,
+            lock: Found::NotLooked,
+            facts: Found::Works,
             last: None,
         };
         StandIn {

@@ -121,8 +121,16 @@ impl App {
         }
         match self.ended(state).await {
             Ok(state) if state.state.is_success() => (200, "Puppet run complete"),
+            Ok(state) if state.state.is_end() => {
+                let id = &state.id;
+                self.log.warn(format_args!(
+                    "run {id} has not succeeded: agent/runs/{id}.log in disco's home has why"
+                ));
+                FAILED
+            }
             Ok(state) => {
-                self.log.warn(format_args!("run {} has not succeeded", state.id));
+                let longest = self.longest.as_secs();
+                self.log.warn(format_args!("run {} has not ended within {longest} s, and goes on", state.id));
                 FAILED
             }
             Err(error) => {
@@ -137,10 +145,12 @@ impl App {
         let until = Instant::now() + self.longest;
         let mut misses = 0;
         while !state.state.is_end() {
-            let left = until.saturating_duration_since(Instant::now()).as_secs();
-            if left == 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 break;
             }
+            // Whole seconds, the last one begun counts.
+            let left = left.as_secs() + u64::from(left.subsec_nanos() > 0);
             match self.helper.ask(&Ask::Status { id: state.id.clone(), wait: left.min(MOST_WAIT) }).await {
                 Ok(Answer::Run(now)) => (state, misses) = (now, 0),
                 Ok(Answer::Refused { .. } | Answer::Runs { .. } | Answer::Standing(_)) => {

@@ -110,6 +110,17 @@ fn who_waits_is_told_how_it_ended() {
     }
 }
 
+/// puppet-twitch waits for ever.
+#[test]
+fn who_waits_too_long_is_told_that_it_has_not_succeeded() {
+    let stage = Stage::with("[twitch]\nwait_seconds = 1", |_, _| {});
+    let start = Instant::now();
+    assert_eq!(stage.twitch("GET", "/puppet/twitch?async=false"), FAILED);
+    assert!((Duration::from_millis(900)..Duration::from_secs(8)).contains(&start.elapsed()));
+    assert_eq!(stage.twitch("GET", "/puppet/twitch"), BUSY, "the run goes on");
+    assert!(stage.log.text().contains("has not ended within 1 s"), "{}", stage.log.text());
+}
+
 #[test]
 fn what_cannot_be_started_is_one_text() {
     let stage = Stage::new();

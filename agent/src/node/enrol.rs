@@ -2,17 +2,25 @@
 //!
 //! What is offered is asked of the node's own face, as the Foreman will ask it: so it has to listen.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::client::ask::{self, AskError};
 use crate::client::http::Http;
 use crate::client::known;
-use crate::client::reply::RUNNING;
+use crate::client::reply::{RUNNING, Reply};
 use crate::register::foreman::{Foreman, RegisterError, Registration};
 use crate::register::print::Registered;
 use crate::register::steps::Step;
 use crate::register::tend::{Offer, TendError, tend};
+
+/// The states of what is about to run.
+const BEFORE: [&str; 3] = ["uninitialized", "loaded", "starting"];
+/// How often our own face is asked before what is about to run counts as what does not, and the time between.
+const LOOKS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// A registration that did not come about.
 #[derive(Debug, Error)]
@@ -62,7 +70,7 @@ pub fn enrol(
     kept: Option<&Registered>,
 ) -> Result<Option<(Registered, Registration)>, EnrolError> {
     let Enrolment { name, url, own, foreman } = enrolment;
-    let reply = ask::features(own, url)
+    let reply = settled(own, url)
         .map_err(|source| EnrolError::Own { url: ask::plain_url(url).to_owned(), source })?;
     if let Some(why) = known::refusal(&reply) {
         return Err(EnrolError::Unfit(why));
@@ -74,6 +82,19 @@ pub fn enrol(
         TendError::Register { name, source } => EnrolError::Foreman { name, source },
         TendError::Json(source) => EnrolError::Json(source),
     })
+}
+
+/// What our own face says; once nothing is about to begin any more, where that does not take long. A Foreman drops what does not run
+/// at the moment in which it asks.
+fn settled(own: &Http, url: &str) -> Result<Reply, AskError> {
+    for _ in 0..LOOKS {
+        let reply = ask::features(own, url)?;
+        if !reply.features.values().any(|said| BEFORE.contains(&said.state.as_str())) {
+            return Ok(reply);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    ask::features(own, url)
 }
 
 /// What was done, in a word.

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::client::http::{Answer, Http, Question, Unreachable};
 use crate::face::clock::Clock;
-use crate::register::login::Login;
+use crate::register::login::{Kind, Login};
 use crate::register::steps::{self, Compared, Known, Step};
 
 /// A registration that did not come about.
@@ -34,6 +34,8 @@ pub enum RegisterError {
         what: &'static str,
         /// 401 or 403.
         status: u16,
+        /// How we logged in.
+        login: Kind,
         /// What it said.
         said: String,
     },
@@ -123,7 +125,7 @@ impl Foreman {
     }
 
     fn search(&self, name: &str) -> Result<Vec<Known>, RegisterError> {
-        let search = format!("name=\"{}\"", name.replace('"', ""));
+        let search = searched(name);
         let query = [("search", search.as_str())];
         let found: Found = self.ask("GET", "api/v2/smart_proxies", &query, None, "search for it")?;
         Ok(found.results)
@@ -159,12 +161,17 @@ impl Foreman {
             200 | 201 => serde_json::from_str(&answer.body).map_err(|_| strange(&answer)),
             401 | 403 => {
                 let said = sentences(&answer.body).join("; ");
-                Err(RegisterError::NotAllowed { what, status: answer.status, said })
+                Err(RegisterError::NotAllowed { what, status: answer.status, login: self.login.kind(), said })
             }
             422 => Err(RegisterError::Refused { what, said: sentences(&answer.body) }),
             _ => Err(strange(&answer)),
         }
     }
+}
+
+/// A search for exactly that name: within quotes a Foreman takes what follows a backslash as it is.
+fn searched(name: &str) -> String {
+    format!("name=\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// What an error of Foreman's says: `{"error":{"full_messages":[…]}}`, or `{"error":{"message":…}}`, or whatever came.
@@ -182,4 +189,20 @@ fn sentences(body: &str) -> Vec<String> {
 
 fn start(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(500).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_searched_for_as_it_is() {
+        for (name, search) in [
+            ("web1.example.com", r#"name="web1.example.com""#),
+            (r#"say "hi""#, r#"name="say \"hi\"""#),
+            (r"a\", r#"name="a\\""#),
+        ] {
+            assert_eq!(searched(name), search);
+        }
+    }
 }

@@ -93,7 +93,7 @@ fn what_a_foreman_says_against_it_is_told() {
     let (unknown, _board) = proxy(&["dance", "noop"]);
     assert_eq!(
         told(consumer(SECRET), &unknown.url()),
-        "the Foreman refuses to create it: Features \"dance\", \"noop\" in this proxy are not recognized by Foreman. If these \
+        "the Foreman refuses to create it: Features \"dance and noop\" in this proxy are not recognized by Foreman. If these \
          features come from a Smart Proxy plugin, make sure Foreman has the plugin installed too."
     );
     let (empty, _board) = proxy(&[]);

@@ -25,6 +25,15 @@ pub enum Login {
     },
 }
 
+/// How somebody logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// As a user.
+    Basic,
+    /// As a consumer of OAuth.
+    OAuth,
+}
+
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -35,6 +44,14 @@ impl std::fmt::Debug for Login {
 }
 
 impl Login {
+    /// How it logs in.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Login::Basic { .. } => Kind::Basic,
+            Login::OAuth { .. } => Kind::OAuth,
+        }
+    }
+
     /// The headers of a request.
     pub fn headers(
         &self,

@@ -12,4 +12,4 @@ pub mod state;
 
 pub use ask::{Answer, Ask, Refusal};
 pub use client::{Client, ClientError};
-pub use state::{RunState, Standing, State, TriggerId};
+pub use state::{Found, RunState, Standing, State, TriggerId};

@@ -140,9 +140,28 @@ pub struct Standing {
     /// The url of the lock server, where one is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock_url: Option<String>,
+    /// Whether that answers.
+    #[serde(default)]
+    pub lock: Found,
+    /// Whether facts can be collected.
+    #[serde(default)]
+    pub facts: Found,
     /// The last live run: how it ended, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Last>,
+}
+
+/// What the helper has found by looking.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// Nothing yet.
+    #[default]
+    NotLooked,
+    /// It works.
+    Works,
+    /// It does not, and why.
+    Fails(String),
 }
 
 /// How the last live run ended.

@@ -2,13 +2,14 @@
 //!
 //! - [`yaml`]: text into entries, each with its line.
 //! - [`global`]: `settings.yml`. [`enabled`]: what `:enabled:` means.
-//! - [`load`]: the files themselves.
+//! - [`load`]: the files themselves. [`stamp`]: whether they have changed.
 
 pub mod enabled;
 pub mod error;
 pub mod global;
 pub mod load;
 mod scalar;
+pub mod stamp;
 pub mod value;
 pub mod yaml;
 

@@ -1,6 +1,7 @@
 //! `disco agent helper`: whatever of the agent needs root.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use disco_agent::runs::client::SOCKET;
 use disco_listen::{Log, LogLevel};
@@ -34,6 +35,9 @@ pub struct Args {
     /// The listener's user, who may ask beside root
     #[arg(long, value_name = "NAME", default_value = USER)]
     user: String,
+    /// How often the registration with a Foreman is looked after, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
+    tend: u64,
 }
 
 /// The agent's user.
@@ -66,6 +70,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         flags: flags(&home, global),
         home,
         settings: global.flags(),
+        tend: Duration::from_secs(args.tend),
+        note: |text| eprintln!("{text}"),
         exit: |record| exit_of(record, Codes::Detailed).number(),
     };
     serve(serving, &interrupt, |warning| log().warn(format_args!("{warning}")), &mut |said| match said {

@@ -3,6 +3,7 @@
 use disco_agent::node::ConfigError;
 use disco_agent::node::enrol::EnrolError;
 use disco_agent::register::foreman::RegisterError;
+use disco_agent::register::login::Kind as LoginKind;
 
 use crate::ops::proxy::ProxyError;
 
@@ -40,6 +41,16 @@ impl From<ProxyError> for Failure {
     }
 }
 
+fn login_hint(login: LoginKind) -> &'static str {
+    match login {
+        LoginKind::Basic => "a password, or a personal access token, of a user who may use the API",
+        LoginKind::OAuth => {
+            "compare with the Foreman's settings oauth_active, oauth_consumer_key and oauth_consumer_secret; with oauth_map_users \
+             --oauth-user names one of its users; and compare the clocks"
+        }
+    }
+}
+
 fn enrol_kind(error: &EnrolError) -> (Kind, Option<&'static str>) {
     match error {
         EnrolError::Own { .. } => {
@@ -50,7 +61,14 @@ fn enrol_kind(error: &EnrolError) -> (Kind, Option<&'static str>) {
         EnrolError::Foreman { source, .. } => match source {
             RegisterError::Address { .. } => (Kind::Config, None),
             RegisterError::Unreachable(_) => (Kind::Unavailable, None),
-            RegisterError::NotAllowed { .. } => (Kind::Permission, None),
+            // It does not say what it did not like; whoever reads its log does.
+            RegisterError::NotAllowed { status: 401, login, .. } => {
+                (Kind::Permission, Some(login_hint(*login)))
+            }
+            RegisterError::NotAllowed { .. } => (
+                Kind::Permission,
+                Some("that user needs the permissions to view, create and edit smart proxies"),
+            ),
             RegisterError::Refused { .. } => (Kind::Failed, None),
             RegisterError::Strange { .. } => (Kind::Unavailable, None),
             RegisterError::Chance(_) => (Kind::Io, None),

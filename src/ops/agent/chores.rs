@@ -4,8 +4,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use disco_agent::node::enrol::{self, EnrolError};
+
 use crate::model::told::in_full;
-use crate::ops::proxy;
+use crate::ops::proxy::{self, Done, ProxyError};
 use crate::ops::schedule::{self, Look, Timer};
 use crate::ops::settings::settings;
 use crate::ops::upload::send::{When, send};
@@ -13,18 +15,19 @@ use crate::ops::upload::{ASKED_FOR, UploadError};
 use crate::settings::{Flags, Settings};
 use crate::sys::files;
 
+use super::tending::{Came, Line, Tending};
+
 /// How often what waits to be told is tried: each server has pauses of its own beside that.
 const TELL: Duration = Duration::from_secs(60);
-/// How often the registration is compared with what this node offers. The listener has to be there first.
-const TEND: Duration = Duration::from_secs(300);
 /// How long after settings could not be read they are read again.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// Does them, one after the other, for as long as the process lives. `own_timer` is whether runs by timer are its business: where systemd
-/// starts the helper, `disco-dance.timer` has them.
-pub(super) fn for_ever(flags: &Flags, own_timer: bool, say: fn(&str)) {
+/// starts the helper, `disco-dance.timer` has them. `tend` is how often the registration is compared with what this node offers.
+pub(super) fn for_ever(flags: &Flags, own_timer: bool, tend: Duration, say: fn(&str), note: fn(&str)) {
     let mut timer = own_timer.then(Timer::new);
-    let (mut told, mut tended) = (Instant::now(), Instant::now());
+    let mut told = Instant::now();
+    let mut tending = Tending::new(tend, told);
     loop {
         let wait = match settings(flags) {
             Ok((settings, _)) => {
@@ -33,11 +36,15 @@ pub(super) fn for_ever(flags: &Flags, own_timer: bool, say: fn(&str)) {
                     told = Instant::now();
                     tell(&settings, say);
                 }
-                if tended.elapsed() >= TEND {
-                    tended = Instant::now();
-                    tend(&settings, say);
+                if tending.wait(Instant::now()).is_zero() {
+                    let came = look_after(&settings);
+                    match tending.took(came, Instant::now()) {
+                        Some(Line::Note(text)) => note(&text),
+                        Some(Line::Trouble(text)) => say(&text),
+                        None => {}
+                    }
                 }
-                wait.min(TELL)
+                wait.min(TELL).min(tending.wait(Instant::now()))
             }
             Err(error) => {
                 say(&in_full(&error));
@@ -69,13 +76,18 @@ fn tell(settings: &Settings, say: fn(&str)) {
     }
 }
 
-fn tend(settings: &Settings, say: fn(&str)) {
+fn look_after(settings: &Settings) -> Came {
     let folder = Path::new(proxy::FOLDER);
     // A node that is no proxy has no such file.
     if !matches!(files::look(&folder.join("settings.yml")), Ok(Some(_))) {
-        return;
+        return Came::Unchanged;
     }
-    if let Err(error) = proxy::tend(settings, folder) {
-        say(&in_full(&error));
+    match proxy::tend(settings, folder) {
+        Ok(Some(Done { kept, registration: Some(done) })) => {
+            Came::Told(enrol::text(&kept, Some(&done)).trim_end().replace('\n', ";"))
+        }
+        Ok(Some(Done { registration: None, .. }) | None) => Came::Unchanged,
+        Err(error @ ProxyError::Enrol(EnrolError::Foreman { .. })) => Came::Refused(in_full(&error)),
+        Err(error) => Came::NotReady(in_full(&error)),
     }
 }

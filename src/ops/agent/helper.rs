@@ -4,13 +4,13 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use disco_agent::runs::line::{self, LineError};
 use disco_agent::runs::queue::Wanted;
-use disco_agent::runs::{Answer, Ask, Refusal, TriggerId};
+use disco_agent::runs::{Answer, Ask, Found, Refusal, TriggerId};
 
 use crate::model::names::ModuleName;
 use crate::settings::Flags;
@@ -34,6 +34,8 @@ const LONGEST_WAIT: u64 = 3600;
 const LOG_LOOK: Duration = Duration::from_millis(100);
 /// The longest text that says who asks, or a key, in bytes.
 const LONGEST_TEXT: usize = 200;
+/// How often a lock server is looked for that is not set, or does not answer.
+const UNKNOWN: Duration = Duration::from_secs(60);
 /// How long a helper that systemd starts when somebody comes stays with nothing to do.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -50,6 +52,10 @@ pub struct Serving {
     pub settings: Flags,
     /// Flags for each disco that it starts.
     pub flags: Vec<String>,
+    /// How often the registration with a Foreman and the lock server are looked after.
+    pub tend: Duration,
+    /// Says what is good to know, as `say` says what somebody should look at.
+    pub note: fn(&str),
     /// What code a run ends with that has left a record.
     pub exit: Exit,
 }
@@ -65,6 +71,8 @@ pub enum Said<'a> {
 
 struct Helper {
     desk: Arc<Desk>,
+    /// Whether the lock server answered when it was asked last.
+    lock: Arc<Mutex<Found>>,
     settings: Flags,
     /// Who may ask beside root.
     user: Option<u32>,
@@ -99,9 +107,23 @@ pub fn serve(
     };
     let desk = Desk::open(serving.home, serving.flags, serving.exit, say)?;
     let (flags, own_timer) = (serving.settings.clone(), !visitors.is_given());
-    std::thread::spawn(move || chores::for_ever(&flags, own_timer, say));
+    let (tend, note) = (serving.tend, serving.note);
+    std::thread::spawn(move || chores::for_ever(&flags, own_timer, tend, say, note));
+    let lock = Arc::new(Mutex::new(Found::NotLooked));
+    let (flags, seen) = (serving.settings.clone(), lock.clone());
+    // By a thread of its own: a server that hangs must not keep runs by timer.
+    std::thread::spawn(move || {
+        loop {
+            let found = standing::lock(&flags);
+            // One that has just been set, or comes back, is seen sooner.
+            let pause = if found == Found::Works { tend } else { tend.min(UNKNOWN) };
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = found;
+            std::thread::sleep(pause);
+        }
+    });
     let helper = Arc::new(Helper {
         desk,
+        lock,
         settings: serving.settings,
         user: account.map(|(user, _)| user),
         open: AtomicUsize::new(0),
@@ -202,7 +224,8 @@ impl Helper {
             Ask::List {} => self.desk.list(line::LONGEST - 1024),
             Ask::Standing {} => {
                 let running = self.desk.under_way();
-                Answer::Standing(standing::standing(&self.desk.home, &self.settings, running))
+                let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                Answer::Standing(standing::standing(&self.desk.home, &self.settings, running, lock))
             }
             Ask::Log { .. } => malformed("a log is asked for alone"),
         }

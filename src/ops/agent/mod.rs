@@ -10,6 +10,7 @@ mod helper;
 mod runner;
 mod standing;
 mod store;
+mod tending;
 pub mod units;
 
 use std::io;

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use disco_agent::runs::state::Last;
-use disco_agent::runs::{Standing, TriggerId};
+use disco_agent::runs::{Found, Standing, TriggerId};
 
+use crate::lock::ServerError;
 use crate::model::run::{Mode, RunOutcome};
 use crate::model::told::in_full;
 use crate::ops::disable;
+use crate::ops::lock;
 use crate::ops::settings::settings;
 use crate::runs::{Listed, Runs};
 use crate::settings::{Flags, Settings};
@@ -29,7 +31,7 @@ pub(super) fn is_live(home: &Path) -> bool {
 }
 
 /// How it stands, with the run that is under way.
-pub(super) fn standing(home: &Path, flags: &Flags, running: Option<TriggerId>) -> Standing {
+pub(super) fn standing(home: &Path, flags: &Flags, running: Option<TriggerId>, lock: Found) -> Standing {
     let (settings, trouble) = match settings(flags) {
         Ok((settings, _)) => (Some(settings), None),
         Err(error) => (None, Some(in_full(&error))),
@@ -46,8 +48,41 @@ pub(super) fn standing(home: &Path, flags: &Flags, running: Option<TriggerId>) -
         disabled: disabled(home),
         trouble,
         lock_url: settings.and_then(|settings| settings.dlm.url.value),
+        lock,
+        facts: facts(),
         last: last(home),
     }
+}
+
+/// Whether facts can be collected, by collecting them: that takes a few milliseconds.
+fn facts() -> Found {
+    match crate::ops::facts::inventory() {
+        Ok(_) => Found::Works,
+        Err(error) => Found::Fails(format!("facts cannot be collected: {}", in_full(&error))),
+    }
+}
+
+/// Whether the lock server that is set answers this node, by asking it. It may take as long as that server does.
+pub(super) fn lock(flags: &Flags) -> Found {
+    let settings = match settings(flags) {
+        Ok((settings, _)) if settings.dlm.url.value.is_some() => settings,
+        // Nobody is to be asked.
+        Ok(_) => return Found::NotLooked,
+        Err(error) => return Found::Fails(in_full(&error)),
+    };
+    let asked = lock::connect(&settings, &mut |_| None).and_then(|server| {
+        match (server.who()?, &settings.dlm.lock.value) {
+            // A Foreman does not say who we are; it says how the lock stands that runs will take.
+            (None, Some(name)) => server.lock(name).map(drop),
+            (Some(_), _) | (None, None) => Ok(()),
+        }
+        .or_else(|error| match error {
+            // It is made when it is acquired.
+            ServerError::Missing { .. } => Ok(()),
+            error => Err(error.into()),
+        })
+    });
+    asked.map_or_else(|error| Found::Fails(in_full(&error)), |()| Found::Works)
 }
 
 /// Why no run could begin.

@@ -9,14 +9,14 @@ const AT: &str = "http://127.0.0.1:8453";
 const TWITCH: &str = "http://127.0.0.1:12023/puppet/twitch";
 
 /// A node with both, and a key for them.
-struct Agent<'a> {
+pub(super) struct Agent<'a> {
     world: &'a World,
     key: String,
 }
 
 impl<'a> Agent<'a> {
     /// Makes the user that the package makes, and the configuration, and starts both.
-    fn start(world: &'a World, change: &str) -> Agent<'a> {
+    pub(super) fn start(world: &'a World, change: &str) -> Agent<'a> {
         world
             .sh("getent passwd disco-agent || useradd --system --user-group --shell /usr/sbin/nologin disco-agent")
             .succeeds();

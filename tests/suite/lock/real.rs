@@ -14,7 +14,7 @@ crl = "/srv/locks/ca/crl.pem"
 const PASSWORD: &str = "a long password";
 
 /// A node with disco's lock server on its loopback, which knows two hosts and a user.
-pub(super) fn real() -> Option<Locks> {
+pub fn real() -> Option<Locks> {
     let locks = Locks::without_server()?;
     let world = &locks.world;
     world.write_with_mode("/etc/disco/dlm.toml", "600", CONFIG);
