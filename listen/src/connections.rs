@@ -12,13 +12,13 @@ use crate::network::network;
 
 /// All of them.
 pub struct Connections {
-    most: usize,
-    most_per_address: usize,
     open: Mutex<Open>,
 }
 
 #[derive(Default)]
 struct Open {
+    most: usize,
+    most_per_address: usize,
     last: u64,
     entries: HashMap<u64, Arc<Entry>>,
 }
@@ -55,7 +55,13 @@ pub enum Share {
 impl Connections {
     /// So many, and so many of one address.
     pub fn new(most: usize, most_per_address: usize) -> Connections {
-        Connections { most, most_per_address, open: Mutex::default() }
+        Connections { open: Mutex::new(Open { most, most_per_address, ..Open::default() }) }
+    }
+
+    /// From now on so many. Those that are too many then make room for the next who comes, or end by themselves.
+    pub fn bound(&self, most: usize, most_per_address: usize) {
+        let mut open = self.open();
+        (open.most, open.most_per_address) = (most, most_per_address);
     }
 
     /// A place for one more; `None` where all are taken by those who are being answered.
@@ -63,10 +69,10 @@ impl Connections {
         let from = network(from);
         let mut open = self.open();
         let same = open.entries.values().filter(|entry| entry.from == from).count();
-        if share == Share::Limited && same >= self.most_per_address {
+        if share == Share::Limited && same >= open.most_per_address {
             open.make_room(|entry| entry.from == from)?;
         }
-        if open.entries.len() >= self.most {
+        if open.entries.len() >= open.most {
             open.make_room(|_| true)?;
         }
         open.last += 1;

@@ -13,7 +13,7 @@
 //! | 2 | [`tls`] | certificates and keys into what a handshake needs |
 //! | 2 | [`sockets`] | sockets that are opened, and those that are given |
 //! | 3 | [`layers`] | what every request goes through: its head, its body, its line in the log |
-//! | 4 | [`server`] | listens, lets in, reads certificates again, ends; a connection and the number of them |
+//! | 4 | [`server`] | listens, lets in, goes on with other certificates and bounds, ends; a connection and the number of them |
 
 pub mod clock;
 pub mod config;
@@ -37,4 +37,4 @@ pub use config::{Limits, ListenConfig, LogLevel, Plain, TlsFiles};
 pub use layers::{Asked, Streams, Who, bounded};
 pub use log::Log;
 pub use peer::{Certificate, Over, Peer};
-pub use server::{ListenError, Running, Signals, start, start_on};
+pub use server::{ListenError, Ready, Running, Signals, start, start_on};

@@ -2,6 +2,7 @@
 
 use std::fmt::Arguments;
 use std::io::Write;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock;
@@ -10,7 +11,7 @@ use crate::config::LogLevel;
 /// Where lines go; clones write to the same place.
 #[derive(Clone)]
 pub struct Log {
-    level: LogLevel,
+    level: Arc<AtomicU8>,
     to: Arc<Mutex<dyn Write + Send>>,
 }
 
@@ -28,12 +29,17 @@ impl Log {
 
     /// To anything.
     pub fn to(level: LogLevel, to: impl Write + Send + 'static) -> Log {
-        Log { level, to: Arc::new(Mutex::new(to)) }
+        Log { level: Arc::new(AtomicU8::new(level as u8)), to: Arc::new(Mutex::new(to)) }
+    }
+
+    /// From now on up to that level, for all clones.
+    pub fn set(&self, level: LogLevel) {
+        self.level.store(level as u8, Ordering::Relaxed);
     }
 
     /// Whether lines of this level are written.
     pub fn has(&self, level: LogLevel) -> bool {
-        level <= self.level
+        level as u8 <= self.level.load(Ordering::Relaxed)
     }
 
     /// A line that says what keeps the server from its work.

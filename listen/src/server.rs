@@ -1,6 +1,7 @@
 //! A server: it listens, bounds what clients take, and ends without leaving anybody half answered.
 //!
-//! At SIGHUP the certificates are read again: who is connected is answered, and has to connect again. At SIGTERM or SIGINT nobody new is
+//! At SIGHUP the certificates are read again, and whoever has another configuration may bring that: who is connected is answered, and has
+//! to connect again. At SIGTERM or SIGINT nobody new is
 //! let in, and those who are being answered have [`crate::config::Limits::grace`].
 
 use std::net::{IpAddr, SocketAddr};
@@ -66,7 +67,7 @@ pub struct Running {
     pub addresses: Vec<SocketAddr>,
     /// How it listens.
     pub listen: ListenConfig,
-    tls: Arc<Tls>,
+    now: Arc<RwLock<Now>>,
     log: Log,
     /// Changes when who is connected has to connect again.
     stop: watch::Sender<u64>,
@@ -76,8 +77,19 @@ pub struct Running {
     connections: Arc<Connections>,
 }
 
-/// The certificates as they are now; nothing where TLS is another's business.
-type Tls = RwLock<Option<Arc<ServerConfig>>>;
+/// What those who come now are served with.
+struct Now {
+    routes: Router,
+    listen: ListenConfig,
+    /// The certificates; nothing where TLS is another's business.
+    tls: Option<Arc<ServerConfig>>,
+}
+
+/// Another configuration that has proved good.
+pub struct Ready {
+    listen: ListenConfig,
+    tls: Option<Arc<ServerConfig>>,
+}
 
 /// Begins to serve these routes on the addresses of the configuration. Each request carries a [`crate::peer::Peer`].
 pub fn start(listen: &ListenConfig, routes: Router, log: Log) -> Result<Running, ListenError> {
@@ -91,10 +103,7 @@ pub fn start_on(
     routes: Router,
     log: Log,
 ) -> Result<Running, ListenError> {
-    let config = match &listen.tls {
-        Some(files) => Some(tls::load(files, clock::now(), &log)?),
-        None => None,
-    };
+    let tls = certificates(listen, &log)?;
     if sockets.is_empty() {
         return Err(ListenError::NoAddress);
     }
@@ -106,11 +115,11 @@ pub fn start_on(
         doors.push((TcpListener::from_std(socket).map_err(ListenError::System)?, address));
     }
     let most = files_for(listen.limits.connections, &log);
-    let routes = routes.layer(from_fn_with_state(log.clone(), layers::told));
+    let now = Now { routes: told(routes, &log), listen: listen.clone(), tls };
     let mut running = Running {
         addresses: vec![],
         listen: listen.clone(),
-        tls: Arc::new(RwLock::new(config)),
+        now: Arc::new(RwLock::new(now)),
         log: log.clone(),
         stop: watch::Sender::new(0),
         closed: watch::Sender::new(false),
@@ -122,15 +131,23 @@ pub fn start_on(
         log.info(format_args!("listening on {scheme}://{address}"));
         running.addresses.push(address);
         let door = Door {
-            served: Served { routes: routes.clone(), limits: listen.limits, log: log.clone() },
-            tls: Arc::clone(&running.tls),
+            now: Arc::clone(&running.now),
+            log: log.clone(),
             connections: Arc::clone(&running.connections),
-            unlimited: listen.unlimited.clone(),
             stop: running.stop.subscribe(),
         };
         running.listeners.spawn(door.open(socket, running.closed.subscribe()));
     }
     Ok(running)
+}
+
+fn certificates(listen: &ListenConfig, log: &Log) -> Result<Option<Arc<ServerConfig>>, TlsError> {
+    listen.tls.as_ref().map(|files| tls::load(files, clock::now(), log)).transpose()
+}
+
+/// The routes with a line in the log for each request.
+fn told(routes: Router, log: &Log) -> Router {
+    routes.layer(from_fn_with_state(log.clone(), layers::told))
 }
 
 /// The signals that a server hears.
@@ -169,7 +186,7 @@ impl Running {
         let Some(files) = &self.listen.tls else { return };
         match tls::load(files, clock::now(), &self.log) {
             Ok(config) => {
-                *self.tls.write().unwrap_or_else(PoisonError::into_inner) = Some(config);
+                self.now.write().unwrap_or_else(PoisonError::into_inner).tls = Some(config);
                 self.stop.send_modify(|times| *times += 1);
                 self.log.info(format_args!("the certificates were read again"));
             }
@@ -177,6 +194,24 @@ impl Running {
                 self.log.error(format_args!("the certificates stay as they were: {}", causes(&error)));
             }
         }
+    }
+
+    /// Whether it could go on with another configuration, on the addresses that it has: its certificates are read. Nothing changes yet.
+    pub fn ready(&self, listen: &ListenConfig) -> Result<Ready, ListenError> {
+        self.addresses.iter().try_for_each(|address| sockets::allowed(listen, *address))?;
+        let listen = ListenConfig { addresses: self.listen.addresses.clone(), ..listen.clone() };
+        Ok(Ready { tls: certificates(&listen, &self.log)?, listen })
+    }
+
+    /// Goes on with that, and with these routes.
+    pub fn renew(&mut self, ready: Ready, routes: Router) {
+        let Ready { listen, tls } = ready;
+        let most = files_for(listen.limits.connections, &self.log);
+        self.connections.bound(most, listen.limits.connections_per_address);
+        self.listen = listen.clone();
+        let now = Now { routes: told(routes, &self.log), listen, tls };
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = now;
+        self.stop.send_modify(|times| *times += 1);
     }
 
     /// How many are connected.
@@ -198,10 +233,9 @@ impl Running {
 
 /// One address that is listened on.
 struct Door {
-    served: Served,
-    tls: Arc<Tls>,
+    now: Arc<RwLock<Now>>,
+    log: Log,
     connections: Arc<Connections>,
-    unlimited: Vec<IpAddr>,
     stop: watch::Receiver<u64>,
 }
 
@@ -218,24 +252,31 @@ impl Door {
             let (tcp, address) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    self.served.log.error(format_args!("nobody can be let in: {error}"));
+                    self.log.error(format_args!("nobody can be let in: {error}"));
                     sleep(OUT_OF_FILES).await;
                     continue;
                 }
             };
-            let share = if is_in(address.ip(), &self.unlimited) { Share::Unlimited } else { Share::Limited };
-            let Some(place) = self.connections.admit(address.ip(), share, Instant::now()) else {
-                self.served.log.warn(format_args!("{address}: turned away, there are too many connections"));
-                continue;
-            };
-            // In this order: certificates that change between the two are heard of.
+            // In this order: what changes between the two is heard of.
             let mut stop = self.stop.clone();
             stop.mark_unchanged();
-            let tls = self.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
-            inside.spawn(connection::serve(self.served.clone(), tcp, address, tls, place, stop));
+            let (served, tls, share) = self.now(address.ip());
+            let Some(place) = self.connections.admit(address.ip(), share, Instant::now()) else {
+                self.log.warn(format_args!("{address}: turned away, there are too many connections"));
+                continue;
+            };
+            inside.spawn(connection::serve(served, tcp, address, tls, place, stop));
         }
         drop(socket);
         while inside.join_next().await.is_some() {}
+    }
+
+    /// What somebody who comes from there now is served with.
+    fn now(&self, from: IpAddr) -> (Served, Option<Arc<ServerConfig>>, Share) {
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        let served = Served { routes: now.routes.clone(), limits: now.listen.limits, log: self.log.clone() };
+        let share = if is_in(from, &now.listen.unlimited) { Share::Unlimited } else { Share::Limited };
+        (served, now.tls.clone(), share)
     }
 }
 

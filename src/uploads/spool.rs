@@ -1,7 +1,7 @@
 //! Where uploads wait, below `spool/` in disco's home: a file each, written whole, readable by root alone.
 //!
 //! - `NUMBER-TARGET.json`: what waits, in the order in which it came.
-//! - `aside/`: what a server refused for good, with its answer.
+//! - `aside/`: what a server refused for good, with its answer; and what was damaged, as it is (`….damaged`).
 //! - `state.json`: how it went last, for each target; changed under `state-lock`, which is held for a moment.
 //! - `lock`: whoever sends has it, so that nothing goes twice.
 //!
@@ -30,6 +30,10 @@ pub const MOST_BYTES: u64 = 32 << 20;
 pub const LONGEST: u64 = 30 * 24 * 3600;
 /// The most that is kept of what was refused.
 const MOST_ASIDE: usize = 50;
+/// What the name of something damaged has behind it, and the most that is kept of that, in number and in bytes.
+const DAMAGED: &str = ".damaged";
+const MOST_DAMAGED: usize = 20;
+const MOST_DAMAGED_BYTES: u64 = 8 << 20;
 /// Half-written files of whoever was killed are removed after so many seconds.
 const LEFT: u64 = 3600;
 
@@ -209,10 +213,33 @@ impl Spool {
             Ok(item) => Ok(Some(item)),
             Err(_) => {
                 files::create_dirs(&self.aside(), 0o700)?;
-                files::rename(&path, &self.aside().join(format!("{}.damaged", waiting.name())))?;
+                files::rename(&path, &self.aside().join(format!("{}{DAMAGED}", waiting.name())))?;
+                self.drop_damaged()?;
                 Ok(None)
             }
         }
+    }
+
+    /// Removes what is damaged but the newest, as far as there is room for that.
+    fn drop_damaged(&self) -> Result<(), SpoolError> {
+        let mut damaged = Vec::new();
+        for name in files::list_dir(&self.aside())? {
+            let number = name.to_str().and_then(|name| parse(name.strip_suffix(DAMAGED)?));
+            let (Some((number, _)), path) = (number, self.aside().join(&name)) else { continue };
+            // Somebody else may have removed it.
+            let Some(found) = files::look(&path)? else { continue };
+            damaged.push(((files::number_and_time(&found).1, number), found.len(), path));
+        }
+        damaged.sort_by(|(one, ..), (other, ..)| other.cmp(one));
+        let (mut kept, mut bytes) = (0, 0);
+        for (_, size, path) in damaged {
+            if kept < MOST_DAMAGED && bytes + size <= MOST_DAMAGED_BYTES {
+                (kept, bytes) = (kept + 1, bytes + size);
+            } else {
+                gone(files::remove_file(&path))?;
+            }
+        }
+        Ok(())
     }
 
     /// The right to send; `None` where somebody else has it until then.
@@ -231,11 +258,7 @@ impl Spool {
 
     /// Removes what was sent.
     pub fn remove(&self, waiting: &Waiting) -> Result<(), SpoolError> {
-        match files::remove_file(&self.folder.join(waiting.name())) {
-            // Whoever dropped it was faster.
-            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            other => Ok(other?),
-        }
+        gone(files::remove_file(&self.folder.join(waiting.name())))
     }
 
     /// Keeps what was refused apart, with the answer.
@@ -335,6 +358,14 @@ impl Spool {
         let text = serde_json::to_vec(&State { schema: SCHEMA, ..state.clone() })?;
         let path = self.folder.join("state.json");
         Ok(files::write_synced(&path, &text, Ownership::New(0o600), Synced::Content)?)
+    }
+}
+
+/// It is removed, also where somebody else was faster.
+fn gone(removed: Result<(), FileError>) -> Result<(), SpoolError> {
+    match removed {
+        Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => Ok(other?),
     }
 }
 

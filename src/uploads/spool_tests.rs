@@ -101,6 +101,50 @@ fn what_is_refused_or_damaged_is_put_aside() {
 }
 
 #[test]
+fn of_what_is_damaged_the_newest_is_kept_within_bounds() {
+    let (home, spool) = spool();
+    let aside = home.path().join("spool/aside");
+    let damage = |number: u64, bytes: usize, age: u64| {
+        spool.add(Target::Report, &run(), number.to_string()).unwrap();
+        let waiting = spool.waiting().unwrap().pop().unwrap();
+        let path = home.path().join("spool").join(waiting.name());
+        std::fs::write(&path, vec![b'x'; bytes]).unwrap();
+        let time = std::time::SystemTime::now() - Duration::from_secs(age);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        assert_eq!(spool.read(&waiting).unwrap(), None);
+    };
+    let left = || -> Vec<u64> {
+        let names = files::list_dir(&aside).unwrap();
+        let mut numbers: Vec<u64> = names
+            .iter()
+            .filter_map(|name| Some(parse(name.to_str()?.strip_suffix(".damaged")?)?.0))
+            .collect();
+        numbers.sort();
+        numbers
+    };
+    std::fs::create_dir_all(&aside).unwrap();
+    std::fs::write(aside.join("notes.damaged"), "mine").unwrap();
+    (0..25).for_each(|number| damage(number, 10, 1000 - number));
+    assert_eq!(left(), (5..25).collect::<Vec<u64>>(), "the newest twenty");
+    damage(25, 10, 5000);
+    assert_eq!(left(), (5..25).collect::<Vec<u64>>(), "the oldest goes, whatever its number");
+    damage(26, 5 << 20, 100);
+    damage(27, 5 << 20, 50);
+    let many: Vec<u64> = (6..25).chain([27]).collect();
+    assert_eq!(left(), many, "what is too much together goes, the older first");
+    damage(28, 9 << 20, 10);
+    assert_eq!(left(), many, "nothing goes for what is itself too much");
+    let bytes: u64 = left()
+        .iter()
+        .map(|number| {
+            std::fs::metadata(aside.join(format!("{number:010}-report.json.damaged"))).unwrap().len()
+        })
+        .sum();
+    assert!(bytes <= MOST_DAMAGED_BYTES);
+    assert_eq!(std::fs::read_to_string(aside.join("notes.damaged")).unwrap(), "mine", "it is none of ours");
+}
+
+#[test]
 fn one_sends_at_a_time() {
     let (_home, spool) = spool();
     spool.add(Target::Report, &run(), String::new()).unwrap();

@@ -1,9 +1,11 @@
 //! The agent's helper and its runners on a node: what is asked for runs, once at a time; whatever is killed, what is told is true.
 
 mod asking;
+mod boot;
 mod daemons;
 mod joined;
 mod kills;
+mod merges;
 
 use std::time::Duration;
 

@@ -46,6 +46,29 @@ fn a_configuration_and_its_keys() {
 }
 
 #[test]
+fn keys_that_are_changed_at_once_lose_nothing() {
+    let Some(world) = World::new() else { return };
+    world.sh("for i in {1..15}; do disco agent key add old-$i >/dev/null || exit; done").succeeds();
+    let at_once = "for i in {1..15}; do disco agent key add new-$i >/dev/null & disco agent key rm old-$i >/dev/null & \
+                   disco agent key add one >/dev/null 2>&1 && echo one >>/tmp/one & done; wait";
+    world.sh(at_once).succeeds().stderr_is("");
+    let listed = world.disco(&["agent", "key", "ls", "--format", "json"]).succeeds().stdout.clone();
+    let mut names: Vec<String> = serde_json::Deserializer::from_str(&listed)
+        .into_iter::<serde_json::Value>()
+        .map(|key| key.unwrap()["name"].as_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    let mut wanted: Vec<String> = (1..=15).map(|number| format!("new-{number}")).collect();
+    wanted.push("one".to_owned());
+    wanted.sort();
+    assert_eq!(names, wanted);
+    assert_eq!(world.read("/tmp/one"), "one\n", "of one name there is one key, and one has it");
+    world
+        .sh("stat -c %a /etc/disco/agent.keys.lock; ls -A /etc/disco")
+        .stdout_is("600\nagent.keys\nagent.keys.lock\n");
+}
+
+#[test]
 fn the_listener_answers_who_has_a_key_and_ends_by_a_signal() {
     let Some(world) = World::new() else { return };
     let script = r#"

@@ -31,8 +31,8 @@ pub struct By(pub String);
 /// Knows who may ask.
 pub struct Guard {
     auth: Auth,
-    keys: Keyring,
-    wrong: Mutex<Throttle>,
+    keys: Arc<Keyring>,
+    wrong: Arc<Mutex<Throttle>>,
     log: Log,
 }
 
@@ -126,7 +126,13 @@ enum Said<'a> {
 impl Guard {
     /// By this rule, with these keys.
     pub fn new(auth: Auth, keys: Keyring, log: Log) -> Guard {
-        Guard { auth, keys, wrong: Mutex::default(), log }
+        Guard { auth, keys: Arc::new(keys), wrong: Arc::default(), log }
+    }
+
+    /// By another rule, and with other keys where there are others. Who has guessed is remembered.
+    pub fn again(&self, auth: Auth, keys: Option<Keyring>) -> Guard {
+        let keys = keys.map_or_else(|| Arc::clone(&self.keys), Arc::new);
+        Guard { auth, keys, wrong: Arc::clone(&self.wrong), log: self.log.clone() }
     }
 
     /// Who asks, if it may.

@@ -6,7 +6,8 @@
 //! - [`guard`]: who asks, how often, and who may.
 //! - [`native`]: `/v1/…`, with [`asked`] (what a request says), [`said`] (answers) and [`follow`] (a log that goes on).
 //! - [`twitch`]: puppet-twitch's three paths. [`proxy`]: the face of a smart proxy behind this listener.
-//! - [`metrics`]: what Prometheus is told. [`serve`]: all of it, until a signal ends it.
+//! - [`metrics`]: what Prometheus is told. [`parts`]: all that is behind the sockets, by the configuration.
+//! - [`serve`]: all of it, until a signal ends it. [`reload`]: with another configuration, while it runs.
 
 pub mod asked;
 pub mod config;
@@ -17,7 +18,9 @@ pub mod keyring;
 pub mod keys;
 pub mod metrics;
 pub mod native;
+pub mod parts;
 pub mod proxy;
+pub mod reload;
 pub mod said;
 pub mod serve;
 pub mod standing;
@@ -33,6 +36,8 @@ mod guard_tests;
 mod native_tests;
 #[cfg(test)]
 mod proxy_tests;
+#[cfg(test)]
+mod reload_tests;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]

@@ -53,6 +53,16 @@ pub struct Proxy {
     /// The ports of its settings.
     pub doors: Vec<Door>,
     folder: PathBuf,
+    set: Setting,
+}
+
+/// What all of it is made from.
+#[derive(PartialEq)]
+struct Setting {
+    file: PathBuf,
+    global: Global,
+    url: String,
+    limits: Limits,
 }
 
 /// A port of a smart proxy's settings.
@@ -89,13 +99,22 @@ pub fn open(
     let set = Set { version: String::from(env!("CARGO_PKG_VERSION")), trust };
     let board = Board::new(set, log, clock::system(), features(url, seen)?);
     let doors = doors(&global, &file, limits)?;
-    let folder = global.settings_directory.unwrap_or_else(|| folder.join("settings.d"));
-    let proxy = Proxy { board: Arc::new(board), doors, folder };
+    let folder = global.settings_directory.clone().unwrap_or_else(|| folder.join("settings.d"));
+    let set = Setting { file, global, url: url.to_owned(), limits };
+    let proxy = Proxy { board: Arc::new(board), doors, folder, set };
     proxy.load();
     Ok(Some(proxy))
 }
 
 impl Proxy {
+    /// Whether [`open`] would make the same of this, but for the features' own settings.
+    pub fn is_of(&self, folder: &Path, url: &str, limits: Limits) -> Result<bool, ProxyError> {
+        let file = folder.join("settings.yml");
+        let Some(settings) = load::load(&file)? else { return Ok(false) };
+        let global = Global::of(&settings)?;
+        Ok(self.set == Setting { file, global, url: url.to_owned(), limits })
+    }
+
     /// Reads the features' settings, again if they have been read.
     pub fn load(&self) {
         self.board.load(|name| load::of_feature(&self.folder, name.as_str()));

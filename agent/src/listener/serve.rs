@@ -2,27 +2,15 @@
 //! and who is asked for capabilities has threads of its own.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use disco_listen::{
-    Limits, ListenConfig, ListenError, Log, Plain, Running, Signals, bounded, pages, sockets, start_on,
-};
+use disco_listen::{ListenError, Log, Running, Signals, pages, sockets, start_on};
 use thiserror::Error;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::config::Config;
-use super::guard::{Guard, Paces, guarded, paced, too_often};
-use super::helper::Helper;
-use super::keyring::Keyring;
-use super::metrics::{self, Metrics};
-use super::native::{self, App};
-use super::proxy::{self, Proxy, ProxyError};
-use super::standing::{self, Seen};
-use super::twitch;
-use crate::face::watch::{Pace, watch};
+use super::parts::Parts;
+use super::proxy::{self, ProxyError};
 
 /// A listener that cannot begin.
 #[derive(Debug, Error)]
@@ -38,17 +26,18 @@ pub enum ServeError {
     System(#[source] std::io::Error),
 }
 
-/// Serves until a signal ends it, on the sockets that were given to this process, or else on those that it opens.
-pub fn run(config: &Config) -> Result<(), ServeError> {
+/// Serves until a signal ends it, on the sockets that were given to this process, or else on those that it opens. `again` reads the
+/// configuration anew, or says why not.
+pub fn run(config: &Config, again: &dyn Fn() -> Result<Config, String>) -> Result<(), ServeError> {
     // Before there is any other thread: it reads the environment.
     let given = sockets::given()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
     let ended = runtime.block_on(async {
         let signals = Signals::hear()?;
-        let agent = start(config, given, Log::stderr(config.log))?;
+        let mut agent = start(config, given, Log::stderr(config.log))?;
         pages::give_back_for_ever();
-        signals.until_end(|| agent.reload()).await;
+        signals.until_end(|| agent.reload(again())).await;
         agent.stop().await;
         Ok(())
     });
@@ -59,42 +48,28 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
 
 /// A listener that runs.
 pub struct Agent {
-    /// Where it listens: disco's own interface, puppet-twitch's, and the proxy's ports.
+    /// Where it listens: disco's own interface, puppet-twitch's where it is there, and the proxy's ports.
     pub running: Vec<Running>,
-    proxy: Option<Proxy>,
-    background: JoinSet<()>,
+    /// Where the proxy's ports are, in the same order.
+    pub(super) doors: Vec<Vec<Vec<SocketAddr>>>,
+    pub(super) is_given: bool,
+    pub(super) parts: Parts,
+    pub(super) background: JoinSet<()>,
+    pub(super) log: Log,
 }
 
 /// Begins. In a tokio runtime.
 pub fn start(config: &Config, given: Option<Vec<TcpListener>>, log: Log) -> Result<Agent, ServeError> {
-    let seen = Seen::default();
-    let metrics = Metrics::new(seen.clone());
-    let helper = Arc::new(Helper::new(config.helper.clone()));
-    let url = config.url.clone().unwrap_or_else(|| own_url(&config.listen));
-    let limits = config.listen.limits;
-    let proxy = proxy::open(&config.proxy, &url, &seen, limits, log.clone())?;
-
+    let is_given = given.is_some();
+    let parts = Parts::new(config, &log)?;
     let mut sockets = Given(given);
-    let mut running = vec![];
-    let paces = Arc::new(Paces::new(config.rate, metrics.clone()));
+    let (mut running, mut doors) = (vec![], vec![]);
     if config.twitch.enabled {
-        let address = SocketAddr::new(config.twitch.bind, config.twitch.port);
-        let longest = Duration::from_secs(config.twitch.wait_seconds);
-        // Whoever waits for the end of a run is not cut off before that.
-        let limits = Limits { age: limits.age.max(longest + Duration::from_secs(60)), ..limits };
-        let listen = ListenConfig {
-            addresses: vec![address],
-            plain: Plain::Anywhere,
-            limits,
-            ..ListenConfig::default()
-        };
-        let routes = twitch::router(Arc::clone(&helper), metrics.clone(), log.clone(), longest);
-        let routes = paced(bounded(routes, limits), Arc::clone(&paces), twitch::too_often);
+        let listen = parts.listen_twitch();
         let listening = sockets.of_port(config.twitch.port, || sockets::open(&listen))?;
-        running.push(start_on(listening, &listen, routes, log.clone())?);
+        running.push(start_on(listening, &listen, parts.twitch(), log.clone())?);
     }
-    for door in proxy.iter().flat_map(|proxy| proxy.doors.iter().map(move |door| (proxy, door))) {
-        let (proxy, door) = door;
+    for door in parts.proxy.iter().flat_map(|proxy| &proxy.doors) {
         let port = door.at.first().and_then(|at| at.first()).map_or(0, SocketAddr::port);
         let open = || {
             let cannot = |at: &[SocketAddr]| {
@@ -103,47 +78,17 @@ pub fn start(config: &Config, given: Option<Vec<TcpListener>>, log: Log) -> Resu
             };
             door.at.iter().map(|at| proxy::first_of(at).map_err(cannot(at))).collect()
         };
-        let routes = paced(bounded(proxy.whole(), limits), Arc::clone(&paces), too_often);
-        running.push(start_on(sockets.of_port(port, open)?, &door.listen, routes, log.clone())?);
+        running.push(start_on(sockets.of_port(port, open)?, &door.listen, parts.face(), log.clone())?);
+        doors.push(door.at.clone());
     }
-    let keys = Keyring::new(config.keys.clone(), log.clone());
-    let guard = Arc::new(Guard::new(config.auth.clone(), keys, log.clone()));
-    let app = App { helper: Arc::clone(&helper), metrics: metrics.clone() };
-    let routes = own(app, guard, proxy.as_ref(), limits);
-    let routes = paced(metrics::around(routes, metrics), paces, too_often);
     let listening = sockets.rest(|| sockets::open(&config.listen))?;
     // The last, so that its line in the log says that all of it is there.
-    running.insert(0, start_on(listening, &config.listen, routes, log.clone())?);
-
-    let mut background = JoinSet::new();
-    let (tell, told) = oneshot::channel();
-    background.spawn(standing::watch(helper, seen, log, tell));
-    if let Some(board) = proxy.as_ref().map(|proxy| Arc::clone(&proxy.board)) {
-        background.spawn(async move {
-            // Who is asked before the helper was has nothing to say yet. That it has gone is no reason not to ask.
-            let _ = told.await;
-            let mut watching = watch(&board, Pace { every: standing::EVERY, ..Pace::default() });
-            while watching.join_next().await.is_some() {}
-        });
-    }
-    Ok(Agent { running, proxy, background })
-}
-
-/// disco's own interface, with the face beside it: that has rules of its own for who may ask.
-fn own(app: App, guard: Arc<Guard>, proxy: Option<&Proxy>, limits: Limits) -> Router {
-    let face = proxy.map_or_else(proxy::version_alone, Proxy::routes);
-    let guarded = guarded(bounded(native::routes(app), limits), guard);
-    let open = bounded(face.merge(native::health()).fallback(native::no_route), limits);
-    open.merge(guarded)
+    running.insert(0, start_on(listening, &config.listen, parts.own(), log.clone())?);
+    let background = parts.watch();
+    Ok(Agent { running, doors, is_given, parts, background, log })
 }
 
 impl Agent {
-    /// Reads certificates and the proxy's settings again. Keys need nobody to say that they have changed.
-    pub fn reload(&self) {
-        self.running.iter().for_each(Running::reload);
-        self.proxy.iter().for_each(Proxy::load);
-    }
-
     /// Lets nobody new in, and waits for those who are being answered.
     pub async fn stop(mut self) {
         let mut stopping = JoinSet::new();
@@ -180,12 +125,4 @@ impl Given {
     ) -> Result<Vec<TcpListener>, ListenError> {
         self.0.filter(|rest| !rest.is_empty()).map_or_else(open, Ok)
     }
-}
-
-/// Under which address others reach this node's interface, where nothing is said.
-fn own_url(listen: &ListenConfig) -> String {
-    let scheme = if listen.tls.is_some() { "https" } else { "http" };
-    let port = listen.addresses.first().map_or(super::config::PORT, SocketAddr::port);
-    let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{scheme}://{node}:{port}/v1/runs")
 }

@@ -1,8 +1,9 @@
 //! `disco agent key`: the keys with which programs and people ask for runs. A listener that runs needs no restart for them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use disco_agent::listener::keys::{Key, KeyName, Keys};
+use disco_agent::listener::keys::{Key, KeyName, Keys, KeysError};
 use serde_json::json;
 
 use super::At;
@@ -10,7 +11,8 @@ use super::init::give_to_listener;
 use crate::cli::Format;
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::runs::columns;
-use crate::sys::files::Ownership;
+use crate::sys::files::{FileError, Ownership};
+use crate::sys::lock::{Lock, LockError};
 use crate::sys::{clock, files};
 
 /// What the end of its help says.
@@ -25,6 +27,8 @@ Examples:
 
 /// The version of the JSON lines' form.
 const SCHEMA: u32 = 1;
+/// How long others who change the keys are waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What it takes.
 #[derive(Debug, clap::Subcommand)]
@@ -65,19 +69,15 @@ pub enum Command {
 pub(super) fn run(command: Command) -> Result<String, Failure> {
     match command {
         Command::Add { name, days, at } => {
-            let mut keys = load(&at)?;
-            let key = keys.add(name, now(), days)?;
-            save(&at, &keys)?;
+            let key = change(&at, |keys| keys.add(name, now(), days))?;
             Ok(key + "\n")
         }
         Command::Rm { name, at } => {
-            let mut keys = load(&at)?;
-            keys.remove(&name)?;
-            save(&at, &keys)?;
+            change(&at, |keys| keys.remove(&name))?;
             Ok(format!("{name}: removed\n"))
         }
         Command::Ls { format, at } => {
-            let keys = load(&at)?.all;
+            let keys = load(&at.config()?.keys)?.all;
             Ok(match format {
                 Format::Text => table(&keys),
                 Format::Json => keys.iter().map(|key| format!("{}\n", line(key))).collect(),
@@ -86,21 +86,48 @@ pub(super) fn run(command: Command) -> Result<String, Failure> {
     }
 }
 
-fn load(at: &At) -> Result<Keys, Failure> {
+/// Changes the keys. One at a time does so: who reads them while another one writes would bring back what that has changed.
+fn change<T>(at: &At, change: impl FnOnce(&mut Keys) -> Result<T, KeysError>) -> Result<T, Failure> {
     let path = at.config()?.keys;
-    let text = files::read_if_there(&path)?.unwrap_or_default();
-    let bad = format!("cannot use the keys in {}", path.display());
-    Keys::parse(&text).map_err(|error| Failure::new(Kind::Data, bad).because(&error))
-}
-
-fn save(at: &At, keys: &Keys) -> Result<(), Failure> {
-    let path = at.config()?.keys;
-    let new = files::look(&path)?.is_none();
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         files::create_dirs(folder, 0o755)?;
     }
+    let _lock = lock(&path)?;
+    let mut keys = load(&path)?;
+    let done = change(&mut keys)?;
+    let new = files::look(&path)?.is_none();
     files::write_whole(&path, keys.text().as_bytes(), Ownership::KeptOr(0o600))?;
-    if new { give_to_listener(&path) } else { Ok(()) }
+    if new {
+        give_to_listener(&path)?;
+    }
+    Ok(done)
+}
+
+/// The right to change the keys in that file. It is on a file of its own beside it: theirs is replaced at each change, and the listener
+/// may read it, and whoever may read a file can lock it.
+fn lock(keys: &Path) -> Result<Lock, Failure> {
+    let mut name = keys.as_os_str().to_owned();
+    name.push(".lock");
+    let (path, holder) = (PathBuf::from(name), format!("pid {}", std::process::id()));
+    let until = clock::since_epoch() + PATIENCE;
+    loop {
+        match Lock::take(&path, &holder, None, &mut |_| {}) {
+            Ok(lock) => return Ok(lock),
+            Err(LockError::Busy { .. }) if clock::since_epoch() < until => clock::pause(),
+            Err(error @ (LockError::Busy { .. } | LockError::Interrupted { .. })) => {
+                return Err(Failure::from_error(Kind::Busy, &error));
+            }
+            Err(LockError::Io { path, source }) => {
+                return Err(FileError { action: "lock", path, source }.into());
+            }
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Keys, Failure> {
+    let text = files::read_if_there(path)?.unwrap_or_default();
+    let bad = format!("cannot use the keys in {}", path.display());
+    Keys::parse(&text).map_err(|error| Failure::new(Kind::Data, bad).because(&error))
 }
 
 fn now() -> i64 {

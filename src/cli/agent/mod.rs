@@ -73,6 +73,11 @@ pub struct At {
 }
 
 impl At {
+    /// Whether there is such a file.
+    fn is_there(&self) -> Result<bool, Failure> {
+        Ok(files::look_through(&self.config)?.is_some())
+    }
+
     /// What is set; where there is no file in the usual place, what holds without one.
     fn config(&self) -> Result<Config, Failure> {
         let usual = self.config == Path::new(PLACE);

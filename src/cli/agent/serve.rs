@@ -12,8 +12,9 @@ use crate::cli::exit::{Failure, Kind};
 pub(super) const EXAMPLES: &str = "\
 Stays in the foreground, and writes a line a request to standard error. It needs no root: what is asked
 for is done by the helper (disco agent helper), over its socket. SIGTERM and Ctrl-C end it when those who
-are being answered have been; SIGHUP has it read certificates and the proxy's settings again. Sockets
-that systemd gives it are listened on in place of those of the configuration.
+are being answered have been; SIGHUP has it read the configuration, certificates and the proxy's settings
+again, and says what of a change needs a restart. Sockets that systemd gives it are listened on in place
+of those of the configuration.
 
 Examples:
   disco agent serve
@@ -38,11 +39,27 @@ pub struct Args {
 
 /// Serves.
 pub(super) fn run(args: &Args) -> Result<String, Failure> {
+    let config = read(args)?;
+    let is_there = args.at.is_there()?;
+    let again = || match args.at.is_there() {
+        // While somebody replaces it there may be none for a moment, and what holds without one is another configuration.
+        Ok(false) if is_there => Err(format!("there is no {} any more", args.at.config.display())),
+        // A line of a log is one line.
+        Ok(_) => {
+            read(args).map_err(|failure| failure.message.split_whitespace().collect::<Vec<_>>().join(" "))
+        }
+        Err(error) => Err(error.message),
+    };
+    serve::run(&config, &again)?;
+    Ok(String::new())
+}
+
+/// What is set, with what the command line says.
+fn read(args: &Args) -> Result<Config, Failure> {
     let mut config = args.at.config()?;
     listen_where(&mut config, args.bind, args.port)?;
     config.twitch.enabled |= args.compat_twitch;
-    serve::run(&config)?;
-    Ok(String::new())
+    Ok(config)
 }
 
 /// Has it listen where the command line says, if it says that.

@@ -1,6 +1,7 @@
 //! The runner of one run: starts its dance, passes on who wants it no more, and writes how it ended. It is started by the helper, and does not
 //! end with it. Where it is killed the dance is asked to end.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -89,7 +90,12 @@ fn danced(
     };
     look_for_run(store, &runs, kept, (&since, pid));
     noted?;
-    Ok(state(ended, aborted))
+    let state = state(ended, aborted.as_deref());
+    if let (State::Done { .. }, Some(by)) = (&state, aborted) {
+        // Where this cannot be written, how it ended is told all the same.
+        let _ = writeln!(&log, "info: {by} wanted to abort it, too late: it went on to its end");
+    }
+    Ok(state)
 }
 
 fn words(runner: &Runner, kept: &Kept) -> Vec<String> {
@@ -117,10 +123,10 @@ fn look_for_run(store: &Store, runs: &Runs, kept: &mut Kept, (since, pid): (&str
 }
 
 /// How it ended: as aborted where that is what ended it.
-fn state(ended: Ended, aborted: Option<String>) -> State {
+fn state(ended: Ended, aborted: Option<&str>) -> State {
     match (ended, aborted) {
-        (Ended::Exited(exit), Some(by)) if ASKED.0.contains(&exit) => State::Aborted { by },
-        (Ended::Signaled(signal), Some(by)) if signal == ASKED.1 => State::Aborted { by },
+        (Ended::Exited(exit), Some(by)) if ASKED.0.contains(&exit) => State::Aborted { by: by.to_owned() },
+        (Ended::Signaled(signal), Some(by)) if signal == ASKED.1 => State::Aborted { by: by.to_owned() },
         (Ended::Exited(exit), _) => State::Done { exit },
         (Ended::Signaled(signal), _) => State::Killed { signal },
     }
@@ -137,7 +143,7 @@ mod tests {
 
     #[test]
     fn aborted_is_what_an_abort_has_ended() {
-        let by = || Some("bob".to_owned());
+        let by = || Some("bob");
         let aborted = State::Aborted { by: "bob".to_owned() };
         for (ended, who, wanted) in [
             (Ended::Signaled(15), by(), aborted.clone()),

@@ -164,6 +164,39 @@ fn a_restart_of_both_ends_no_run() {
 }
 
 #[test]
+fn a_reload_changes_what_can_change_and_says_what_cannot() {
+    let Some(world) = World::new() else { return };
+    let agent = Agent::start(&world, "");
+    let first = pids(&world, "agent serve");
+    let edit = |change: &str| {
+        world.sh(&format!("sed -i '{change}' /etc/disco/agent.toml && kill -HUP {}", first[0])).succeeds();
+    };
+    let stranger = || {
+        let ask = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", &format!("{AT}/v1/runs")];
+        world.run(&ask).stdout.clone()
+    };
+    let log = || world.read("/var/log/disco-agent.log");
+    let says = |what: &str| world.wait_until(what, || log().contains(what));
+    assert_eq!((stranger().as_str(), agent.ask("/v1/runs", &[]).0.as_str()), ("401", "200"));
+    edit("s/^auth = .*/auth = \"none\"/");
+    says("the configuration was read again");
+    assert_eq!(stranger(), "200");
+    edit("s/^auth = .*/auth = \"needed\"/; s/:8453\"/:18453\"/");
+    says("listen: what has changed there needs a restart");
+    assert_eq!((stranger().as_str(), agent.ask("/v1/runs", &[]).0.as_str()), ("401", "200"));
+    edit("s/^auth = .*/auth = \"none\"/; s/^proxy/prxoy/");
+    says("the configuration stays as it was: cannot use the configuration /etc/disco/agent.toml: ");
+    says("unknown field `prxoy`");
+    assert_eq!(stranger(), "401", "nothing of it holds");
+    world.sh("mv /etc/disco/agent.toml /etc/disco/away").succeeds();
+    world.run(&["kill", "-HUP", &first[0]]).succeeds();
+    says("there is no /etc/disco/agent.toml any more");
+    assert_eq!((stranger().as_str(), pids(&world, "agent serve")), ("401", first), "it is the same process");
+    world.sh("mv /etc/disco/away /etc/disco/agent.toml").succeeds();
+    world.disco(&["agent", "stop"]).succeeds();
+}
+
+#[test]
 fn puppet_twitchs_users_are_answered_as_they_are_used_to() {
     let Some(world) = World::new() else { return };
     world.module("m").script("10.sh", ENDLESS);
