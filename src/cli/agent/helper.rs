@@ -10,6 +10,7 @@ use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::ops::agent::{Said, Serving, serve};
 use crate::ops::settings;
+use crate::sys::daemon::Holding;
 use crate::sys::host;
 use crate::sys::interrupt::Interrupt;
 
@@ -34,6 +35,9 @@ pub struct Args {
     /// The listener's user, who may ask beside root
     #[arg(long, value_name = "NAME", default_value = USER)]
     user: String,
+    /// Whether `disco agent start` has started it
+    #[arg(long, hide = true)]
+    daemon: bool,
 }
 
 /// The agent's user.
@@ -46,12 +50,20 @@ pub(super) fn flags(home: &std::path::Path, global: &Global) -> Vec<String> {
     home.into_iter().chain(node).collect()
 }
 
+/// What `disco agent start` has left to this process, where that has started it.
+pub(super) fn holding(is_daemon: bool) -> Result<Option<Holding>, Failure> {
+    let begin =
+        || Holding::begin().map_err(|error| Failure::new(Kind::Software, "cannot begin").because(&error));
+    is_daemon.then(begin).transpose()
+}
+
 /// Serves until a signal comes.
 pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     if !host::is_root() {
         let failure = Failure::new(Kind::Permission, "the agent's helper is root, for its runs are");
         return Err(failure.hint(Some("`disco agent serve` is the part without root".to_owned())));
     }
+    let daemon = holding(args.daemon)?;
     let home = settings::home(&global.flags())?.value;
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
@@ -64,7 +76,10 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
         exit: |record| exit_of(record, Codes::Detailed).number(),
     };
     serve(serving, &interrupt, |warning| eprintln!("warning: {warning}"), &mut |said| match said {
-        Said::Listens(at) => terminal.say_at(Level::Info, &format!("Listening at {at}")),
+        Said::Listens(at) => {
+            terminal.say_at(Level::Info, &format!("Listening at {at}"));
+            daemon.iter().for_each(Holding::ready);
+        }
         Said::NoUser(name) => {
             let message = format!("There is no user {name}: root alone may ask");
             terminal.say_at(Level::Warning, &message);

@@ -6,6 +6,8 @@ mod chores;
 pub mod daemons;
 mod desk;
 mod helper;
+pub mod look;
+mod readable;
 mod runner;
 mod standing;
 mod store;
