@@ -116,7 +116,7 @@ impl Begun {
 #[derive(Debug)]
 pub struct Holding {
     _lock: OwnedFd,
-    ready: std::cell::Cell<Option<OwnedFd>>,
+    ready: std::cell::RefCell<Option<OwnedFd>>,
 }
 
 #[cfg(feature = "server")]
@@ -131,7 +131,7 @@ impl Holding {
         let ready = io::stdout().as_fd().try_clone_to_owned()?;
         rustix::stdio::dup2_stdin(files::open_system("/dev/null", false)?)?;
         rustix::stdio::dup2_stdout(io::stderr())?;
-        Ok(Holding { _lock: lock, ready: std::cell::Cell::new(Some(ready)) })
+        Ok(Holding { _lock: lock, ready: std::cell::RefCell::new(Some(ready)) })
     }
 
     /// Says that it is ready.

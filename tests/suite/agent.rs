@@ -6,6 +6,7 @@ mod daemons;
 mod joined;
 mod kills;
 mod merges;
+mod rights;
 
 use std::time::Duration;
 

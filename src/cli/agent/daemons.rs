@@ -33,7 +33,7 @@ Examples:
 /// The arguments of all four.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder of pid files and of the helper's socket [default: /run/disco, and `helper` of the configuration]
+    /// The folder of pid files and of the helper's socket [default: /run/disco]
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
     /// What the daemons say goes there

@@ -11,6 +11,7 @@ use crate::model::disabled::Disabled;
 use crate::model::told::in_full;
 use crate::ops::disable;
 use crate::sys::files;
+use crate::sys::host;
 use crate::sys::rights::Account;
 
 use super::daemons::{self, DaemonError, Lives, Part, Places};
@@ -106,6 +107,12 @@ fn of_file(path: &Path, account: &Account, bad: impl Fn(&str) -> Option<String>)
     let said = |why: String| Some(format!("{}: {why}", path.display()));
     match guarded::read(path) {
         Err(GuardedError::Read(error)) if error.kind() == std::io::ErrorKind::NotFound => None,
+        // Who may not read it himself cannot say what others can.
+        Err(GuardedError::Read(error))
+            if error.kind() == std::io::ErrorKind::PermissionDenied && !host::is_root() =>
+        {
+            None
+        }
         Err(error) => said(in_full(&error)),
         Ok(text) => match can_read(path, account) {
             Ok(true) => bad(&text).and_then(said),
