@@ -3,6 +3,7 @@
 //!
 //! | floor | modules | |
 //! |---|---|---|
+//! | 0 | [`guarded`] | files that decide who may do what: not read where others may write them |
 //! | 0 | [`settings`] | the proxy's own settings files: text into plain data; one file with the effect |
 //! | 0 | [`runs`] | runs that are asked for: the words between the agent and the helper that has root |
 //! | 1 | [`face`] | what this node says of itself: features, capabilities, logs, who may ask; an axum router |
@@ -11,11 +12,12 @@
 //! | 2 | [`register`] | this node made known to a Foreman, and kept so; blocking |
 //! | 3 | [`node`] | this node among proxies: its settings, what it would say, whom it looks at, how it registers; blocking |
 //!
-//! What acts is in few places: [`settings::load`], [`face::clock`], [`face::names`], [`face::watch`] and [`face::router`] (async),
+//! What acts is in few places: [`guarded`], [`settings::load`], [`face::clock`], [`face::names`], [`face::watch`] and [`face::router`] (async),
 //! [`client::http`], [`runs::client`] and [`runs::line`]. All else is functions over plain data.
 
 pub mod client;
 pub mod face;
+pub mod guarded;
 pub mod listener;
 pub mod node;
 pub mod register;

@@ -81,7 +81,12 @@ pub fn run(args: &Args, global: &Global) -> Result<Said, Failure> {
     let home = &settings.home.value;
     if args.show {
         let now = disable::look(home)?;
-        return said(&now.map_or(Switched::WasOn, Switched::WasOff), args.format);
+        let shown = now.as_ref().map(|disabled| format!("live runs are disabled {disabled}\n"));
+        let said = said(&now.map_or(Switched::WasOn, Switched::WasOff), args.format)?;
+        return Ok(match (args.format, shown) {
+            (Format::Text, Some(shown)) => shown.into(),
+            (Format::Text, None) | (Format::Json, _) => said,
+        });
     }
     let switched = disable::disable(&settings, &args.why)?;
     let mut said = said(&switched, args.format)?;

@@ -37,13 +37,21 @@ pub enum Switched {
     WasOn,
 }
 
+/// What is told where the file is a symbolic link to nothing.
+const LEADS_NOWHERE: &str = "HOME/disabled is a symbolic link that leads nowhere";
+
 fn file(home: &Path) -> PathBuf {
     home.join("disabled")
 }
 
 /// Why live runs are off on the node with that home; `None` where they are on.
 pub fn look(home: &Path) -> Result<Option<Disabled>, FileError> {
-    Ok(files::read_if_there(&file(home))?.map(|text| Disabled::of_text(&text)))
+    let file = file(home);
+    match files::read_if_there(&file)? {
+        Some(text) => Ok(Some(Disabled::of_text(&text))),
+        // Whoever has put a link there has meant that, wherever it leads.
+        None => Ok(files::look(&file)?.map(|_| Disabled::of_text(LEADS_NOWHERE))),
+    }
 }
 
 /// Switches live runs off. Where they are off already, who did that first and why stays.
@@ -80,4 +88,20 @@ fn own_home(settings: &Settings) -> Result<PathBuf, DisableError> {
         return Err(home(DanceError::Inside));
     }
     Ok(prepare_home(settings).map_err(home)?.home.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_has_that_name_switches_them_off() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(look(home.path()).unwrap(), None);
+        std::os::unix::fs::symlink("/nowhere/at/all", file(home.path())).unwrap();
+        assert_eq!(look(home.path()).unwrap().unwrap().why, LEADS_NOWHERE);
+        std::fs::remove_file(file(home.path())).unwrap();
+        std::fs::create_dir(file(home.path())).unwrap();
+        assert!(look(home.path()).is_err(), "which disables them too");
+    }
 }

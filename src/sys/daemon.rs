@@ -3,8 +3,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-#[cfg(feature = "server")]
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use crate::sys::channel::Channel;
@@ -53,27 +51,96 @@ pub fn start_detached(words: &[&str]) -> io::Result<()> {
     ended(child.wait()?)
 }
 
-/// Starts `disco WORDS` in the same way, with a lock as its standard input, which is held until that process ends, and with its number in the
-/// lock's file. What it says goes into the log. With an account it has that user's rights and no others. Returns its number.
+/// A daemon that was started.
+#[cfg(feature = "server")]
+#[derive(Debug)]
+pub struct Begun {
+    /// Its number.
+    pub pid: i32,
+    ready: std::io::PipeReader,
+}
+
+/// Starts `disco WORDS` in `/`, with an environment of its own; with the file of its pid as standard input, which it holds, and as standard
+/// output the way to say that it is ready: [`Holding::begin`] is its first act. What it says goes into the log.
 #[cfg(feature = "server")]
 pub fn start_holding(
-    lock: super::lock::Lock,
+    held: &super::pid_file::Held<'_>,
     words: &[String],
     log: &std::fs::File,
-    account: Option<(u32, u32)>,
-) -> io::Result<i32> {
-    // It becomes the program, as the head of a session.
-    let mut command = Command::new("/usr/bin/setsid");
-    let command = quiet(command.arg(program()?).args(words));
-    if let Some((user, group)) = account {
-        // Root's other groups go with that.
-        command.uid(user).gid(group);
-    }
-    let file = lock.duplicate()?;
-    let child = command.stdin(Stdio::from(file)).stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()?;
+    environment: &[(&'static str, String)],
+) -> io::Result<Begun> {
+    let (ready, tell) = io::pipe()?;
+    let mut command = Command::new(program()?);
+    let command = command.args(words).env_clear().current_dir("/");
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    let child = command.stdin(Stdio::from(held.lend()?)).stdout(tell).stderr(log.try_clone()?).spawn()?;
     let pid = child.id().cast_signed();
-    lock.tell(&pid.to_string())?;
-    Ok(pid)
+    held.tell(pid)?;
+    Ok(Begun { pid, ready })
+}
+
+/// What became of it.
+#[cfg(feature = "server")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Came {
+    /// It is ready.
+    Ready,
+    /// It has ended.
+    Ended,
+    /// Neither, in that time.
+    Late,
+}
+
+#[cfg(feature = "server")]
+impl Begun {
+    /// Waits until it is ready, or has ended, or that time is over.
+    pub fn wait(mut self, within: std::time::Duration) -> io::Result<Came> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let until = std::time::Instant::now() + within;
+        loop {
+            let left = until.saturating_duration_since(std::time::Instant::now());
+            let left = Timespec::try_from(left).map_err(io::Error::other)?;
+            match poll(&mut [PollFd::new(&self.ready, PollFlags::IN)], Some(&left)) {
+                Ok(0) => return Ok(Came::Late),
+                Ok(_) if io::Read::read(&mut self.ready, &mut [0])? > 0 => return Ok(Came::Ready),
+                Ok(_) => return Ok(Came::Ended),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+/// What a daemon has of its starter: the lock on its file, as long as this lives, and the way to say that it is ready.
+#[cfg(feature = "server")]
+#[derive(Debug)]
+pub struct Holding {
+    _lock: OwnedFd,
+    ready: std::cell::RefCell<Option<OwnedFd>>,
+}
+
+#[cfg(feature = "server")]
+impl Holding {
+    /// In the daemon, before anything else is opened: a session of its own, no descriptors but the three streams, and nothing to be read
+    /// there. What it prints goes into its log.
+    pub fn begin() -> io::Result<Holding> {
+        nix::unistd::setsid()?;
+        namespace::close_inherited().map_err(io::Error::other)?;
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+        let lock = io::stdin().as_fd().try_clone_to_owned()?;
+        let ready = io::stdout().as_fd().try_clone_to_owned()?;
+        rustix::stdio::dup2_stdin(files::open_system("/dev/null", false)?)?;
+        rustix::stdio::dup2_stdout(io::stderr())?;
+        Ok(Holding { _lock: lock, ready: std::cell::RefCell::new(Some(ready)) })
+    }
+
+    /// Says that it is ready.
+    pub fn ready(&self) {
+        if let Some(ready) = self.ready.take() {
+            // Whoever has started it may be gone.
+            let _ = io::Write::write(&mut std::fs::File::from(ready), b"+");
+        }
+    }
 }
 
 /// The same as a unit of systemd's, which is gone when it ends.

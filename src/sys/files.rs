@@ -50,6 +50,8 @@ pub enum Ownership {
     New(u32),
     /// Permissions and owner of the file that it replaces; these bits where there is none.
     KeptOr(u32),
+    /// Owned by this process, of that group, with these permission bits: so from the moment that it has its name.
+    OfGroup(u32, u32),
 }
 
 /// The text of a file; an error for bytes that are not UTF-8.
@@ -141,6 +143,11 @@ pub fn write_synced(
     temporary.write_all(content).map_err(at("write"))?;
     let mode = match (ownership, &old) {
         (Ownership::New(mode), _) | (Ownership::KeptOr(mode), None) => mode,
+        (Ownership::OfGroup(group, mode), _) => {
+            std::os::unix::fs::fchown(temporary.as_file(), None, Some(group))
+                .map_err(at("change the group of"))?;
+            mode
+        }
         (Ownership::KeptOr(_), Some(old)) => {
             let new = temporary.as_file().metadata().map_err(at("look at"))?;
             if (new.uid(), new.gid()) != (old.uid(), old.gid()) {

@@ -134,11 +134,6 @@ impl Lock {
         self.file
     }
 
-    /// The same lock once more, for another process: it is held until both have given it up.
-    pub fn duplicate(&self) -> io::Result<File> {
-        self.file.try_clone()
-    }
-
     /// Waits until nobody holds it; one whose file is gone is held by nobody.
     pub fn wait_until_free(path: &Path) -> Result<(), LockError> {
         let failed = |source: io::Error| LockError::Io { path: path.to_owned(), source };

@@ -46,6 +46,8 @@ pub mod notify;
 pub mod object;
 pub mod peek;
 pub mod peer;
+#[cfg(feature = "server")]
+pub mod pid_file;
 pub mod pids;
 pub mod probe;
 pub mod process;
@@ -54,6 +56,8 @@ pub mod pty;
 pub mod random;
 pub mod relay;
 pub mod resolve;
+#[cfg(feature = "server")]
+pub mod rights;
 pub mod scratch;
 pub mod seccomp;
 pub mod signals;
@@ -66,6 +70,8 @@ pub mod system_log;
 pub mod tail;
 pub mod texts;
 pub mod tree;
+#[cfg(feature = "server")]
+pub mod trusted;
 pub mod user_namespace;
 #[cfg(feature = "server")]
 pub mod visitors;

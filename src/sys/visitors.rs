@@ -4,7 +4,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -58,13 +58,10 @@ impl Visitors {
         taken.map(|listener| Visitors::of(listener, None)).transpose()
     }
 
-    /// Opens one at that path, for root and for that group. Whatever is there is from somebody who was killed, and is replaced: the caller
-    /// holds the lock that says so.
+    /// Opens one at that path, for root and for that group. A socket at which nobody listens is from somebody who was killed, and is
+    /// replaced; whatever else is there stays, and is an error.
     pub fn open(path: &Path, group: Option<u32>) -> io::Result<Visitors> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        remove_left(path)?;
         let flags = SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         // The socket's own mode is the one that its file gets: at no moment may others connect.
@@ -125,6 +122,24 @@ impl Drop for Visitors {
     }
 }
 
+/// Removes a socket at which nobody listens any more.
+fn remove_left(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(found) if !found.file_type().is_socket() => {
+            let other = "something else than a socket is there, and stays";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, other));
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        // Whoever is too busy to answer, or has other words, listens too.
+        Ok(_) | Err(_) => Err(io::Error::new(io::ErrorKind::AlreadyExists, "somebody listens there already")),
+    }
+}
+
 /// Whether the other end has gone.
 pub fn has_gone(stream: &UnixStream) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -148,12 +163,13 @@ mod tests {
     fn it_is_roots_alone_says_who_comes_and_goes_with_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        fs::write(&path, "left").unwrap();
         let (watched, waker) = UnixStream::pair().unwrap();
         let soon = Duration::from_millis(10);
         if !rustix::process::geteuid().is_root() {
             return;
         }
+        // Of somebody who was killed.
+        drop(UnixListener::bind(&path).unwrap());
         let visitors = Visitors::open(&path, None).unwrap();
         assert!(!visitors.is_given());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
@@ -177,6 +193,23 @@ mod tests {
         fs::write(&path, "another's").unwrap();
         drop(grouped);
         assert!(path.exists(), "what another has put there stays");
+    }
+
+    #[test]
+    fn what_is_no_socket_that_was_left_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link, socket) =
+            (folder.path().join("file"), folder.path().join("link"), folder.path().join("socket"));
+        fs::write(&file, "precious").unwrap();
+        std::os::unix::fs::symlink("/nowhere", &link).unwrap();
+        let _listens = UnixListener::bind(&socket).unwrap();
+        for path in [&file, &link, &socket] {
+            let error = Visitors::open(path, None).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{path:?}: {error}");
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        UnixStream::connect(&socket).unwrap();
     }
 
     #[test]

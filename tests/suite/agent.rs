@@ -7,6 +7,7 @@ mod joined;
 mod kills;
 mod merges;
 mod registered;
+mod rights;
 mod truth;
 
 use std::time::Duration;

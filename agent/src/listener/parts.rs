@@ -155,6 +155,13 @@ impl Parts {
                 }
             });
         }
+        let guard = Arc::clone(&self.guard);
+        background.spawn(async move {
+            loop {
+                guard.look_at_keys();
+                tokio::time::sleep(standing::EVERY).await;
+            }
+        });
         if let Some(board) = self.proxy.as_ref().map(|proxy| Arc::clone(&proxy.board)) {
             background.spawn(async move {
                 // Who is asked before the helper was has nothing to say yet. That it has gone is no reason not to ask.
@@ -169,7 +176,10 @@ impl Parts {
     /// Whether others have to be asked in the background than by those.
     pub fn asks_as(&self, other: &Parts) -> bool {
         let board = |parts: &Parts| parts.proxy.as_ref().map(|proxy| Arc::as_ptr(&proxy.board));
-        Arc::ptr_eq(&self.helper, &other.helper) && board(self) == board(other)
+        let guards = |parts: &Parts| (parts.config.keys.clone(), parts.config.auth.clone());
+        Arc::ptr_eq(&self.helper, &other.helper)
+            && board(self) == board(other)
+            && guards(self) == guards(other)
     }
 }
 

@@ -27,8 +27,12 @@ pub enum ServeError {
 }
 
 /// Serves until a signal ends it, on the sockets that were given to this process, or else on those that it opens. `again` reads the
-/// configuration anew, or says why not.
-pub fn run(config: &Config, again: &dyn Fn() -> Result<Config, String>) -> Result<(), ServeError> {
+/// configuration anew, or says why not; `ready` is told when all of it listens.
+pub fn run(
+    config: &Config,
+    again: &dyn Fn() -> Result<Config, String>,
+    ready: impl FnOnce(),
+) -> Result<(), ServeError> {
     // Before there is any other thread: it reads the environment.
     let given = sockets::given()?;
     let runtime =
@@ -36,6 +40,7 @@ pub fn run(config: &Config, again: &dyn Fn() -> Result<Config, String>) -> Resul
     let ended = runtime.block_on(async {
         let signals = Signals::hear()?;
         let mut agent = start(config, given, Log::stderr(config.log))?;
+        ready();
         pages::give_back_for_ever();
         signals.until_end(|| agent.reload(again())).await;
         agent.stop().await;

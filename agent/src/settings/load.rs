@@ -4,18 +4,22 @@
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use crate::guarded::{self, GuardedError};
 use crate::settings::error::SettingsError;
 use crate::settings::yaml::{self, Settings};
 
 /// The longest file that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// What the file sets; `None` where there is no such file.
+/// What the file sets; `None` where there is no such file. One that others may write is an error: it says whom this node trusts.
 pub fn load(path: &Path) -> Result<Option<Settings>, SettingsError> {
-    match text(path) {
+    match guarded::read(path) {
         Ok(text) => yaml::parse(&path.display().to_string(), &text).map(Some),
-        Err(SettingsError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(GuardedError::Read(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(GuardedError::Read(source)) => Err(SettingsError::Read { path: path.to_owned(), source }),
+        Err(error @ GuardedError::Open(_)) => {
+            Err(SettingsError::Whole { file: path.display().to_string(), why: error.to_string() })
+        }
     }
 }
 

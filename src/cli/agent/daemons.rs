@@ -2,19 +2,22 @@
 
 use std::path::PathBuf;
 
+use disco_agent::listener::config::{Config, KEYS};
+use disco_agent::runs::TriggerId;
 use disco_agent::runs::client::SOCKET;
-use disco_agent::runs::{RunState, State, TriggerId};
 
-use crate::cli::Global;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
-use crate::ops::agent::daemons::{self, Lives, Look, Part, Places};
+use crate::cli::{Format, Global};
+use crate::ops::agent::daemons::{self, Places};
 use crate::ops::agent::end_all;
-use crate::ops::agent::units::{self, Unit};
+use crate::ops::agent::look::{self, Look};
+use crate::ops::agent::units;
 use crate::ops::settings;
-use crate::sys::{clock, host};
+use crate::sys::host;
 
 use super::helper::{USER, flags};
+use super::{At, status};
 
 pub(super) const EXAMPLES: &str = "\
 Where systemd runs and has the agent's units, it is asked; elsewhere, and where
@@ -23,13 +26,13 @@ its configuration; without that only the helper starts. Runs that are under way
 go on when the agent stops; with `stop --runs` they are aborted, and what has
 begun to merge is waited for.
 
-Exit status: 0; `status` 3 where it does not run.
+Exit status: 0; `status` 3 where it does not run, 77 where who asks may not know.
 
 Examples:
   disco agent start
   disco agent stop
-  disco agent restart --run /run/test --log /tmp/agent.log
-  disco agent status";
+  disco agent restart --run /run/test --log /var/log/agent-test.log
+  disco agent status --format json | jq .last";
 
 /// The arguments of all four.
 #[derive(Debug, clap::Args)]
@@ -40,9 +43,8 @@ pub struct Args {
     /// What the daemons say goes there
     #[arg(long, value_name = "FILE", default_value = "/var/log/disco-agent.log")]
     log: PathBuf,
-    /// The listener's configuration
-    #[arg(long, value_name = "FILE", default_value = "/etc/disco/agent.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    at: At,
     /// The listener's user
     #[arg(long, value_name = "NAME", default_value = USER)]
     user: String,
@@ -58,17 +60,37 @@ pub struct StopArgs {
     runs: bool,
 }
 
+/// The arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    all: Args,
+    /// How to say it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+}
+
 impl Args {
     fn is_systemds(&self) -> bool {
         self.run.is_none() && units::are_there()
     }
 
-    fn places(&self) -> Places {
-        let (run, socket) = match &self.run {
-            Some(run) => (run.clone(), run.join("agent.sock")),
-            None => (PathBuf::from("/run/disco"), PathBuf::from(SOCKET)),
+    /// Where all of it is, by that configuration.
+    fn places(&self, config: Option<&Config>) -> Places {
+        let run = self.run.clone().unwrap_or_else(|| PathBuf::from("/run/disco"));
+        let socket = match (&self.run, config) {
+            (Some(run), _) => run.join("agent.sock"),
+            (None, Some(config)) => config.helper.clone(),
+            (None, None) => PathBuf::from(SOCKET),
         };
-        Places { run, socket, log: self.log.clone(), config: self.config.clone(), user: self.user.clone() }
+        let keys = config.map_or_else(|| PathBuf::from(KEYS), |config| config.keys.clone());
+        let (log, config, user) = (self.log.clone(), self.at.config.clone(), self.user.clone());
+        Places { run, socket, log, config, keys, user }
+    }
+
+    /// The same, whatever is wrong with the configuration: it is there to be told, or ended.
+    fn old_places(&self) -> Places {
+        self.places(self.at.config().ok().as_ref())
     }
 }
 
@@ -88,17 +110,26 @@ pub(super) fn start(args: &Args, global: &Global, terminal: &mut Terminal) -> Re
         units::start()?;
         return Ok(Exit::Done);
     }
+    let config = if args.at.is_there()? { Some(args.at.config()?) } else { None };
     let home = settings::home(&global.flags())?.value;
-    let started = daemons::start(&args.places(), &flags(&home, global))?;
-    if started.is_empty() {
+    let places = args.places(config.as_ref());
+    let daemons::Started { parts, given } = daemons::start(&places, &flags(&home, global))?;
+    for path in given {
+        let message = format!("{}: the group of {} can read it now", path.display(), args.user);
+        terminal.say_at(Level::Info, &message);
+    }
+    if parts.is_empty() {
         terminal.say_at(Level::Info, "The agent runs already");
     }
-    for (part, pid) in started {
+    for (part, pid) in parts {
         terminal.say_at(Level::Info, &format!("The agent's {} runs now, pid {pid}", part.name()));
     }
-    if !daemons::look(&args.places()).is_configured {
-        let message = format!("There is no {}: nothing listens for others yet", args.config.display());
+    if config.is_none() {
+        let message = format!("There is no {}: nothing listens for others yet", args.at.config.display());
         terminal.say_at(Level::Warning, &message);
+    }
+    for trouble in look::troubles(&places) {
+        terminal.say_at(Level::Warning, &trouble);
     }
     Ok(Exit::Done)
 }
@@ -110,7 +141,7 @@ pub(super) fn stop_all(args: &StopArgs, global: &Global, terminal: &mut Terminal
         let home = settings::home(&global.flags())?.value;
         let mut waits = |id: &TriggerId| terminal.say_at(Level::Info, &format!("Run {id} is to end"));
         for run in end_all(&home, "disco agent stop", &mut waits)? {
-            terminal.say_at(Level::Info, &format!("The {}", of_run(&run)));
+            terminal.say_at(Level::Info, &format!("The {}", status::told(&run)));
         }
     }
     Ok(Exit::Done)
@@ -122,7 +153,7 @@ pub(super) fn stop(args: &Args, terminal: &mut Terminal) -> Result<(), Failure> 
     if args.is_systemds() {
         return Ok(units::stop()?);
     }
-    let ended = daemons::stop(&args.places())?;
+    let ended = daemons::stop(&args.old_places())?;
     if ended.is_empty() {
         terminal.say_at(Level::Info, "The agent does not run");
     }
@@ -133,66 +164,28 @@ pub(super) fn stop(args: &Args, terminal: &mut Terminal) -> Result<(), Failure> 
 }
 
 /// Says how it is.
-pub(super) fn status(args: &Args, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    if args.is_systemds() {
-        let all = units::look()?;
-        let runs = all.iter().any(|unit| unit.state == "active");
-        all.iter().for_each(|unit| terminal.result(&of_unit(unit)));
-        if runs {
-            tell_last(daemons::last(&args.places().socket).as_ref(), terminal);
+pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    let places = args.all.old_places();
+    let home = settings::home(&global.flags())?.value;
+    let processes = match args.all.is_systemds() {
+        true => status::Processes::Units(units::look()?),
+        false => {
+            let Look { helper, listener, is_configured } = look::look(&places)?;
+            let config = (!is_configured).then(|| args.all.at.config.clone());
+            status::Processes::Daemons { helper, listener, without: config }
         }
-        return Ok(if runs { Exit::Done } else { Exit::Status(NOT_RUNNING) });
-    }
-    let Look { helper, listener, is_configured, last } = daemons::look(&args.places());
-    terminal.result(&of_part(Part::Helper, helper.as_ref()));
-    match (&listener, is_configured) {
-        (None, false) => {
-            terminal.result(&format!("listener  has no configuration, {}", args.config.display()))
-        }
-        (Some(_), _) | (None, true) => terminal.result(&of_part(Part::Listener, listener.as_ref())),
-    }
-    tell_last(last.as_ref(), terminal);
-    let runs = helper.is_some() && (listener.is_some() || !is_configured);
-    Ok(if runs { Exit::Done } else { Exit::Status(NOT_RUNNING) })
+    };
+    let status = status::Status {
+        asked: look::asked(&places.socket, &home),
+        troubles: look::troubles(&places),
+        processes,
+    };
+    terminal.results(&match args.format {
+        Format::Text => status.text(),
+        Format::Json => format!("{}\n", status.json()),
+    });
+    Ok(if status.runs() { Exit::Done } else { Exit::Status(NOT_RUNNING) })
 }
 
 /// What the Linux Standard Base has for a program that does not run.
 const NOT_RUNNING: i32 = 3;
-
-fn of_part(part: Part, lives: Option<&Lives>) -> String {
-    match lives {
-        Some(Lives { pid, since, at }) => {
-            format!("{:<9} runs, pid {pid}, since {since}, at {}", part.name(), at.join(" "))
-        }
-        None => format!("{:<9} does not run", part.name()),
-    }
-}
-
-fn of_unit(unit: &Unit) -> String {
-    let Unit { name, state, pid, since, listens } = unit;
-    let pid = pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
-    let since = if since.is_empty() { String::new() } else { format!(", since {since}") };
-    let at = if listens.is_empty() { String::new() } else { format!(", at {listens}") };
-    format!("{name:<26} {state}{pid}{since}{at}")
-}
-
-fn tell_last(last: Option<&RunState>, terminal: &mut Terminal) {
-    if let Some(run) = last {
-        terminal.result(&format!("{:<9} {}", "last", of_run(run)));
-    }
-}
-
-/// Which it is, and how it stands.
-fn of_run(run: &RunState) -> String {
-    let time = |seconds: Option<i64>| clock::told((seconds.unwrap_or(run.asked), 0));
-    let how = match &run.state {
-        State::Queued => format!("waits since {}", time(None)),
-        State::Running => format!("runs since {}", time(run.began)),
-        State::Done { exit } => format!("ended with {exit} at {}", time(run.ended)),
-        State::Killed { signal } => format!("was ended by signal {signal} at {}", time(run.ended)),
-        State::Aborted { by } => format!("was aborted by {by} at {}", time(run.ended)),
-        State::Lost => format!("is lost, found at {}", time(run.ended)),
-    };
-    let kind = if run.noop { "dry run" } else { "live run" };
-    format!("{kind} {} {how}", run.id)
-}

@@ -11,6 +11,7 @@ use crate::cli::ending::{Codes, exit_of};
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::ops::agent::{Said, Serving, serve};
 use crate::ops::settings;
+use crate::sys::daemon::Holding;
 use crate::sys::host;
 use crate::sys::interrupt::Interrupt;
 
@@ -38,6 +39,9 @@ pub struct Args {
     /// How often the registration with a Foreman is looked after, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
     tend: u64,
+    /// Whether `disco agent start` has started it
+    #[arg(long, hide = true)]
+    daemon: bool,
 }
 
 /// The agent's user.
@@ -55,12 +59,20 @@ fn log() -> Log {
     Log::stderr(LogLevel::Info)
 }
 
+/// What `disco agent start` has left to this process, where that has started it.
+pub(super) fn holding(is_daemon: bool) -> Result<Option<Holding>, Failure> {
+    let begin =
+        || Holding::begin().map_err(|error| Failure::new(Kind::Software, "cannot begin").because(&error));
+    is_daemon.then(begin).transpose()
+}
+
 /// Serves until a signal comes.
 pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     if !host::is_root() {
         let failure = Failure::new(Kind::Permission, "the agent's helper is root, for its runs are");
         return Err(failure.hint(Some("`disco agent serve` is the part without root".to_owned())));
     }
+    let daemon = holding(args.daemon)?;
     let home = settings::home(&global.flags())?.value;
     let interrupt = Interrupt::watch()
         .map_err(|error| Failure::new(Kind::Software, "cannot watch for signals").because(&error))?;
@@ -75,7 +87,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         exit: |record| exit_of(record, Codes::Detailed).number(),
     };
     serve(serving, &interrupt, |warning| log().warn(format_args!("{warning}")), &mut |said| match said {
-        Said::Listens(at) => log().info(format_args!("Listening at {at}")),
+        Said::Listens(at) => {
+            log().info(format_args!("Listening at {at}"));
+            daemon.iter().for_each(Holding::ready);
+        }
         Said::NoUser(name) => log().warn(format_args!("There is no user {name}: root alone may ask")),
     })?;
     Ok(Exit::Done)

@@ -4,9 +4,14 @@ use std::path::{Path, PathBuf};
 
 use disco_agent::listener::config::{KEYS, PLACE, template};
 
+use super::helper::USER;
 use crate::cli::exit::{Failure, Kind};
-use crate::sys::tree::Root;
-use crate::sys::{accounts, files, host};
+use crate::cli::terminal::{Level, Terminal};
+use crate::ops::agent::daemons::DaemonError;
+use crate::ops::agent::look;
+use crate::sys::files::Ownership;
+use crate::sys::rights::Account;
+use crate::sys::{files, host};
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
@@ -17,19 +22,19 @@ Examples:
   disco agent init
   disco agent init --config /srv/agent/agent.toml";
 
-/// The group of the package's listener.
-const GROUP: &str = "disco-agent";
-
 /// What it takes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file to write
     #[arg(long, value_name = "FILE", default_value = PLACE)]
     config: PathBuf,
+    /// The listener's user, whose group may read it
+    #[arg(long, value_name = "NAME", default_value = USER)]
+    user: String,
 }
 
 /// Writes it, and says what comes next.
-pub(super) fn run(args: &Args) -> Result<String, Failure> {
+pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<String, Failure> {
     let path = &args.config;
     if files::look(path)?.is_some() {
         let message = format!("there is a configuration already: {}", path.display());
@@ -43,22 +48,30 @@ pub(super) fn run(args: &Args) -> Result<String, Failure> {
         true => (PathBuf::from(KEYS), String::new()),
         false => (files::canonical(folder)?.join("agent.keys"), format!(" --config {}", path.display())),
     };
-    files::write_new(path, template(&keys).as_bytes(), 0o600)?;
-    give_to_listener(path)?;
+    if let Some(warning) = write_for_listener(path, &template(&keys), &args.user)? {
+        terminal.say_at(Level::Warning, &warning);
+    }
     Ok(format!(
         "{}: written; every key is explained there\nnext:\n  disco agent key add NAME{config}\n",
         path.display()
     ))
 }
 
-/// Lets the package's listener read a file, where this machine has the package, and root asks.
-pub(super) fn give_to_listener(path: &Path) -> Result<(), Failure> {
+/// How a file is written that the listener reads: as root for the group of its user, where there is that user. What keeps it from reading
+/// the file is said.
+pub(super) fn write_for_listener(path: &Path, text: &str, user: &str) -> Result<Option<String>, Failure> {
     if !host::is_root() {
-        return Ok(());
+        files::write_whole(path, text.as_bytes(), Ownership::KeptOr(0o600))?;
+        return Ok(None);
     }
-    let root = Root::open(Path::new("/"), "")?;
-    if let Some(group) = accounts::group_number(&root, GROUP)? {
-        files::give_to_group(path, group, 0o640)?;
-    }
-    Ok(())
+    let account =
+        Account::find(user).map_err(|source| DaemonError::Account { user: user.to_owned(), source })?;
+    let Some(account) = account else {
+        files::write_whole(path, text.as_bytes(), Ownership::New(0o600))?;
+        let later =
+            "no listener can read it; once there is that user, `disco agent start` gives it to its group";
+        return Ok(Some(format!("There is no user {user}, and {} is root's: {later}", path.display())));
+    };
+    files::write_whole(path, text.as_bytes(), Ownership::OfGroup(account.group, 0o640))?;
+    Ok(look::unreadable(path, &account))
 }

@@ -1,17 +1,21 @@
 //! `disco agent key`: the keys with which programs and people ask for runs. A listener that runs needs no restart for them.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use disco_agent::guarded::{self, GuardedError};
 use disco_agent::listener::keys::{Key, KeyName, Keys, KeysError};
 use serde_json::json;
 
-use super::At;
-use super::init::give_to_listener;
+use super::helper::USER;
+use super::init::write_for_listener;
+use super::{At, not_gone_by};
 use crate::cli::Format;
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::runs::columns;
-use crate::sys::files::{FileError, Ownership};
+use crate::cli::terminal::{Level, Terminal};
+use crate::sys::files::FileError;
 use crate::sys::lock::{Lock, LockError};
 use crate::sys::{clock, files};
 
@@ -42,7 +46,7 @@ pub enum Command {
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..))]
         days: Option<u64>,
         #[command(flatten)]
-        at: At,
+        file: KeysFile,
     },
     /// Remove a key: from now on it is a wrong one
     #[command(after_help = "Example:\n  disco agent key rm ci")]
@@ -50,7 +54,7 @@ pub enum Command {
         /// What the key is called
         name: KeyName,
         #[command(flatten)]
-        at: At,
+        file: KeysFile,
     },
     /// List the keys, without what they are
     #[command(
@@ -65,15 +69,25 @@ pub enum Command {
     },
 }
 
+/// Which keys are changed, and who is to read them.
+#[derive(Debug, clap::Args)]
+pub struct KeysFile {
+    #[command(flatten)]
+    at: At,
+    /// The listener's user, whose group may read them
+    #[arg(long, value_name = "NAME", default_value = USER)]
+    user: String,
+}
+
 /// Does what the arguments ask for.
-pub(super) fn run(command: Command) -> Result<String, Failure> {
+pub(super) fn run(command: Command, terminal: &mut Terminal) -> Result<String, Failure> {
     match command {
-        Command::Add { name, days, at } => {
-            let key = change(&at, |keys| keys.add(name, now(), days))?;
+        Command::Add { name, days, file } => {
+            let key = change(&file, terminal, |keys| keys.add(name, now(), days))?;
             Ok(key + "\n")
         }
-        Command::Rm { name, at } => {
-            change(&at, |keys| keys.remove(&name))?;
+        Command::Rm { name, file } => {
+            change(&file, terminal, |keys| keys.remove(&name))?;
             Ok(format!("{name}: removed\n"))
         }
         Command::Ls { format, at } => {
@@ -87,18 +101,21 @@ pub(super) fn run(command: Command) -> Result<String, Failure> {
 }
 
 /// Changes the keys. One at a time does so: who reads them while another one writes would bring back what that has changed.
-fn change<T>(at: &At, change: impl FnOnce(&mut Keys) -> Result<T, KeysError>) -> Result<T, Failure> {
-    let path = at.config()?.keys;
+fn change<T>(
+    file: &KeysFile,
+    terminal: &mut Terminal,
+    change: impl FnOnce(&mut Keys) -> Result<T, KeysError>,
+) -> Result<T, Failure> {
+    let path = file.at.config()?.keys;
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         files::create_dirs(folder, 0o755)?;
     }
     let _lock = lock(&path)?;
     let mut keys = load(&path)?;
     let done = change(&mut keys)?;
-    let new = files::look(&path)?.is_none();
-    files::write_whole(&path, keys.text().as_bytes(), Ownership::KeptOr(0o600))?;
-    if new {
-        give_to_listener(&path)?;
+    // Whatever it was before: a listener that cannot read it does not know of the change.
+    if let Some(warning) = write_for_listener(&path, &keys.text(), &file.user)? {
+        terminal.say_at(Level::Warning, &warning);
     }
     Ok(done)
 }
@@ -125,7 +142,11 @@ fn lock(keys: &Path) -> Result<Lock, Failure> {
 }
 
 fn load(path: &Path) -> Result<Keys, Failure> {
-    let text = files::read_if_there(path)?.unwrap_or_default();
+    let text = match guarded::read(path) {
+        Err(GuardedError::Read(error)) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(not_gone_by(path, error)),
+        Ok(text) => text,
+    };
     let bad = format!("cannot use the keys in {}", path.display());
     Keys::parse(&text).map_err(|error| Failure::new(Kind::Data, bad).because(&error))
 }

@@ -6,16 +6,19 @@ mod init;
 mod key;
 mod run;
 mod serve;
+mod status;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use disco_agent::guarded::{self, GuardedError};
 use disco_agent::listener::config::{Config, PLACE, parse};
 use disco_agent::runs::TriggerId;
 
 use crate::cli::Global;
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::Terminal;
-use crate::sys::files;
+use crate::sys::files::{self, FileError};
 
 /// What `disco agent --help` ends with.
 pub(super) const EXAMPLES: &str = "\
@@ -54,7 +57,7 @@ pub enum Command {
     Restart(daemons::Args),
     /// Say whether the agent runs, and how its last run ended
     #[command(after_help = daemons::EXAMPLES)]
-    Status(daemons::Args),
+    Status(daemons::StatusArgs),
     /// Run one run that was asked for, as its helper starts it
     #[command(name = "__run", hide = true)]
     Run {
@@ -81,7 +84,12 @@ impl At {
     /// What is set; where there is no file in the usual place, what holds without one.
     fn config(&self) -> Result<Config, Failure> {
         let usual = self.config == Path::new(PLACE);
-        let text = match files::read_if_there(&self.config)? {
+        let read = match guarded::read(&self.config) {
+            Err(GuardedError::Read(error)) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(not_gone_by(&self.config, error)),
+            Ok(text) => Some(text),
+        };
+        let text = match read {
             Some(text) => text,
             None if usual => String::new(),
             None => {
@@ -95,6 +103,16 @@ impl At {
     }
 }
 
+/// A file that says who may do what, and that cannot be gone by.
+fn not_gone_by(path: &Path, error: GuardedError) -> Failure {
+    match error {
+        GuardedError::Read(source) => FileError { action: "read", path: path.to_owned(), source }.into(),
+        GuardedError::Open(_) => Failure::new(Kind::Permission, path.display().to_string())
+            .because(&error)
+            .hint(Some(format!("look at what it says, then: chmod go-w {}", path.display()))),
+    }
+}
+
 fn id(text: &str) -> Result<TriggerId, disco_agent::runs::state::NoTriggerId> {
     TriggerId::try_from(text.to_owned())
 }
@@ -102,9 +120,9 @@ fn id(text: &str) -> Result<TriggerId, disco_agent::runs::state::NoTriggerId> {
 /// Does it.
 pub fn run(command: Command, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     let said = match command {
-        Command::Init(args) => init::run(&args)?,
-        Command::Serve(args) => serve::run(&args)?,
-        Command::Key(command) => key::run(command)?,
+        Command::Init(args) => init::run(&args, terminal)?,
+        Command::Serve(args) => serve::run(&args, terminal)?,
+        Command::Key(command) => key::run(command, terminal)?,
         Command::Helper(args) => return helper::run(&args, global),
         Command::Start(args) => return daemons::start(&args, global, terminal),
         Command::Stop(args) => return daemons::stop_all(&args, global, terminal),
@@ -112,7 +130,7 @@ pub fn run(command: Command, global: &Global, terminal: &mut Terminal) -> Result
             daemons::stop(&args, terminal)?;
             return daemons::start(&args, global, terminal);
         }
-        Command::Status(args) => return daemons::status(&args, terminal),
+        Command::Status(args) => return daemons::status(&args, global, terminal),
         Command::Run { id } => return run::run(&id, global),
     };
     terminal.results(&said);

@@ -1,20 +1,28 @@
 //! `disco agent serve`: the listener, until a signal ends it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use disco_agent::listener::config::{Config, PORT};
 use disco_agent::listener::serve;
 
 use super::At;
+use super::helper::holding;
 use crate::cli::exit::{Failure, Kind};
+use crate::cli::terminal::{Level, Terminal};
+use crate::ops::agent::daemons::DaemonError;
+use crate::sys::daemon::Holding;
+use crate::sys::host;
+use crate::sys::rights::Account;
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-Stays in the foreground, and writes a line a request to standard error. It needs no root: what is asked
-for is done by the helper (disco agent helper), over its socket. SIGTERM and Ctrl-C end it when those who
-are being answered have been; SIGHUP has it read the configuration, certificates and the proxy's settings
-again, and says what of a change needs a restart. Sockets that systemd gives it are listened on in place
-of those of the configuration.
+Stays in the foreground, and writes a line a request to standard error. It needs
+no root: what is asked for is done by the helper, over its socket. SIGTERM and
+Ctrl-C end it when those who are being answered have been; SIGHUP has it read the
+configuration, certificates and the proxy's settings again, and says what of a
+change needs a restart. Sockets that systemd gives it are used in place of its
+own. Ports of puppet-twitch and of a smart proxy's settings stay as they are set.
 
 Examples:
   disco agent serve
@@ -29,16 +37,35 @@ pub struct Args {
     /// Answer puppet-twitch's paths too, on a port of their own [default: 0.0.0.0:2023]
     #[arg(long)]
     compat_twitch: bool,
-    /// Listen on this address alone, in place of those of the configuration
+    /// Where disco's own interface listens, in place of `listen`
     #[arg(long, value_name = "ADDR")]
     bind: Option<IpAddr>,
-    /// Listen on this port alone; 0 is any free one, and is told
+    /// Its port; 0 is any free one, and is told
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// The helper's socket, in place of `helper`
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Become this user first, for good, with none of root's rights
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Whether `disco agent start` has started it
+    #[arg(long, hide = true)]
+    daemon: bool,
 }
 
 /// Serves.
-pub(super) fn run(args: &Args) -> Result<String, Failure> {
+pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<String, Failure> {
+    let daemon = holding(args.daemon)?;
+    args.user.as_deref().map_or(Ok(()), become_user)?;
+    if host::is_root() {
+        let message = "The listener runs as root, and needs none of it: --user disco-agent";
+        terminal.say_at(Level::Warning, message);
+    }
+    listen(args, || daemon.iter().for_each(Holding::ready)).map_err(not_as_root)
+}
+
+fn listen(args: &Args, ready: impl FnOnce()) -> Result<String, Failure> {
     let config = read(args)?;
     let is_there = args.at.is_there()?;
     let again = || match args.at.is_there() {
@@ -50,8 +77,33 @@ pub(super) fn run(args: &Args) -> Result<String, Failure> {
         }
         Err(error) => Err(error.message),
     };
-    serve::run(&config, &again)?;
+    serve::run(&config, &again, ready)?;
     Ok(String::new())
+}
+
+fn become_user(name: &str) -> Result<(), Failure> {
+    let account =
+        Account::find(name).map_err(|source| DaemonError::Account { user: name.to_owned(), source })?;
+    let account = account.ok_or_else(|| DaemonError::NoUser(name.to_owned()))?;
+    if !account.is_own() && !host::is_root() {
+        return Err(Failure::new(Kind::Permission, format!("only root can become the user {name}")));
+    }
+    let failed = |error: std::io::Error| {
+        Failure::new(Kind::Permission, format!("cannot become the user {name}")).because(&error)
+    };
+    account.become_it().map_err(failed)
+}
+
+/// What it may not do is not to be done as root.
+fn not_as_root(failure: Failure) -> Failure {
+    match failure.kind {
+        Kind::Permission if !host::is_root() && failure.hint.is_none() => {
+            let hint = "it needs no root: let its user read that file (`disco agent start` gives those of /etc/disco to its group), \
+                        or choose a port above 1023";
+            failure.hint(Some(hint.to_owned()))
+        }
+        _ => failure,
+    }
 }
 
 /// What is set, with what the command line says.
@@ -59,6 +111,7 @@ fn read(args: &Args) -> Result<Config, Failure> {
     let mut config = args.at.config()?;
     listen_where(&mut config, args.bind, args.port)?;
     config.twitch.enabled |= args.compat_twitch;
+    config.helper = args.socket.clone().unwrap_or(config.helper);
     Ok(config)
 }
 

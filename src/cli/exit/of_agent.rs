@@ -4,6 +4,8 @@ use crate::ops::agent::AgentError;
 use crate::ops::agent::daemons::DaemonError;
 use crate::ops::agent::units::UnitError;
 use crate::sys::lock::LockError;
+use crate::sys::pid_file::PidFileError;
+use crate::sys::trusted::TrustError;
 
 use super::kinds::{file_kind, io_kind};
 use super::{Failure, Kind};
@@ -29,16 +31,30 @@ impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Failure {
         let (kind, hint) = match &error {
             DaemonError::NoUser(_) => {
-                (Kind::Config, Some("--user names another; disco's packages make disco-agent"))
+                let make = "`useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
+                            disco-agent` makes it, as disco's packages do; --user names another";
+                (Kind::Config, Some(make))
             }
             DaemonError::Account { source, .. } | DaemonError::Process { source, .. } => {
                 (io_kind(source), None)
             }
+            DaemonError::Unreadable { .. } => (
+                Kind::Permission,
+                Some("it is not root's own, or a folder above it lets only root in: chmod, chgrp"),
+            ),
             DaemonError::Down { .. } => (Kind::Unavailable, None),
-            DaemonError::Stays { .. } => (Kind::Busy, None),
-            DaemonError::File(error) => (file_kind(error), None),
-            DaemonError::Lock(LockError::Io { source, .. }) => (io_kind(source), None),
-            DaemonError::Lock(LockError::Busy { .. } | LockError::Interrupted { .. }) => (Kind::Busy, None),
+            DaemonError::Stays { .. } | DaemonError::Starting { .. } => (Kind::Busy, None),
+            DaemonError::File(error)
+            | DaemonError::Trust(TrustError::File(error))
+            | DaemonError::PidFile(
+                PidFileError::File(error) | PidFileError::Trust(TrustError::File(error)),
+            ) => (file_kind(error), None),
+            DaemonError::Trust(TrustError::Open { .. })
+            | DaemonError::PidFile(PidFileError::Trust(TrustError::Open { .. })) => {
+                let hint = "others could have put there what root would go by: name a folder of root's own (--run, --log), or chown and \
+                            chmod go-w that one";
+                (Kind::Permission, Some(hint))
+            }
         };
         Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
     }

@@ -1,16 +1,21 @@
 //! The agent's two processes where no systemd looks after them: started, stopped, looked at. Each holds the lock on its file in the folder
-//! of what runs for as long as it lives, and that file has its number.
+//! of what runs for as long as it lives, and that file has its number. The one that listens cannot write it.
 
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use disco_agent::runs::{Client, RunState};
 use thiserror::Error;
 
 use crate::sys::alive::Alive;
+use crate::sys::daemon::Came;
 use crate::sys::files::{self, FileError};
-use crate::sys::lock::{Lock, LockError};
-use crate::sys::{clock, daemon, listening, visitors};
+use crate::sys::pid_file::{Holder, PidFile, PidFileError};
+use crate::sys::rights::Account;
+use crate::sys::trusted::{self, TrustError};
+use crate::sys::{clock, daemon, execute, listening};
+
+use super::readable;
 
 /// How long a daemon may take to be there, and to end.
 const START: Duration = Duration::from_secs(10);
@@ -46,6 +51,8 @@ pub struct Places {
     pub log: PathBuf,
     /// The listener's configuration: without it only the helper is started.
     pub config: PathBuf,
+    /// The file with the keys.
+    pub keys: PathBuf,
     /// The listener's user.
     pub user: String,
 }
@@ -65,6 +72,14 @@ pub enum DaemonError {
         #[source]
         source: std::io::Error,
     },
+    /// The listener's user cannot read what it has to, and that is not disco's to change.
+    #[error("the agent's listener, the user {user}, cannot read {}", path.display())]
+    Unreadable {
+        /// Its user.
+        user: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// It could not be started, or ended.
     #[error("cannot {action} the agent's {}", part.name())]
     Process {
@@ -76,11 +91,13 @@ pub enum DaemonError {
         #[source]
         source: std::io::Error,
     },
-    /// It was started, and ended, or does not answer.
-    #[error("the agent's {} does not come up: {} says why", part.name(), log.display())]
+    /// It was started, and ended, or is not ready.
+    #[error("the agent's {} does not come up: {said} (in {})", part.name(), log.display())]
     Down {
         /// Which.
         part: Part,
+        /// The last that it has said.
+        said: String,
         /// Its log.
         log: PathBuf,
     },
@@ -92,95 +109,98 @@ pub enum DaemonError {
         /// Its number.
         pid: i32,
     },
+    /// Somebody starts it just now, and that does not end.
+    #[error("the agent's {} is being started by somebody else", part.name())]
+    Starting {
+        /// Which.
+        part: Part,
+    },
     /// A file could not be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A lock could not be used.
+    /// A log, or a folder, that is not safe to use.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Trust(#[from] TrustError),
+    /// The file of a daemon could not be used.
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
 }
 
-/// How a daemon is.
+/// How a daemon is that lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lives {
-    /// Its number.
-    pub pid: i32,
+    /// Which process it is; `None` while it is being started.
+    pub process: Option<Alive>,
     /// Since when, RFC 3339.
     pub since: String,
-    /// Where it listens.
+    /// Where it listens, as far as that can be seen.
     pub at: Vec<String>,
 }
 
-/// How both are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
-    /// The helper, where it lives.
-    pub helper: Option<Lives>,
-    /// The listener, where it lives.
-    pub listener: Option<Lives>,
-    /// Whether there is a configuration for the listener.
-    pub is_configured: bool,
-    /// The newest run that was asked for.
-    pub last: Option<RunState>,
+/// What was started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Started {
+    /// Which, with its number.
+    pub parts: Vec<(Part, i32)>,
+    /// Which files were given to the listener's group.
+    pub given: Vec<PathBuf>,
 }
 
-fn file(places: &Places, part: Part) -> PathBuf {
-    places.run.join(format!("agent-{}.pid", part.name()))
+fn file(places: &Places, part: Part) -> PidFile {
+    PidFile::new(&places.run, &format!("agent-{}", part.name()))
 }
 
-/// The process that holds that file's lock; `None` where none does.
-fn lives(places: &Places, part: Part) -> Option<Lives> {
-    let path = file(places, part);
-    if !Lock::is_held(&path).unwrap_or(false) {
-        return None;
-    }
-    let text = files::read_if_there(&path).ok().flatten()?;
-    // Whoever is just being started has no number yet.
-    let pid = text.trim().parse().unwrap_or(0);
-    let since = files::look(&path).ok().flatten().map(|found| files::number_and_time(&found).1);
-    let since = since.map(|(seconds, _)| clock::told((seconds, 0))).unwrap_or_default();
-    let at = match part {
-        Part::Helper => vec![places.socket.display().to_string()],
-        Part::Listener => listening::of(pid).iter().map(ToString::to_string).collect(),
+/// How it is; `None` where it does not live.
+pub fn lives(places: &Places, part: Part) -> Result<Option<Lives>, DaemonError> {
+    let (process, since) = match file(places, part).holder()? {
+        Holder::Nobody => return Ok(None),
+        Holder::Starting => (None, String::new()),
+        Holder::Process(process, since) => (Some(process), clock::told((since, 0))),
     };
-    Some(Lives { pid, since, at })
+    let at = match (part, &process) {
+        (Part::Helper, _) => vec![places.socket.display().to_string()],
+        (Part::Listener, Some(process)) => {
+            listening::of(process.pid).iter().map(ToString::to_string).collect()
+        }
+        (Part::Listener, None) => vec![],
+    };
+    Ok(Some(Lives { process, since, at }))
 }
 
-/// How both are.
-pub fn look(places: &Places) -> Look {
-    Look {
-        helper: lives(places, Part::Helper),
-        listener: lives(places, Part::Listener),
-        is_configured: is_configured(&places.config),
-        last: last(&places.socket),
+/// Whether there is a configuration for the listener.
+pub fn is_configured(places: &Places) -> bool {
+    files::look_through(&places.config).is_ok_and(|found| found.is_some())
+}
+
+/// The listener's user.
+pub fn account(places: &Places) -> Result<Option<Account>, DaemonError> {
+    Account::find(&places.user).map_err(|source| DaemonError::Account { user: places.user.clone(), source })
+}
+
+/// Starts what does not live of both, and waits until it is ready.
+pub fn start(places: &Places, flags: &[String]) -> Result<Started, DaemonError> {
+    let mut started = Started::default();
+    let account = match is_configured(places) {
+        true => Some(account(places)?.ok_or_else(|| DaemonError::NoUser(places.user.clone()))?),
+        false => None,
+    };
+    if let Some(account) = &account {
+        // Before there was that user they were root's alone.
+        started.given = readable::give(&[&places.config, &places.keys], account)?;
     }
-}
-
-/// The newest run that was asked for; `None` where there is none, or nobody says.
-pub fn last(socket: &Path) -> Option<RunState> {
-    Client::new(socket).list().ok()?.into_iter().next()
-}
-
-fn is_configured(config: &Path) -> bool {
-    files::look_through(config).is_ok_and(|found| found.is_some())
-}
-
-/// Starts what does not live of both, and waits until it is there. Returns what was started, and its number.
-pub fn start(places: &Places, flags: &[String]) -> Result<Vec<(Part, i32)>, DaemonError> {
     files::create_dirs(&places.run, 0o755)?;
-    let account = visitors::account(&places.user);
-    let account = account.map_err(|source| DaemonError::Account { user: places.user.clone(), source })?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let helper = ["agent", "helper", "--socket", &text(&places.socket), "--user", &places.user];
+    let socket = text(&places.socket);
+    let helper = ["agent", "helper", "--daemon", "--socket", &socket, "--user", &places.user];
     let helper: Vec<String> = helper.into_iter().map(str::to_owned).chain(flags.iter().cloned()).collect();
-    let answers = || Client::new(&places.socket).list().is_ok();
-    let mut started = Vec::new();
-    started.extend(start_part(places, Part::Helper, &helper, None, &answers)?);
-    if is_configured(&places.config) {
-        let account = account.ok_or_else(|| DaemonError::NoUser(places.user.clone()))?;
-        let listener = ["agent", "serve", "--config", &text(&places.config)].map(str::to_owned);
-        let listens = || lives(places, Part::Listener).is_some_and(|lives| !lives.at.is_empty());
-        started.extend(start_part(places, Part::Listener, &listener, Some(account), &listens)?);
+    let root = execute::ENVIRONMENT.map(|(name, value)| (name, value.to_owned()));
+    started.parts.extend(start_part(places, Part::Helper, &helper, &root)?);
+    if let Some(account) = &account {
+        let config = text(&places.config);
+        let listener =
+            ["agent", "serve", "--daemon", "--user", &places.user, "--socket", &socket, "--config", &config];
+        let listener = listener.map(str::to_owned);
+        started.parts.extend(start_part(places, Part::Listener, &listener, &account.environment())?);
     }
     Ok(started)
 }
@@ -189,47 +209,73 @@ fn start_part(
     places: &Places,
     part: Part,
     words: &[String],
-    account: Option<(u32, u32)>,
-    is_there: &dyn Fn() -> bool,
+    environment: &[(&'static str, String)],
 ) -> Result<Option<(Part, i32)>, DaemonError> {
-    let path = file(places, part);
-    let lock = match Lock::take(&path, "", None, &mut |_| {}) {
-        Err(LockError::Busy { .. }) => return Ok(None),
-        other => other?,
-    };
-    let log = files::open_to_append(&places.log, 0o640)?;
+    let file = file(places, part);
+    let Some(held) = file.take()? else { return Ok(None) };
+    let mut log = trusted::open_log(&places.log, 0o640)?;
     let failed = |source| DaemonError::Process { action: "start", part, source };
-    let pid = daemon::start_holding(lock, words, &log, account).map_err(failed)?;
-    let until = std::time::Instant::now() + START;
-    while !is_there() {
-        let lives = Lock::is_held(&path).unwrap_or(false);
-        if !lives || std::time::Instant::now() > until {
-            return Err(DaemonError::Down { part, log: places.log.clone() });
+    let from = log.seek(SeekFrom::End(0)).map_err(failed)?;
+    let begun = daemon::start_holding(&held, words, &log, environment).map_err(failed)?;
+    let pid = begun.pid;
+    let said = match begun.wait(START).map_err(failed)? {
+        Came::Ready => return Ok(Some((part, pid))),
+        Came::Ended => last_line(&places.log, from),
+        Came::Late => {
+            // It is not to be there later, when nobody knows of it.
+            Alive::of(pid).as_ref().map_or(Ok(()), Alive::ask_to_end).map_err(failed)?;
+            format!("it was not ready after {} s", START.as_secs())
         }
-        clock::pause();
+    };
+    file.remove()?;
+    Err(DaemonError::Down { part, said, log: places.log.clone() })
+}
+
+/// The last line of a log that is no hint, of those that came after `from`.
+fn last_line(log: &Path, from: u64) -> String {
+    let mut text = Vec::new();
+    let read = files::open(log).and_then(|mut log| {
+        let read = log.seek(SeekFrom::Start(from)).and_then(|_| log.take(64 << 10).read_to_end(&mut text));
+        read.map_err(FileError::at("read", "the log"))
+    });
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().rev().find(|line| !line.starts_with("hint: ") && !line.trim().is_empty());
+    match (read, line) {
+        (Ok(_), Some(line)) => line.strip_prefix("error: ").unwrap_or(line).to_owned(),
+        (Ok(_), None) | (Err(_), _) => "it has said nothing".to_owned(),
     }
-    Ok(Some((part, pid)))
 }
 
 /// Ends what lives of both, the listener first, and waits for it. Runs go on. Returns what has ended.
 pub fn stop(places: &Places) -> Result<Vec<(Part, i32)>, DaemonError> {
     let mut ended = Vec::new();
     for part in [Part::Listener, Part::Helper] {
-        let Some(Lives { pid, .. }) = lives(places, part) else { continue };
-        // It has the lock, so its number is still its own.
-        if let Some(process) = Alive::of(pid) {
-            let failed = |source| DaemonError::Process { action: "end", part, source };
-            process.ask_to_end().map_err(failed)?;
-            let until = std::time::Instant::now() + END;
-            while process.is() {
-                if std::time::Instant::now() > until {
-                    return Err(DaemonError::Stays { part, pid });
-                }
-                clock::pause();
+        let Some(process) = when_started(places, part)? else { continue };
+        let pid = process.pid;
+        let failed = |source| DaemonError::Process { action: "end", part, source };
+        process.ask_to_end().map_err(failed)?;
+        let until = Instant::now() + END;
+        while process.is() {
+            if Instant::now() > until {
+                return Err(DaemonError::Stays { part, pid });
             }
+            clock::pause();
         }
-        files::remove_file(&file(places, part))?;
+        file(places, part).remove()?;
         ended.push((part, pid));
     }
     Ok(ended)
+}
+
+/// The process of it, waited for while it is being started.
+fn when_started(places: &Places, part: Part) -> Result<Option<Alive>, DaemonError> {
+    let until = Instant::now() + START;
+    loop {
+        match file(places, part).holder()? {
+            Holder::Nobody => return Ok(None),
+            Holder::Process(process, _) => return Ok(Some(process)),
+            Holder::Starting if Instant::now() > until => return Err(DaemonError::Starting { part }),
+            Holder::Starting => clock::pause(),
+        }
+    }
 }

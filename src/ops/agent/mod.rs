@@ -7,6 +7,8 @@ pub mod daemons;
 mod desk;
 mod end;
 mod helper;
+pub mod look;
+mod readable;
 mod runner;
 mod standing;
 mod store;
