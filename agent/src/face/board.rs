@@ -79,7 +79,6 @@ impl Board {
     }
 
     /// Reads the settings of all features, again if they have been read: `read` has them by the name of a feature or provider.
-    /// What was running goes on where its settings can be used, until it is asked: a Foreman forgets what is not there for a moment.
     pub fn load(&self, read: impl Fn(&FeatureName) -> Read) {
         for slot in &mut *self.slots() {
             let name = &slot.module.spec.name;
@@ -88,11 +87,7 @@ impl Board {
                 let message = format!("Couldn't find settings file {name}.yml. Using default settings.");
                 self.log.say(Level::Warn, message);
             }
-            let was_running = slot.module.state == State::Running;
             slot.module = slot.module.load(own, |provider: &Provider| read(&provider.name));
-            if was_running {
-                slot.module.stands(Standing::Running);
-            }
             slot.read += 1;
             if let Some(why) = slot.module.state.why() {
                 self.log.say(Level::Error, why);
