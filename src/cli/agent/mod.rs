@@ -99,7 +99,7 @@ pub fn run(command: Command, global: &Global, terminal: &mut Terminal) -> Result
     let said = match command {
         Command::Init(args) => init::run(&args)?,
         Command::Serve(args) => serve::run(&args)?,
-        Command::Key(command) => key::run(command)?,
+        Command::Key(command) => key::run(command, terminal)?,
         Command::Helper(args) => return helper::run(&args, global, terminal),
         Command::Start(args) => return daemons::start(&args, global, terminal),
         Command::Stop(args) => return daemons::stop(&args, terminal),
