@@ -10,10 +10,11 @@ use crate::cli::exit::{Failure, Kind};
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-Stays in the foreground, and writes a line a request to standard error. It needs no root: what is asked
-for is done by the helper (disco agent helper), over its socket. SIGTERM and Ctrl-C end it when those who
-are being answered have been; SIGHUP has it read certificates and the proxy's settings again. Sockets
-that systemd gives it are listened on in place of those of the configuration.
+Stays in the foreground, and writes a line a request to standard error. It needs
+no root: what is asked for is done by the helper (disco agent helper), over its
+socket. SIGTERM and Ctrl-C end it when those who are being answered have been;
+SIGHUP has it read certificates and the proxy's settings again. Sockets that
+systemd gives it are listened on in place of those of the configuration.
 
 Examples:
   disco agent serve
