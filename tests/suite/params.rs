@@ -42,7 +42,7 @@ fn a_setting_that_no_run_could_read_is_not_set() {
         ("schedule/blackout", "zone=Europe/Berlin", "it names no times: zone=NAME; "),
         ("upload/webhook", "http://10.9.9.9/x", "use https://"),
         ("client/network", "all", "use none, fetch or host"),
-        ("server/uri", "{}", "it is a value, not a folder"),
+        ("dlm/url", "{}", "it is a value, not a folder"),
     ] {
         let name = format!("disco/{name}");
         let out = world.disco(&["param", "set", &name, value]);
