@@ -15,8 +15,9 @@ use crate::ops::settings::{for_anybody, home};
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-From the records that are kept of live runs; one that was undone has written nothing. Lines that were
-there before, or that somebody else has written since, are `not by disco`.
+From the records that are kept of live runs; one that was undone has written
+nothing. Lines that were there before, or that somebody else has written since,
+are `not by disco`.
 
 Examples:
   disco blame /etc/hosts

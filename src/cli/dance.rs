@@ -34,8 +34,8 @@ Examples:
   disco dance --noop --plan web1.plan    keep what was shown, to be merged by `disco apply`
   disco dance --noop --format json | jq -r '.changes?[]?.path'
 
-Exit status: 0 done; 1 a step, validator or action failed; 65 a bad module; 69 the master is
-unavailable; 75 another live run is under way.";
+Exit status: 0 done; 1 a step, validator or action failed; 65 a bad module; 69
+the master is unavailable; 75 another live run is under way.";
 
 /// Fetch this node's modules, run them in a sandbox, show every difference, merge if all succeeded.
 #[derive(Debug, clap::Args)]

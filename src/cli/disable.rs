@@ -12,8 +12,8 @@ use crate::ops::settings::settings;
 pub(super) const EXAMPLES: &str = "\
 Until `disco enable` each live run is refused with exit status 75, and says why,
 by whom and since when: `dance`, `try --commit`, `shell --merge`; `apply` and
-`undo` too, unless --even-if-disabled. Dry runs, `recover`, `confirm` and what is
-under way go on. It outlives a restart of the machine.
+`undo` too, unless --even-if-disabled. Dry runs, `recover`, `confirm` and what
+is under way go on. It outlives a restart of the machine.
 
 Examples:
   disco disable 'the array is being rebuilt, until Monday'

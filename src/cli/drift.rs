@@ -18,8 +18,9 @@ use crate::ops::settings::{for_anybody, home};
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-Each place that a live run has written, and whose record is kept, is compared with what is there now:
-type, content, owner, mode, attributes, or that it is gone. No script runs, and nothing changes.
+Each place that a live run has written, and whose record is kept, is compared
+with what is there now: type, content, owner, mode, attributes, or that it is
+gone. No script runs, and nothing changes.
 
 Examples:
   disco drift

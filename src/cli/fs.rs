@@ -23,12 +23,14 @@ use crate::settings::table::Name;
 pub enum Fs {
     /// Mount a NOOP sandbox that stays until it is unmounted
     #[command(after_help = "\
-A process of disco's own holds it. `disco shell` joins it, one at a time, and what is changed there \
-is there for the next one. Nothing of it is ever merged, and no dance sees it.
+A process of disco's own holds it. `disco shell` joins it, one at a time, and
+what is changed there is there for the next one. Nothing of it is ever merged,
+and no dance sees it.
 
-Where it has changed nothing, a shell sees the node's own files as they are when it starts, and later \
-changes of what it has not looked at yet. File systems that are mounted on the node stay in use by it \
-until it is unmounted; those that are mounted later are not seen in it.
+Where it has changed nothing, a shell sees the node's own files as they are when
+it starts, and later changes of what it has not looked at yet. File systems that
+are mounted on the node stay in use by it until it is unmounted; those that are
+mounted later are not seen in it.
 
 Exit status: 0 also where one is mounted already, which is said.
 
@@ -44,7 +46,8 @@ Examples:
     Init(MountArgs),
     /// Say whether one is mounted, since when, what it holds and who is in it
     #[command(after_help = "\
-Exit status: 0 mounted, 1 not mounted (or gone: the process that held it was killed).
+Exit status: 0 mounted, 1 not mounted (or gone: the process that held it was
+killed).
 
 Examples:
   disco fs status

@@ -19,7 +19,8 @@ const SCHEMA: u32 = 1;
 /// What `disco module lint` takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-An error is what would fail a dance; what shellcheck says is a warning. Nothing of a module is run.
+An error is what would fail a dance; what shellcheck says is a warning. Nothing
+of a module is run.
 
 Examples:
   disco module lint                          the modules that were fetched last

@@ -83,9 +83,9 @@ Examples:
     Run(Run),
     /// Show the policy of a lock, or change parts of it
     #[command(after_help = "\
-Parts: slots (2, 10%), expires_after, stale_after, gap (90, 30m, 4h), freeze_after (2),
-order (none, fair), poll, zone, windows ('mon,tue 22:00+120'), blackouts
-('2026-12-20..2027-01-05 holidays'); none takes one away.
+Parts: slots (2, 10%), expires_after, stale_after, gap (90, 30m, 4h),
+freeze_after (2), order (none, fair), poll, zone, windows ('mon,tue 22:00+120'),
+blackouts ('2026-12-20..2027-01-05 holidays'); none takes one away.
 
 Examples:
   disco lock policy web

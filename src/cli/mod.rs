@@ -97,12 +97,13 @@ enum Command {
     /// Run one command in a sandbox, show what it changed, and drop that
     #[command(
         after_help = "\
-The exit status is the command's. Services and the like are not acted on; what it asked of them is
-shown, and done after a merge.
+The exit status is the command's. Services and the like are not acted on; what
+it asked of them is shown, and done after a merge.
 
-Who is not root has a sandbox too, in a user namespace: all files seem to be root's there, what only
-others may read stays unreadable, no owner can be given and no device node made, and nothing can be
-merged. Its records are in ~/.local/state/disco (XDG_STATE_HOME), where `disco runs` and `report` look.
+Who is not root has a sandbox too, in a user namespace: all files seem to be
+root's there, what only others may read stays unreadable, no owner can be given
+and no device node made, and nothing can be merged. Its records are in
+~/.local/state/disco (XDG_STATE_HOME), where `disco runs` and `report` look.
 
 Examples:
   disco try -- apt-get purge nano
@@ -113,8 +114,8 @@ Examples:
     Try(session::TryArgs),
     /// Open a shell in a sandbox, show what it changed, and drop that
     #[command(after_help = "\
-Where a sandbox is mounted (`disco fs mount`) the shell joins that, unless it is to merge: what is \
-changed stays there, and `disco fs diff` shows it.
+Where a sandbox is mounted (`disco fs mount`) the shell joins that, unless it is
+to merge: what is changed stays there, and `disco fs diff` shows it.
 
 Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
     Shell(session::ShellArgs),
@@ -126,17 +127,19 @@ Examples:\n  disco shell\n  disco shell --merge\n  disco shell < commands")]
     Fs(fs::Fs),
     /// Merge a plan that a dry run has kept, without running anything
     #[command(after_help = "\
-A plan is what `disco dance --noop --plan FILE` has shown. It is merged as it is, if the live root still
-is what it rests on, by content and by all that can be found again on another node; directories on the
-way included. What is so already is left as it is.
+A plan is what `disco dance --noop --plan FILE` has shown. It is merged as it
+is, if the live root still is what it rests on, by content and by all that can
+be found again on another node; directories on the way included. What is so
+already is left as it is.
 
 Examples:
   disco apply web1.plan
   disco apply web1.plan --digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
   disco apply web1.plan --node web2 --any-node
 
-Exit status: 0 done, or nothing to do; 1 the live root has changed since, or an action failed; 65 no plan,
-a damaged one, or another digest; 75 another live run is under way.")]
+Exit status: 0 done, or nothing to do; 1 the live root has changed since, or an
+action failed; 65 no plan, a damaged one, or another digest; 75 another live run
+is under way.")]
     Apply(apply::Args),
     /// Switch live runs off on this node, and say why
     #[command(after_help = disable::EXAMPLES)]
@@ -149,9 +152,10 @@ a damaged one, or another digest; 75 another live run is under way.")]
     Undo(undo::Args),
     /// Keep a merge that would be taken back (`--confirm`)
     #[command(after_help = "\
-`disco dance --confirm SECONDS` merges, and takes all of it back when the time is up: so who has cut
-himself off from the node by a change has it back. Within that time `disco confirm` keeps the merge, and
-`disco undo` takes it back at once; no other live run starts.
+`disco dance --confirm SECONDS` merges, and takes all of it back when the time
+is up: so who has cut himself off from the node by a change has it back. Within
+that time `disco confirm` keeps the merge, and `disco undo` takes it back at
+once; no other live run starts.
 
 Examples:
   disco confirm
@@ -159,9 +163,10 @@ Examples:
     Confirm(confirm::Args),
     /// Finish a merge that was stopped, as every live run does first
     #[command(after_help = "\
-After a kill or a power cut: what was past the point of no return is finished, with its actions; what was
-not is removed. Whoever starts the machine calls it, as the units in dist/ do: its files before anything
-reads them, and all else once services can be started.
+After a kill or a power cut: what was past the point of no return is finished,
+with its actions; what was not is removed. Whoever starts the machine calls it,
+as the units in dist/ do: its files before anything reads them, and all else
+once services can be started.
 
 Examples:
   disco recover
@@ -229,9 +234,10 @@ Example: disco lock run web -- apt-get -y upgrade"
     Settings(settings::Args),
     /// Check whether this machine has all that a sandbox needs
     #[command(after_help = "\
-Each requirement is really tried, and nothing of that stays: `ok`, `degraded` (disco does without, and
-the line says what does not hold then) or `missing` (there is no sandbox without it). The exit status
-is 0 unless something is missing, then 1.
+Each requirement is really tried, and nothing of that stays: `ok`, `degraded`
+(disco does without, and the line says what does not hold then) or `missing`
+(there is no sandbox without it). The exit status is 0 unless something is
+missing, then 1.
 
 Examples:
   disco doctor
@@ -416,6 +422,19 @@ mod tests {
                 assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
             }
         }
+        // Wrapped once more, what is wrapped already has lines of a word. Examples with a remark at their end may be longer.
+        let mut torn = Vec::new();
+        for (words, command) in shown() {
+            let texts = [command.get_after_help(), command.get_after_long_help()];
+            let lines = texts.into_iter().flatten().map(ToString::to_string).collect::<String>();
+            torn.extend(
+                lines
+                    .lines()
+                    .filter(|line| line.chars().count() > 80 && !line.starts_with("  "))
+                    .map(|line| format!("{words:?} {line}")),
+            );
+        }
+        assert!(torn.is_empty(), "{torn:#?}");
         let mut listed: Vec<&str> = COMMANDS.iter().flat_map(|(names, _)| names.split(", ")).collect();
         listed.sort_unstable();
         let all = shown();

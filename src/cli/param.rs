@@ -39,10 +39,11 @@ enum Command {
     },
     /// Set a value, make a folder with {}, or set many with -
     #[command(after_help = "\
-Without VALUE the value is read from standard input. With - for NAME, lines NAME=VALUE are read
-from there (the lines of `disco param dump` too, for values of one line); when one of them is
-bad, none is set.
-A new value is readable by its owner alone.
+Without VALUE the value is read from standard input. With - for NAME, lines
+NAME=VALUE are read from there (the lines of `disco param dump` too, for values
+of one line); when one of them is bad, none is set.
+A new value is readable by its owner alone. One of disco's own settings that no
+run could read is refused.
 
 Examples:
   disco param set disco/server/uri rsync://master.example.com
@@ -65,12 +66,14 @@ Examples:
     },
     /// Print lines NAME = VALUE, sorted
     #[command(after_help = "\
-A value of several lines is shown on one, its newlines as \\n; `disco param get` prints it as it is.
-A secret is shown as [secret], unless root at a terminal asks for it with --show-secrets.
+A value of several lines is shown on one, its newlines as \\n; `disco param get`
+prints it as it is. A secret is shown as [secret], unless root at a terminal
+asks for it with --show-secrets.
 
-With --origin it shows what this node's steps see as of the last fetch: the node's parameters with the
-defaults of its modules under them, and this node's own settings below disco/; each line ends with
-where the value comes from: # node, # default of MODULE, or # local.
+With --origin it shows what this node's steps see as of the last fetch: the
+node's parameters with the defaults of its modules under them, and this node's
+own settings below disco/; each line ends with where the value comes from:
+# node, # default of MODULE, or # local.
 
 Examples:
   disco param dump disco

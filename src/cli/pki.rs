@@ -14,7 +14,8 @@ use crate::pki::{AltName, CertificateName, Entry, Kind as For};
 pub enum Command {
     /// Make the authority: its key, its certificate (10 years), an empty CRL
     #[command(after_help = "\
-The folder is as good as the key in it: 0700, on a machine that is backed up and that few can enter.
+The folder is as good as the key in it: 0700, on a machine that is backed up and
+that few can enter.
 
 Examples:
   disco pki init
@@ -73,8 +74,8 @@ Example:
     },
     /// Write the CRL anew, or make a new certificate for a key that is there
     #[command(after_help = "\
-A CRL counts for 30 days; every command writes it anew in its last week, so a weekly `disco pki renew`
-is enough.
+A CRL counts for 30 days; every command writes it anew in its last week, so a
+weekly `disco pki renew` is enough.
 
 Examples:
   disco pki renew
@@ -131,7 +132,7 @@ pub fn run(command: Command) -> Result<Said, Failure> {
         Command::Revoke { name, folder: Folder { dir } } => {
             let (number, crl) = pki::revoke(&dir, &name)?;
             let lines = format!(
-                "{number} certificates of {name} are revoked\nCRL         {}\nNext: bring it to the lock server, and have it read that again (SIGHUP)\n",
+                "{number} certificates of {name} are revoked\nCRL         {}\nNext: bring it to the lock server, and have it read that again (SIGHUP)\n  the same for agents that let {name} ask: `crl` in /etc/disco/agent.toml; where it is not set, take the name out of `names`\n",
                 crl.display()
             );
             lines.into()
@@ -170,7 +171,7 @@ fn made(name: &CertificateName, kind: For, files: &crate::pki::Files, ca: &Path)
     let (certificate, key) = (files.certificate.display(), files.key.display());
     let next = match kind {
         For::Host => format!(
-            "  scp {certificate} {name}:/etc/disco/pki/host.pem; scp {key} {name}:/etc/disco/pki/host.key; scp {} {name}:/etc/disco/pki/ca.pem\n  disco dlm host add {name}      (on the lock server)\n",
+            "  scp {certificate} {name}:/etc/disco/pki/host.pem; scp {key} {name}:/etc/disco/pki/host.key; scp {} {name}:/etc/disco/pki/ca.pem\n  disco dlm host add {name}      (on the lock server)\n  to let it ask an agent for runs, in /etc/disco/agent.toml there: names = [\"{name}\"], and client_ca below [tls]\n",
             ca.display()
         ),
         For::Server => format!(

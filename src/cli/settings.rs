@@ -10,7 +10,8 @@ use crate::settings::Row;
 /// Show every setting with its value and where that came from.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A flag wins over a variable, a variable over a parameter, a parameter over the default.
+A flag wins over a variable, a variable over a parameter, a parameter over the
+default.
 
 Examples:
   disco settings
@@ -32,7 +33,8 @@ pub fn run(args: Args, global: &Global) -> Result<Said, Failure> {
             serde_json::to_string(&list).map_err(|error| Failure::from_error(Kind::Software, &error))? + "\n"
         }
     };
-    let warnings = unknown.iter().map(|origin| format!("{origin} sets nothing that disco knows")).collect();
+    let unknown = unknown.iter().map(|origin| format!("{origin} sets nothing that disco knows"));
+    let warnings = unknown.chain(settings.upload.wrong).collect();
     Ok(Said { result, warnings })
 }
 

@@ -199,6 +199,11 @@ impl Terminal {
         }
     }
 
+    /// Why standard output has not got all of the result, also where its reader has left.
+    pub fn broken(&self) -> Option<&io::Error> {
+        self.broken.as_ref()
+    }
+
     /// Why standard output has not got all of the result; not when its reader has left, as a pager does.
     pub fn lost(&self) -> Option<&io::Error> {
         self.broken.as_ref().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)

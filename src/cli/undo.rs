@@ -22,8 +22,9 @@ use crate::sys::interrupt::Interrupt;
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-Each place gets again what it held before that run, if nobody has changed it since: otherwise nothing is
-changed, and each such place is named. An undo is a run like any other, and can be undone itself.
+Each place gets again what it held before that run, if nobody has changed it
+since: otherwise nothing is changed, and each such place is named. An undo is a
+run like any other, and can be undone itself.
 
 Examples:
   disco undo --list
@@ -31,8 +32,8 @@ Examples:
   disco undo
   disco undo 20261120-190451-042-1234 --on-conflict theirs=/etc/hosts
 
-Exit status: 0 done; 1 somebody has changed a place since, or there is nothing to undo; 75 another live
-run is under way.";
+Exit status: 0 done; 1 somebody has changed a place since, or there is nothing
+to undo; 75 another live run is under way.";
 
 /// What `disco undo` takes.
 #[derive(Debug, clap::Args)]

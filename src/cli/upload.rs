@@ -7,9 +7,10 @@ use crate::cli::runs::columns;
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
 use crate::ops::settings::settings;
-use crate::ops::upload::{self, ASKED_FOR, Listed, Round, When, goes_to};
+use crate::ops::upload::{self, ASKED_FOR, Listed, Refused, Round, When, goes_to};
 use crate::settings::Settings;
 use crate::sys::clock;
+use crate::uploads::spool::Aside;
 
 /// The version of the JSON lines' form.
 const SCHEMA: u32 = 1;
@@ -17,20 +18,31 @@ const SCHEMA: u32 = 1;
 /// Send what waits to be told of runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each run leaves a report, facts and a webhook's message in disco's own folder, for
-whom disco/upload/foreman and disco/upload/webhook name, and tries once to send them.
+Each run leaves a report, facts and a webhook's message in disco's own folder,
+for whom disco/upload/foreman and disco/upload/webhook name, and tries once to
+send them.
 
-Exit status: 0 nothing waits; 69 something does; 65 something was refused for good,
-and is put aside; 75 somebody else sends; 78 nobody is set.
+What a server refuses for good is put aside: --again sends it once more, --drop
+removes it.
+
+Exit status: 0 nothing waits; 69 something does; 65 something was refused; 75
+somebody else sends; 78 nobody is set, or a parameter of disco/upload is bad.
 
 Examples:
   disco upload
+  disco upload --again
   disco upload --list
   disco upload --list --format json | jq -r 'select(.state == \"refused\").answer'")]
 pub struct Args {
     /// Send nothing: list what waits, and what was refused
     #[arg(long)]
     list: bool,
+    /// Send what was refused, too
+    #[arg(long, conflicts_with = "list")]
+    again: bool,
+    /// Send nothing: remove what was refused
+    #[arg(long, conflicts_with_all = ["list", "again"])]
+    drop: bool,
     /// The form of what is said
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
@@ -45,7 +57,22 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
             Format::Text => table(&listed, &settings),
             Format::Json => lines(&listed, &settings),
         });
+        warn(&settings, terminal);
         return Ok(Exit::Done);
+    }
+    if args.drop {
+        let number = upload::settle(&settings, Refused::Drop)?;
+        terminal.results(&match args.format {
+            Format::Text => format!("{number} dropped\n"),
+            Format::Json => json!({"schema": SCHEMA, "dropped": number}).to_string(),
+        });
+        return Ok(Exit::Done);
+    }
+    if !settings.upload.wrong.is_empty() {
+        return Err(Failure::new(Kind::Config, settings.upload.wrong.join("; ")));
+    }
+    if args.again {
+        upload::settle(&settings, Refused::Again)?;
     }
     let round = upload::send::send(&settings, When::Now, ASKED_FOR)?;
     let waits: usize = round.stays.iter().map(|stays| stays.number).sum();
@@ -58,6 +85,10 @@ pub fn run(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit
         (0, _) => Exit::Status(Kind::Data.code().into()),
         _ => Exit::Status(Kind::Unavailable.code().into()),
     })
+}
+
+fn warn(settings: &Settings, terminal: &mut Terminal) {
+    settings.upload.wrong.iter().for_each(|why| terminal.say_at(Level::Warning, why));
 }
 
 fn say(round: &Round, waits: usize, terminal: &mut Terminal) {
@@ -108,7 +139,7 @@ fn table(listed: &Listed, settings: &Settings) -> String {
         .map(str::to_owned)
     });
     let refused = listed.refused.iter().map(|aside| {
-        let answer = format!("status {}: {}", aside.status, aside.answer);
+        let answer = format!("{}: status {}: {}", refused_by(aside, settings), aside.status, aside.answer);
         let (item, bytes) = (&aside.item, aside.item.body.len().to_string());
         ["refused", item.target.word(), item.run.as_str(), &clock::local(&aside.refused), &bytes, &answer]
             .map(str::to_owned)
@@ -125,6 +156,14 @@ fn table(listed: &Listed, settings: &Settings) -> String {
     columns(&rows) + &dropped
 }
 
+/// Who has refused it; where that was not kept, who would get it now.
+fn refused_by(aside: &Aside, settings: &Settings) -> String {
+    match aside.to.as_str() {
+        "" => goes_to(settings, aside.item.target).unwrap_or_else(|| "nobody".to_owned()),
+        to => to.to_owned(),
+    }
+}
+
 fn lines(listed: &Listed, settings: &Settings) -> String {
     let waiting = listed.waiting.iter().map(|(item, bytes)| {
         let standing = listed.standings.iter().find(|(target, _)| *target == item.target);
@@ -139,7 +178,7 @@ fn lines(listed: &Listed, settings: &Settings) -> String {
         json!({
             "schema": SCHEMA, "state": "refused", "target": aside.item.target, "run": aside.item.run,
             "made": aside.item.made, "delivery": aside.item.delivery(), "bytes": aside.item.body.len(),
-            "refused": aside.refused, "status": aside.status, "answer": aside.answer,
+            "to": refused_by(aside, settings), "refused": aside.refused, "status": aside.status, "answer": aside.answer,
         })
     });
     refused.chain(waiting).map(|line| format!("{line}\n")).collect()

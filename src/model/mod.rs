@@ -1,6 +1,7 @@
 //! Nouns: plain data that the stages of a run hand to each other. No I/O, no handles; stable order; `serde` where it is kept on disk.
 
 pub mod action;
+pub mod address;
 pub mod attempt;
 pub mod attributes;
 pub mod change;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use thiserror::Error;
+
 use crate::model::names::{NodeName, ParameterName};
 use crate::model::params::{Param, Params};
 use crate::model::secret::Patterns;
@@ -11,6 +13,7 @@ use crate::params::edit::Depth;
 use crate::params::origin::{Origin, Traced, trace};
 use crate::params::{self, Assignment, ParamsError};
 use crate::secrets::known;
+use crate::settings;
 use crate::sys::files;
 
 fn tree(home: &Path) -> PathBuf {
@@ -26,19 +29,42 @@ pub fn get(home: &Path, name: &ParameterName) -> Result<String, ParamsError> {
     }
 }
 
+/// A parameter that is not set.
+#[derive(Debug, Error)]
+pub enum SetError {
+    /// It does not fit the tree, or cannot be written.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// It is a setting of disco's own, and every command would refuse it later.
+    #[error("{0}")]
+    Setting(String),
+}
+
 /// Sets one parameter; `{}` makes a folder.
-pub fn set(home: &Path, name: &ParameterName, value: &str) -> Result<(), ParamsError> {
-    params::put(&tree(home), &Assignment::new(name.clone(), value))
+pub fn set(home: &Path, name: &ParameterName, value: &str) -> Result<(), SetError> {
+    let assignment = Assignment::new(name.clone(), value);
+    check(&assignment)?;
+    Ok(params::put(&tree(home), &assignment)?)
+}
+
+/// Whether it can be read where it is a setting of disco's own.
+fn check(Assignment { name, param }: &Assignment) -> Result<(), SetError> {
+    match name.as_str().strip_prefix("disco/").map(ParameterName::new) {
+        Some(Ok(below)) => settings::check(&below, param).map_err(SetError::Setting),
+        Some(Err(_)) | None => Ok(()),
+    }
 }
 
 /// Sets what lines `NAME=VALUE` say, and returns how many they are. All lines are checked before the first is set.
-pub fn set_all(home: &Path, text: &str) -> Result<usize, ParamsError> {
+pub fn set_all(home: &Path, text: &str) -> Result<usize, SetError> {
     let root = tree(home);
     let assignments = params::parse_assignments(text, &params::load(&root)?)?;
-    for Assignment { name, param } in &assignments {
+    for assignment in &assignments {
+        let Assignment { name, param } = assignment;
         if *param == Param::Value(SECRET.to_owned()) {
-            return Err(ParamsError::Hidden(name.clone()));
+            return Err(ParamsError::Hidden(name.clone()).into());
         }
+        check(assignment)?;
     }
     assignments.iter().try_for_each(|assignment| params::put(&root, assignment))?;
     Ok(assignments.len())
@@ -158,7 +184,16 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let name = |name: &str| ParameterName::new(name).unwrap();
         assert!(set_all(home.path(), "a/x=1\nbad").is_err());
-        assert!(matches!(set_all(home.path(), "a/x=1\ny=[secret]"), Err(ParamsError::Hidden(_))));
+        assert!(matches!(
+            set_all(home.path(), "a/x=1\ny=[secret]"),
+            Err(SetError::Params(ParamsError::Hidden(_)))
+        ));
+        for bad in
+            ["schedule/interval=30", "client/network=", "upload/webhook=http://10.9.9.9/x", "dlm/url={}"]
+        {
+            let error = set_all(home.path(), &format!("a/x=1\ndisco/{bad}")).unwrap_err();
+            assert!(matches!(&error, SetError::Setting(why) if why.contains(" cannot be used: ")), "{error}");
+        }
         assert!(matches!(get(home.path(), &name("a/x")), Err(ParamsError::Absent(_))), "nothing was set");
         assert_eq!(set_all(home.path(), "a/b/x=1\na/b/y={}\nb=2\n").unwrap(), 3);
         assert_eq!(get(home.path(), &name("a/b/x")).unwrap(), "1");

@@ -21,7 +21,7 @@ use crate::model::noise::Noise;
 use crate::model::run::Mode;
 
 pub use dlm::{Dlm, OnFailure};
-pub use resolve::{Flags, home, resolve};
+pub use resolve::{Flags, check, home, resolve};
 pub use schedule::Schedule;
 pub use table::{Setting, TABLE};
 pub use unknown::unknown;
@@ -313,4 +313,12 @@ pub struct SettingsError {
     pub origin: Origin,
     /// What is allowed.
     pub allowed: String,
+}
+
+impl SettingsError {
+    /// The same without its value, which may be secret.
+    pub fn without_value(&self) -> String {
+        let SettingsError { setting, origin, allowed, .. } = self;
+        format!("{setting} ({origin}) cannot be used: {allowed}")
+    }
 }

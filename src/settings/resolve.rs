@@ -82,10 +82,23 @@ pub fn resolve(
         log: said.parse(Name::Log, log)?,
         noise: said.parse(Name::Noise, |text| text.parse().map_err(|error: NoNoise| error.to_string()))?,
         dlm: Dlm::resolve(&said)?,
-        upload: Upload::resolve(&said)?,
+        upload: Upload::resolve(&said),
         schedule: Schedule::resolve(&said)?,
         home,
     })
+}
+
+/// Whether what is to be set below `disco/` can be read as the setting that it is, and why not. What is no setting is not looked at.
+pub fn check(path: &ParameterName, param: &Param) -> Result<(), String> {
+    let mut names = path.as_str().rsplit('/');
+    let last = names.next().unwrap_or_default();
+    let below = Params([(last.to_owned(), param.clone())].into());
+    let parameters =
+        names.fold(below, |below, name| Params([(name.to_owned(), Param::Folder(below))].into()));
+    // Whatever the host is called, it is not what is wrong.
+    let settings = resolve(&Flags::new(), &BTreeMap::new(), &parameters, "host");
+    let settings = settings.map_err(|error| error.without_value())?;
+    settings.upload.wrong.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// The most MiB that a setting may state: a PiB.

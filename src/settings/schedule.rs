@@ -35,6 +35,9 @@ impl FromStr for Closed {
             }
         }
         match zone {
+            Some(_) if calendar == Calendar::default() => {
+                return Err(format!("it names no times: zone=NAME; {WINDOW}; {BLACKOUT}"));
+            }
             Some(zone) => calendar.zone = zone,
             None if calendar == Calendar::default() => {}
             // Another clock than the one that was meant would let runs through.
@@ -154,7 +157,6 @@ mod tests {
         for (typed, shown) in [
             ("", ""),
             (" ;\n", ""),
-            ("zone=UTC", ""),
             (
                 "zone=Europe/Berlin; mon,tue 08:00+600\n2026-12-20..2027-01-05 holidays; sat 00:00+1440;",
                 "zone=Europe/Berlin; mon,tue 08:00+600; sat 00:00+1440; 2026-12-20..2027-01-05 holidays",
@@ -164,6 +166,7 @@ mod tests {
         }
         for (typed, said) in [
             ("mon 08:00+600", "name the zone"),
+            ("zone=UTC;", "it names no times: zone=NAME; DAYS HH:MM+MINUTES"),
             ("zone=Europe/Bonn; mon 08:00+600", "time zone \"Europe/Bonn\": not known here"),
             ("zone=UTC; monday 08:00+600", "\"monday 08:00+600\": use zone=NAME; DAYS HH:MM+MINUTES"),
             ("zone=UTC; mon 08:00+0", "it has 0 minutes"),

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::address::address;
+use crate::settings::Sourced;
 use crate::settings::resolve::{Said, truth};
 use crate::settings::table::{Name, Setting};
-use crate::settings::{SettingsError, Sourced};
 
 /// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,24 +53,57 @@ pub struct Upload {
     pub key: Sourced<Option<PathBuf>>,
     /// Whom to believe; none where that is to be looked for.
     pub ca: Sourced<Option<PathBuf>>,
+    /// What cannot be used, and why: its names, without values, which may be secret.
+    #[serde(default)]
+    pub wrong: Vec<String>,
+}
+
+/// What is said, as far as it can be read.
+struct Read<'a> {
+    said: &'a Said<'a>,
+    wrong: Vec<(Key, String)>,
+}
+
+impl Read<'_> {
+    fn one<T: Default>(&mut self, key: Key, parse: impl Fn(&str) -> Result<T, String>) -> Sourced<T> {
+        self.said.parse(Name::Upload(key), parse).unwrap_or_else(|error| {
+            self.wrong.push((key, error.without_value()));
+            Sourced { value: T::default(), origin: error.origin }
+        })
+    }
 }
 
 impl Upload {
-    /// Those that are said.
-    pub(super) fn resolve(said: &Said<'_>) -> Result<Upload, SettingsError> {
+    /// Those that are said. One that cannot be read ends no run: whom it is about is told nothing, and [`Upload::wrong`] says so.
+    pub(super) fn resolve(said: &Said<'_>) -> Upload {
         let text = |text: &str| Ok((!text.is_empty()).then(|| text.to_owned()));
         let path = |text: &str| Ok((!text.is_empty()).then(|| PathBuf::from(text)));
-        Ok(Upload {
-            foreman: said.parse(Name::Upload(Key::Foreman), |text| address(text, false))?,
-            facts: said.parse(Name::Upload(Key::Facts), truth)?,
-            webhook: said.parse(Name::Upload(Key::Webhook), |text| address(text, true))?,
-            webhook_secret: said.parse(Name::Upload(Key::WebhookSecret), text)?,
-            user: said.parse(Name::Upload(Key::User), text)?,
-            password_file: said.parse(Name::Upload(Key::PasswordFile), path)?,
-            cert: said.parse(Name::Upload(Key::Cert), path)?,
-            key: said.parse(Name::Upload(Key::Key), path)?,
-            ca: said.parse(Name::Upload(Key::Ca), path)?,
-        })
+        let mut read = Read { said, wrong: Vec::new() };
+        let mut upload = Upload {
+            foreman: read.one(Key::Foreman, |text| address(text, false)),
+            facts: read.one(Key::Facts, truth),
+            webhook: read.one(Key::Webhook, |text| address(text, true)),
+            webhook_secret: read.one(Key::WebhookSecret, text),
+            user: read.one(Key::User, text),
+            password_file: read.one(Key::PasswordFile, path),
+            cert: read.one(Key::Cert, path),
+            key: read.one(Key::Key, path),
+            ca: read.one(Key::Ca, path),
+            wrong: Vec::new(),
+        };
+        for (key, why) in read.wrong {
+            // Without what somebody has asked for, a message would go out unsigned, or to whom nobody believes.
+            let (foreman, webhook) = match key {
+                Key::Facts => (false, false),
+                Key::Webhook | Key::WebhookSecret => (false, true),
+                Key::Foreman | Key::User | Key::PasswordFile | Key::Cert | Key::Key => (true, false),
+                Key::Ca => (true, true),
+            };
+            upload.foreman.value = upload.foreman.value.filter(|_| !foreman);
+            upload.webhook.value = upload.webhook.value.filter(|_| !webhook);
+            upload.wrong.push(why);
+        }
+        upload
     }
 
     /// The value of one of them and where it came from.
@@ -93,39 +127,6 @@ impl Upload {
             Key::Key => shown(&self.key, path),
             Key::Ca => shown(&self.ca, path),
         }
-    }
-}
-
-/// An address to send to: with encryption, but on this node itself, and without a login, which would be shown.
-fn address(text: &str, whole: bool) -> Result<Option<String>, String> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let text = if whole { text } else { text.trim_end_matches('/') };
-    let allowed = || Err("use https://HOST[:PORT][/PATH]".to_owned());
-    let Some((scheme, rest)) = text.split_once("://") else { return allowed() };
-    let (authority, after) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    if authority.contains('@') {
-        return Err(
-            "leave the login out, which would be shown to everybody: set disco/upload/user".to_owned()
-        );
-    }
-    let fits = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}#".contains(c);
-    if authority.is_empty() || authority.starts_with(':') || !rest.chars().all(fits) {
-        return allowed();
-    }
-    if !whole && after.contains('?') {
-        return Err("leave out what follows the ?".to_owned());
-    }
-    let host = match authority.rfind(']') {
-        Some(end) => &authority[..=end],
-        None => authority.split(':').next().unwrap_or(authority),
-    };
-    match scheme {
-        "https" => Ok(Some(text.to_owned())),
-        "http" if matches!(host, "localhost" | "127.0.0.1" | "[::1]") => Ok(Some(text.to_owned())),
-        "http" => Err("use https://: http:// is for this node itself (localhost) alone".to_owned()),
-        _ => allowed(),
     }
 }
 
@@ -156,44 +157,3 @@ pub(super) const ROWS: [Setting; 9] = [
         "the authorities of those servers (PEM); by default those beside the certificate, or the system's",
     ),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn addresses_are_checked_where_they_come_in() {
-        for (text, whole, expected) in [
-            ("", false, Some(None)),
-            ("https://foreman.example.com/", false, Some(Some("https://foreman.example.com"))),
-            ("https://f:8443/below/", false, Some(Some("https://f:8443/below"))),
-            ("https://f/?x=1", false, None),
-            ("https://h/hook/?x=1", true, Some(Some("https://h/hook/?x=1"))),
-            ("http://127.0.0.1:80/x", true, Some(Some("http://127.0.0.1:80/x"))),
-            ("http://[::1]:80", true, Some(Some("http://[::1]:80"))),
-            ("http://localhost.evil.example", true, None),
-            ("http://f", false, None),
-            ("https://eve:pw@f", false, None),
-            ("https://", true, None),
-            ("https://:443", true, None),
-            ("https://a b", true, None),
-            ("f.example.com", true, None),
-            ("ftp://f", true, None),
-        ] {
-            let found = address(text, whole);
-            assert_eq!(found.ok(), expected.map(|one| one.map(str::to_owned)), "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_an_address_has_no_login_and_stays_one(text in "\\PC{0,40}", whole: bool) {
-            if let Ok(Some(found)) = address(&format!("https://{text}"), whole) {
-                prop_assert_eq!(address(&found, whole), Ok(Some(found.clone())));
-                let authority = found["https://".len()..].split(['/', '?']).next().unwrap();
-                prop_assert!(!authority.is_empty() && !authority.contains('@'));
-            }
-        }
-    }
-}

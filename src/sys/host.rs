@@ -15,6 +15,13 @@ pub fn host_name() -> Result<String, FileError> {
     Ok(name.to_string_lossy().into_owned())
 }
 
+/// Whether standard output is `/dev/null`: also where whoever started this had closed it.
+pub fn stdout_is_nowhere() -> bool {
+    // What cannot be looked at can still be written to.
+    let number = nix::sys::stat::fstat(std::io::stdout()).map(|found| found.st_rdev);
+    number.is_ok_and(|number| number == nix::sys::stat::makedev(1, 3))
+}
+
 /// The name that a root gives itself, which need not be a good one: the first line of its `/etc/hostname` that is no comment.
 pub fn name_of_root(root: &Root) -> Result<Option<String>, FileError> {
     let path = Path::new("/etc/hostname");

@@ -107,6 +107,9 @@ pub struct Aside {
     /// What it was.
     #[serde(flatten)]
     pub item: Item,
+    /// Who refused it, as it may be shown; empty where that was not kept.
+    #[serde(default)]
+    pub to: String,
     /// When it was refused, RFC 3339.
     pub refused: String,
     /// The answer's status.
@@ -262,17 +265,10 @@ impl Spool {
     }
 
     /// Keeps what was refused apart, with the answer.
-    pub fn put_aside(
-        &self,
-        waiting: &Waiting,
-        item: Item,
-        status: u16,
-        said: String,
-    ) -> Result<(), SpoolError> {
+    pub fn put_aside(&self, waiting: &Waiting, aside: &Aside) -> Result<(), SpoolError> {
         files::create_dirs(&self.aside(), 0o700)?;
-        let aside = Aside { item, refused: clock::now(), status, answer: said };
         let path = self.aside().join(waiting.name());
-        files::write_whole(&path, &serde_json::to_vec(&aside)?, Ownership::New(0o600))?;
+        files::write_whole(&path, &serde_json::to_vec(aside)?, Ownership::New(0o600))?;
         self.remove(waiting)?;
         let names = names(&self.aside())?;
         let surplus = names.len().saturating_sub(MOST_ASIDE);
@@ -288,6 +284,33 @@ impl Spool {
             found.extend(serde_json::from_slice::<Aside>(&bytes));
         }
         Ok(found)
+    }
+
+    /// Puts what was refused back to what waits, in its old place. Whoever does so holds [`Spool::lock`]. A crash in between leaves it
+    /// in both, and it goes once more than it had to. Returns how much it was.
+    pub fn put_back(&self) -> Result<usize, SpoolError> {
+        let mut number = 0;
+        for name in names(&self.aside())? {
+            let path = self.aside().join(&name);
+            let bytes = files::read_bytes_if_there(&path)?.unwrap_or_default();
+            let Ok(Aside { item, .. }) = serde_json::from_slice(&bytes) else { continue };
+            let text = serde_json::to_vec(&item)?;
+            files::write_whole(&self.folder.join(&name), &text, Ownership::New(0o600))?;
+            files::remove_file(&path)?;
+            number += 1;
+        }
+        // What a node says of itself now is not replaced by what it said then.
+        let waiting = self.waiting()?;
+        let old = surplus(&waiting, 0).into_iter().filter(|one| one.target.is_replaced());
+        old.map(|one| self.remove(one)).collect::<Result<(), _>>()?;
+        Ok(number)
+    }
+
+    /// Removes what was refused, for good. Returns how much it was.
+    pub fn drop_refused(&self) -> Result<usize, SpoolError> {
+        let names = names(&self.aside())?;
+        names.iter().try_for_each(|name| files::remove_file(&self.aside().join(name)))?;
+        Ok(names.len())
     }
 
     /// How it goes with a target.

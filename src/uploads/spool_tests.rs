@@ -14,6 +14,11 @@ fn spool() -> (tempfile::TempDir, Spool) {
     (home, spool)
 }
 
+fn refused(item: Item) -> Aside {
+    let (to, refused) = ("https://f".to_owned(), clock::now());
+    Aside { item, to, refused, status: 422, answer: "no".to_owned() }
+}
+
 fn bodies(spool: &Spool) -> Vec<String> {
     spool.waiting().unwrap().iter().map(|one| spool.read(one).unwrap().unwrap().body).collect()
 }
@@ -87,7 +92,7 @@ fn what_is_refused_or_damaged_is_put_aside() {
     }
     let waiting = spool.waiting().unwrap();
     let item = spool.read(&waiting[0]).unwrap().unwrap();
-    spool.put_aside(&waiting[0], item, 422, "no".into()).unwrap();
+    spool.put_aside(&waiting[0], &refused(item)).unwrap();
     std::fs::write(folder.join(waiting[1].name()), "{\"schema\"").unwrap();
     assert_eq!(spool.read(&waiting[1]).unwrap(), None);
     assert_eq!(bodies(&spool), ["good"]);
@@ -142,6 +147,36 @@ fn of_what_is_damaged_the_newest_is_kept_within_bounds() {
         .sum();
     assert!(bytes <= MOST_DAMAGED_BYTES);
     assert_eq!(std::fs::read_to_string(aside.join("notes.damaged")).unwrap(), "mine", "it is none of ours");
+}
+
+#[test]
+fn what_was_refused_waits_again_in_its_old_place_or_goes() {
+    let (home, spool) = spool();
+    for target in [Target::Report, Target::Facts, Target::Report] {
+        spool.add(target, &run(), target.word().to_owned()).unwrap();
+    }
+    let before = spool.waiting().unwrap();
+    for waiting in &before[..2] {
+        let item = spool.read(waiting).unwrap().unwrap();
+        spool.put_aside(waiting, &refused(item)).unwrap();
+    }
+    assert_eq!((spool.refused().unwrap().len(), bodies(&spool)), (2, vec!["report".to_owned()]));
+    // Facts that were made meanwhile are the newer ones.
+    spool.add(Target::Facts, &run(), "newer".into()).unwrap();
+    assert_eq!(spool.put_back().unwrap(), 2);
+    assert_eq!(bodies(&spool), ["report", "report", "newer"]);
+    assert_eq!(spool.waiting().unwrap()[0].number, before[0].number);
+    assert_eq!((spool.refused().unwrap(), spool.put_back().unwrap()), (vec![], 0));
+    let waiting = spool.waiting().unwrap();
+    let item = spool.read(&waiting[0]).unwrap().unwrap();
+    spool.put_aside(&waiting[0], &refused(item)).unwrap();
+    // One of before has no address in it.
+    let aside = home.path().join("spool/aside/0000000000-report.json");
+    let text = std::fs::read_to_string(&aside).unwrap();
+    std::fs::write(&aside, text.replace(r#""to":"https://f","#, "")).unwrap();
+    assert_eq!(spool.refused().unwrap()[0].to, "");
+    assert_eq!((spool.drop_refused().unwrap(), spool.drop_refused().unwrap()), (1, 0));
+    assert_eq!(bodies(&spool), ["report", "newer"]);
 }
 
 #[test]

@@ -26,6 +26,24 @@ fn a_configuration_and_its_keys() {
     world.disco(&["agent", "key", "rm", "ci"]).succeeds();
     assert_eq!(world.disco(&["agent", "key", "rm", "ci"]).status, Some(1));
 
+    assert_eq!(world.disco(&["agent", "key", "add", "x", "--days", "36501"]).status, Some(64));
+    world.sh("printf '[[key]]\\nname = \"old\"\\nsha256 = \"%064d\"\\ncreated = 1\\nexpires = 2\\n' 0 >>/etc/disco/agent.keys").succeeds();
+    let listed = world.disco(&["agent", "key", "ls"]).succeeds().stdout.clone();
+    assert!(listed.lines().any(|line| line.starts_with("old ") && line.ends_with(" ended")), "{listed}");
+    assert!(
+        listed.lines().any(|line| line.starts_with("alice@laptop ") && line.ends_with(" good")),
+        "{listed}"
+    );
+    world.disco(&["agent", "key", "ls", "--format", "json"]).succeeds().stdout_has("\"ended\":true");
+    world.disco(&["agent", "key", "rm", "old"]).succeeds();
+
+    // A key that nobody has seen is none.
+    for out in [">/dev/full", ">&-", ">/dev/null"] {
+        world.sh(&format!("disco agent key add unseen {out}; [ $? = 74 ]")).succeeds();
+    }
+    world.disco(&["agent", "key", "ls"]).succeeds().stdout_lacks("unseen");
+    world.sh("before=$(cat /etc/disco/agent.keys); disco agent key rotate alice@laptop >/dev/full; [ $? = 74 ] && [ \"$before\" = \"$(cat /etc/disco/agent.keys)\" ]").succeeds();
+
     let other = ["--config", "/srv/other/agent.toml"];
     world.disco(&[&["agent", "init"], &other[..]].concat()).succeeds();
     world.disco(&[&["agent", "key", "add", "ci"], &other[..]].concat()).succeeds();
@@ -80,14 +98,18 @@ ask() { curl -s -o answer -w '%{http_code}\n' "$@"; }
 ask $at/v1/status
 ask -H "Authorization: Bearer $key" $at/v1/status
 grep -o 'cannot reach the agent.s helper at /run/disco/agent.sock' answer
-disco agent key rm ci
+new=$(disco agent key rotate ci --grace 1h)
 ask -H "Authorization: Bearer $key" $at/v1/status
+ask -H "Authorization: Bearer $new" $at/v1/status
+newest=$(disco agent key rotate ci)
+for key in $key $new $newest; do ask -H "Authorization: Bearer $key" $at/v1/status; done
+disco agent key rm ci
+ask -H "Authorization: Bearer $newest" $at/v1/status
 kill $agent; wait $agent; echo $?
 grep -c 'listening on http://127.0.0.1:18453' agent.log
 "#;
     let said = world.sh(script);
-    let wanted =
-        "ok\n401\n503\ncannot reach the agent's helper at /run/disco/agent.sock\nci: removed\n401\n0\n1\n";
+    let wanted = "ok\n401\n503\ncannot reach the agent's helper at /run/disco/agent.sock\n503\n503\n401\n401\n503\nci: removed\n401\n0\n1\n";
     said.succeeds().stdout_is(wanted);
 }
 

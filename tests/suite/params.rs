@@ -34,6 +34,30 @@ fn dump_prints_the_seeds_text() {
 }
 
 #[test]
+fn a_setting_that_no_run_could_read_is_not_set() {
+    let Some(world) = node() else { return };
+    for (name, value, why) in [
+        ("schedule/interval", "30", "use 60 seconds at least"),
+        ("schedule/interval", "abc", "use whole seconds"),
+        ("schedule/blackout", "zone=Europe/Berlin", "it names no times: zone=NAME; "),
+        ("upload/webhook", "http://10.9.9.9/x", "use https://"),
+        ("client/network", "all", "use none, fetch or host"),
+        ("dlm/url", "{}", "it is a value, not a folder"),
+    ] {
+        let name = format!("disco/{name}");
+        let out = world.disco(&["param", "set", &name, value]);
+        out.exits(78).stderr_has(&format!("(parameter {name}) cannot be used: {why}"));
+        let lines = format!("a=1\n{name}={value}\n");
+        world.command(&["disco", "param", "set", "-"]).stdin(&lines).run().exits(78).stderr_has(why);
+    }
+    // Nothing of it is there, and what is nobody's setting is nobody's business.
+    world.disco(&["param", "dump"]).succeeds().stdout_is(SEED);
+    world.disco(&["param", "set", "disco/schedule/interval", "3600"]).succeeds();
+    world.disco(&["param", "set", "disco/mine/interval", "abc"]).succeeds();
+    world.disco(&["param", "set", "schedule/interval", "abc"]).succeeds();
+}
+
+#[test]
 fn get_prints_a_value_or_braces_for_a_folder() {
     let Some(world) = node() else { return };
     world.disco(&["param", "get", "disco/server/uri"]).succeeds().stdout_is("disco@aklabs.net\n");

@@ -41,7 +41,12 @@ fn it_shows_what_it_would_say() {
     json.succeeds()
         .stdout_has(r#"{"dance":{"http_enabled":false,"https_enabled":true,"settings":{},"state":"running""#);
     world.write("/srv/p/settings.d/noop.yml", "enabled: true\n");
+    world.write("/srv/p/settings.d/logs.yml", "---\n:enabled: maybe\n");
+    world.write("/srv/p/settings.d/lock.yml", "---\n:enabled: true\n");
     let bad = world.disco(&["proxy", "show", "--settings", "/srv/p"]);
+    bad.stdout_has("logs     disabled")
+        .stderr_has("warning: /srv/p/settings.d/logs.yml:2: `:enabled:` must be true, false, http or https")
+        .stderr_has("/srv/p/settings.d/lock.yml:2: `:use_provider:` must name a provider");
     bad.exits(1)
         .stdout_has("noop     failed")
         .stderr_has("/srv/p/settings.d/noop.yml:1: a smart proxy does not see the key");
@@ -104,10 +109,48 @@ fn it_registers_and_comes_back_only_after_a_change() {
 }
 
 #[test]
+fn a_login_goes_nowhere_in_clear() {
+    let Some(world) = World::new() else { return };
+    world.write("/etc/disco/proxy/settings.yml", ":http_port: 8000\n");
+    world.write_with_mode("/tmp/secret", "600", "changeme\n");
+    let user = ["--user", "admin", "--password-file", "/tmp/secret"];
+    let consumer = ["--oauth-key", "k", "--secret-file", "/tmp/secret"];
+    let said = "use https://: http:// is for this node itself (localhost) alone";
+    for login in [user, consumer] {
+        let register = |at| world.disco(&[&["proxy", "register", "--foreman", at], &login[..]].concat());
+        register("http://192.0.2.1:3001").exits(78).stderr_has(said);
+        register("http://localhost.example.com:3001").exits(78).stderr_has(said);
+        let named = register("https://eve:geheim@192.0.2.1");
+        named.exits(78).stderr_has("leave the login out").stderr_lacks("geheim");
+        // This node itself is as it was: its own face has to answer first.
+        register("http://127.0.0.1:3001").exits(69);
+    }
+    // So do uploads, by the same rule.
+    world.setting("disco/upload/foreman", "http://192.0.2.1:3001");
+    world.disco(&["upload"]).exits(78).stderr_has(said);
+    let gone = [
+        "proxy",
+        "register",
+        "--foreman",
+        "http://127.0.0.1:1",
+        "--user",
+        "a",
+        "--password-file",
+        "/tmp/none",
+    ];
+    world.disco(&gone).exits(78).stderr_has("/tmp/none is not there");
+}
+
+#[test]
 fn proxies_are_kept_in_mind_and_compared() {
     let Some(world) = World::new() else { return };
     world.disco(&["proxy", "ls"]).exits(64).stderr_has("no proxy is known yet");
     world.disco(&["proxy", "check"]).exits(78);
+    for bad in ["nonsense", "file:///x", "https://", "http://:80"] {
+        for look in ["ls", "check"] {
+            world.disco(&["proxy", look, bad]).exits(64).stderr_has("use https://HOST:PORT");
+        }
+    }
     let _running = node(&world);
     world.disco(&["proxy", "check"]).succeeds().stdout_is(&format!("{AT}: fine, features: 2\n"));
     let listed = world.disco(&["proxy", "ls"]);

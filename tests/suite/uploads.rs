@@ -249,6 +249,36 @@ fn what_is_refused_is_put_aside_and_keeps_nobody_waiting() {
     }
     world.disco(&["upload"]).succeeds();
     assert_eq!((told.number("refused", "report"), told.number("waits", "report")), (2, 0));
+    // Who has refused it, and why; then once more, and no more.
+    let list = world.disco(&["upload", "--list"]);
+    list.succeeds().stdout_has("http://localhost:8080: status 422: ").stdout_has(": status 500: ");
+    assert_eq!(told.list()[0]["to"], "http://localhost:8080");
+    told.knob("report", "422");
+    world.disco(&["upload", "--again"]).exits(65).stdout_has("1 sent, 0 waiting, 1 refused\n");
+    world.disco(&["upload"]).succeeds().stdout_is("0 sent, 0 waiting, 0 refused\n");
+    world.disco(&["upload", "--drop"]).succeeds().stdout_is("1 dropped\n");
+    world.disco(&["upload", "--list"]).succeeds().stdout_is("nothing waits\n");
+}
+
+#[test]
+fn what_is_set_wrongly_changes_nothing_of_a_run() {
+    let Some(told) = Told::with_server() else { return };
+    let world = &told.world;
+    world.setting("disco/upload/webhook", "http://10.9.9.9/x");
+    let why = "upload/webhook (parameter disco/upload/webhook) cannot be used: use https://";
+    for (noop, changed) in [(&["--noop"][..], 2), (&[], 2), (&[], 0)] {
+        let out = world.disco(&[&["dance", "--detailed-exitcodes"], noop].concat());
+        out.exits(changed).stderr_has(&format!("warning: not everybody is told of this run: {why}"));
+    }
+    // The Foreman is told all the same.
+    let asked = told.asked();
+    assert_eq!((of(&asked, "report").len(), of(&asked, "hook").len()), (3, 0));
+    world.disco(&["upload"]).exits(78).stderr_has(why);
+    world.disco(&["upload", "--list"]).succeeds().stderr_has(why);
+    world.disco(&["settings"]).succeeds().stderr_has(why);
+    world.setting("disco/upload/ca/x", "a folder");
+    world.disco(&["dance"]).succeeds().stderr_has("upload/ca (parameter disco/upload/ca) cannot be used");
+    assert_eq!(told.asked().len(), 0, "not to whom nobody has said to believe");
 }
 
 #[test]

@@ -89,11 +89,19 @@ impl Board {
             }
             slot.module = slot.module.load(own, |provider: &Provider| read(&provider.name));
             slot.read += 1;
+            if let Some(doubt) = slot.module.doubt() {
+                self.log.say(Level::Warn, doubt);
+            }
             if let Some(why) = slot.module.state.why() {
                 self.log.say(Level::Error, why);
             }
         }
         self.reads.send_modify(|reads| *reads += 1);
+    }
+
+    /// What of the settings is worth a warning.
+    pub fn doubts(&self) -> Vec<String> {
+        self.slots().iter().filter_map(|slot| slot.module.doubt()).collect()
     }
 
     /// How many features there are.

@@ -104,7 +104,7 @@ impl Module {
             return Ok(State::Disabled);
         }
         if let Some(known) = self.spec.providers.clone() {
-            for provider in self.choice(&known, file.value("use_provider"))? {
+            for provider in self.choice(&known, &file)? {
                 self.providers.push((provider.clone(), Settings::none(provider.name.as_str())));
             }
             for at in 0..self.providers.len() {
@@ -116,16 +116,29 @@ impl Module {
         Ok(State::Loaded)
     }
 
+    /// What is worth a warning: a value of `:enabled:` that means nothing, so that the feature is off.
+    pub fn doubt(&self) -> Option<String> {
+        let file = self.settings.as_ref().filter(|_| self.enabled == Enabled::Unclear)?;
+        let setting = file.get("enabled")?;
+        let why = format!(
+            "must be true, false, http or https, and is {}: '{}' is off",
+            shown(&setting.value),
+            self.spec.name
+        );
+        Some(file.wrong(setting, why).to_string())
+    }
+
     /// The providers that `:use_provider:` names, in the order in which they are known.
-    fn choice<'a>(&self, known: &'a [Provider], value: &Value) -> Result<Vec<&'a Provider>, String> {
-        let wanted = value.texts().filter(|wanted| !wanted.is_empty()).ok_or_else(|| {
-            let all: Vec<&str> = known.iter().map(|provider| provider.name.as_str()).collect();
-            let all = all.join(", ");
-            self.due_to(&format!(
-                "{}.yml: `:use_provider:` must name a provider, or a list of them, of {all}",
-                self.spec.name
-            ))
-        })?;
+    fn choice<'a>(&self, known: &'a [Provider], file: &Settings) -> Result<Vec<&'a Provider>, String> {
+        let wanted =
+            file.value("use_provider").texts().filter(|wanted| !wanted.is_empty()).ok_or_else(|| {
+                // Where it is not there at all, it is what enables the feature that asks for it.
+                let line = file.get("use_provider").or_else(|| file.get("enabled"));
+                let line = line.map_or_else(String::new, |setting| format!(":{}", setting.line));
+                let all = known.iter().map(|provider| provider.name.as_str()).collect::<Vec<_>>().join(", ");
+                let why = "`:use_provider:` must name a provider, or a list of them";
+                self.due_to(&format!("{}{line}: {why}, of {all}", file.file))
+            })?;
         let missing: Vec<&str> = wanted
             .iter()
             .filter(|name| !known.iter().any(|provider| provider.name.as_str() == **name))
@@ -269,6 +282,14 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 fn value(known: &Known, file: &Settings) -> Value {
     file.get(&known.key).map_or_else(|| known.default.clone(), |setting| setting.value.clone())
+}
+
+/// A value as it is typed, where it is a text, or else its kind.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) => format!("{text:?}"),
+        other => other.kind().to_owned(),
+    }
 }
 
 /// Whether all that must have a value has one.

@@ -53,7 +53,7 @@ fn settings_decide_the_first_state() {
             "",
             "failed",
             format!(
-                "{group} ['x'] due to a failure in one of them: x.yml: `:use_provider:` must name a provider, or a list of them, of x_one, x_two"
+                "{group} ['x'] due to a failure in one of them: x.yml:1: `:use_provider:` must name a provider, or a list of them, of x_one, x_two"
             ),
         ),
         (
@@ -75,6 +75,22 @@ fn settings_decide_the_first_state() {
         if module.state.why().is_some() {
             assert_eq!(module.offered(), (false, false));
         }
+    }
+    for (text, doubt) in [
+        (
+            ":enabled: maybe\n:url: u\n",
+            Some("x.yml:1: `:enabled:` must be true, false, http or https, and is \"maybe\": 'x' is off"),
+        ),
+        (
+            ":url: u\n:enabled: 1\n",
+            Some("x.yml:2: `:enabled:` must be true, false, http or https, and is a number: 'x' is off"),
+        ),
+        (":enabled: false\n:url: u\n", None),
+        (":enabled: http\n:url: u\n:use_provider: x_one\n", None),
+    ] {
+        let module = loaded(&x, text, "");
+        assert_eq!(module.doubt().as_deref(), doubt, "{text:?}");
+        assert!(doubt.is_none() || module.state == State::Disabled, "{:?}", module.state);
     }
     let module = loaded(&x, ":enabled: https\n:url: u\n:use_provider: x_two\n", ":path: /p\n");
     let shown = serde_json::to_string(&module.entry([].iter())).expect("JSON");

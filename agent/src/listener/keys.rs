@@ -24,6 +24,19 @@ pub struct Key {
     /// When it ends; `None` is never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<i64>,
+    /// What it was before it was rotated, while that counts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+}
+
+/// What a key was before it was rotated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Before {
+    /// SHA-256 of it, in hex.
+    pub sha256: String,
+    /// When it ends.
+    pub expires: i64,
 }
 
 /// What a key is called: letters, digits, `.`, `_`, `-`, `@`, 64 at most.
@@ -111,7 +124,9 @@ impl Keys {
         let keys: Keys = toml::from_str(text).map_err(|error| KeysError::Syntax(Box::new(error)))?;
         for (at, key) in keys.all.iter().enumerate() {
             let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-            if key.sha256.len() != 64 || !key.sha256.bytes().all(hex) {
+            let mut hashes =
+                [Some(&key.sha256), key.before.as_ref().map(|before| &before.sha256)].into_iter().flatten();
+            if hashes.any(|hash| hash.len() != 64 || !hash.bytes().all(hex)) {
                 return Err(KeysError::Hash(key.name.clone()));
             }
             if keys.all[..at].iter().any(|other| other.name == key.name) {
@@ -132,13 +147,33 @@ impl Keys {
         if self.all.iter().any(|key| key.name == name) {
             return Err(KeysError::There(name));
         }
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(KeysError::Random)?;
-        let key = URL_SAFE_NO_PAD.encode(bytes);
-        let seconds = days.map(|days| i64::try_from(days.saturating_mul(86_400)).unwrap_or(i64::MAX));
-        let expires = seconds.map(|seconds| now.saturating_add(seconds));
-        self.all.push(Key { name, sha256: hashed(&key), created: now, expires });
+        let key = fresh()?;
+        let expires = days.map(|days| after(now, days.saturating_mul(DAY)));
+        self.all.push(Key { name, sha256: hashed(&key), created: now, expires, before: None });
         Ok(key)
+    }
+
+    /// These with another key of that name: and the key itself. What it was counts for so many seconds more, what it was before that
+    /// no longer. Without days it lives for as long as the last one did.
+    pub fn rotate(
+        &mut self,
+        name: &KeyName,
+        now: i64,
+        days: Option<u64>,
+        grace: u64,
+    ) -> Result<String, KeysError> {
+        let key = self.all.iter_mut().find(|key| key.name == *name);
+        let key = key.ok_or_else(|| KeysError::NotThere(name.clone()))?;
+        let new = fresh()?;
+        let end = after(now, grace).min(key.expires.unwrap_or(i64::MAX));
+        let sha256 = std::mem::replace(&mut key.sha256, hashed(&new));
+        key.before = (end > now).then_some(Before { sha256, expires: end });
+        key.expires = match days {
+            Some(days) => Some(after(now, days.saturating_mul(DAY))),
+            None => key.expires.map(|end| now.saturating_add(end.saturating_sub(key.created))),
+        };
+        key.created = now;
+        Ok(new)
     }
 
     /// These without that one.
@@ -152,14 +187,31 @@ impl Keys {
     pub fn whose(&self, said: &str, now: i64) -> Option<&KeyName> {
         let hash = hashed(said);
         let mut found = None;
+        let is = |sha256: &str, expires: Option<i64>| {
+            let lives = Choice::from(u8::from(expires.is_none_or(|end| now < end)));
+            bool::from(sha256.as_bytes().ct_eq(hash.as_bytes()) & lives)
+        };
         for key in &self.all {
-            let lives = Choice::from(u8::from(key.expires.is_none_or(|end| now < end)));
-            if bool::from(key.sha256.as_bytes().ct_eq(hash.as_bytes()) & lives) {
+            let before = key.before.as_ref().is_some_and(|before| is(&before.sha256, Some(before.expires)));
+            if is(&key.sha256, key.expires) | before {
                 found = Some(&key.name);
             }
         }
         found
     }
+}
+
+/// The seconds of a day.
+const DAY: u64 = 86_400;
+
+fn after(now: i64, seconds: u64) -> i64 {
+    now.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+fn fresh() -> Result<String, KeysError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(KeysError::Random)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 fn hashed(key: &str) -> String {
@@ -199,6 +251,30 @@ mod tests {
     }
 
     #[test]
+    fn a_rotated_key_is_another_one_and_the_last_one_ends_when_it_is_said() {
+        let ci = name("ci");
+        let mut keys = Keys::default();
+        let first = keys.add(ci.clone(), 1000, Some(1)).unwrap();
+        let second = keys.rotate(&ci, 2000, None, 3600).unwrap();
+        keys = Keys::parse(&keys.text()).unwrap();
+        let whose = |keys: &Keys, key: &str, now| keys.whose(key, now).is_some();
+        assert!(whose(&keys, &first, 2000 + 3599) && !whose(&keys, &first, 2000 + 3600));
+        assert!(whose(&keys, &second, 2000 + 86_399) && !whose(&keys, &second, 2000 + 86_400));
+        // At once; and what was on its way out before is gone too.
+        let third = keys.rotate(&ci, 3000, Some(2), 0).unwrap();
+        assert!(!whose(&keys, &first, 3000) && !whose(&keys, &second, 3000));
+        assert!(whose(&keys, &third, 3000 + 2 * 86_400 - 1) && keys.all[0].before.is_none());
+        // No grace makes a key live for longer than it would have.
+        let fourth = keys.rotate(&ci, 3000 + 86_400, Some(9), 30 * 86_400).unwrap();
+        assert!(whose(&keys, &third, 3000 + 2 * 86_400 - 1) && !whose(&keys, &third, 3000 + 2 * 86_400));
+        // One that has ended comes back as another one.
+        let late = 3000 + 100 * 86_400;
+        let fifth = keys.rotate(&ci, late, None, 3600).unwrap();
+        assert!(!whose(&keys, &fourth, late) && whose(&keys, &fifth, late + 9 * 86_400 - 1));
+        assert!(matches!(keys.rotate(&name("x"), 0, None, 0), Err(KeysError::NotThere(_))));
+    }
+
+    #[test]
     fn a_file_that_is_wrong_is_no_file_of_keys() {
         let hash = "0".repeat(64);
         let key = |name: &str, hash: &str| {
@@ -212,6 +288,7 @@ mod tests {
             key("", &hash),
             key("ci", &hash) + &key("ci", &hash),
             key("ci", &hash) + "secret = 1\n",
+            key("ci", &hash) + "[key.before]\nsha256 = \"00\"\nexpires = 1\n",
             "keys = 1".to_owned(),
         ] {
             assert!(Keys::parse(&bad).is_err(), "{bad}");

@@ -52,6 +52,6 @@ pub fn would_say(config: &Config) -> Result<Would, WouldError> {
     }
     let wrong: Vec<String> =
         board.log.read(|ring| ring.from(0.0).map(|record| record.message.clone()).collect());
-    let troubles = config.global.warnings.iter().cloned().chain(wrong).collect();
+    let troubles = config.global.warnings.iter().cloned().chain(board.doubts()).chain(wrong).collect();
     Ok(Would { features: board.v2(), troubles })
 }

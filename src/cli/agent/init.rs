@@ -15,8 +15,9 @@ use crate::sys::{files, host};
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-It is readable by its owner alone (and, where the package is installed, by the group of its listener), and
-holds for an agent on loopback. Its keys are beside it. No file is replaced.
+It is readable by its owner alone (and, where the package is installed, by the
+group of its listener), and holds for an agent on loopback. Its keys are beside
+it. No file is replaced.
 
 Examples:
   disco agent init

@@ -28,9 +28,9 @@ const SCHEMA: u32 = 1;
 pub enum Command {
     /// Add a host, by the name in its certificate
     #[command(after_help = "\
-The name is the last CN of the certificate's subject, in lower case.
-A lock whose slots are a share of its group counts the hosts in the group of its own name, or, where
-nobody is in that, all hosts.
+The name is the last CN of the certificate's subject, in lower case. A lock
+whose slots are a share of its group counts the hosts in the group of its own
+name, or, where nobody is in that, all hosts.
 
 Examples:
   disco dlm host add web1.example.com

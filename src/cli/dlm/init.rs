@@ -10,8 +10,8 @@ use crate::sys::{accounts, files, host};
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-It is readable by its owner alone (and, where the package is installed, by the group of its server), and
-holds for a server on loopback. No file is replaced.
+It is readable by its owner alone (and, where the package is installed, by the
+group of its server), and holds for a server on loopback. No file is replaced.
 
 Examples:
   disco dlm init

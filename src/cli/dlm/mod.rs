@@ -19,8 +19,9 @@ use crate::sys::{clock, files};
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-All of them read the server's configuration (--config FILE, /etc/disco/dlm.toml by default) and work on
-its store, whether a server runs or not; a server that runs needs no restart for it.
+All of them read the server's configuration (--config FILE, /etc/disco/dlm.toml
+by default) and work on its store, whether a server runs or not; a server that
+runs needs no restart for it.
 
 Examples:
   disco dlm init
@@ -46,8 +47,8 @@ pub enum Command {
     User(user::Command),
     /// Remove old events, as a server does by itself
     #[command(after_help = "\
-The same as `foreman-rake dlmlocks:expire`. A server that runs does so by itself, after as many days as
-events.keep_days of its configuration says.
+The same as `foreman-rake dlmlocks:expire`. A server that runs does so by
+itself, after as many days as events.keep_days of its configuration says.
 
 Examples:
   disco dlm expire

@@ -7,9 +7,10 @@ use crate::cli::exit::Failure;
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-Stays in the foreground, and writes a line a request to standard error. SIGTERM and Ctrl-C end it when those
-who are being answered have been; SIGHUP has it read its certificates again. It needs no root: an owner
-of its configuration and its store is enough.
+Stays in the foreground, and writes a line a request to standard error. SIGTERM
+and Ctrl-C end it when those who are being answered have been; SIGHUP has it
+read its certificates again. It needs no root: an owner of its configuration and
+its store is enough.
 
 Examples:
   disco dlm serve

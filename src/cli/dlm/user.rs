@@ -27,8 +27,9 @@ const SCHEMA: u32 = 1;
 pub enum Command {
     /// Add a user; the password is asked for, or one line of standard input
     #[command(after_help = "\
-Roles are Manager (all), Viewer (look at locks, logs and hosts), Distributed Lock Manager (Foreman's), and
-those of the configuration. --admin allows everything, whatever the roles are.
+Roles are Manager (all), Viewer (look at locks, logs and hosts), Distributed
+Lock Manager (Foreman's), and those of the configuration. --admin allows
+everything, whatever the roles are.
 
 Examples:
   disco dlm user add alice --role Manager

@@ -11,6 +11,7 @@ use crate::ops::gather::GatherError;
 use crate::ops::lint::LintError;
 use crate::ops::modules::ModulesError;
 use crate::ops::mounted::MountedError;
+use crate::ops::params::SetError;
 use crate::ops::report::NoRunsOf;
 use crate::ops::settings::ReadSettingsError;
 use crate::params::ParamsError;
@@ -99,6 +100,15 @@ fn fetch_kind(error: &FetchError) -> Kind {
         FetchError::Replaced { .. } => Kind::Busy,
         FetchError::File(error) => file_kind(error),
         FetchError::Interrupted => Kind::Interrupted,
+    }
+}
+
+impl From<SetError> for Failure {
+    fn from(error: SetError) -> Failure {
+        match error {
+            SetError::Params(error) => error.into(),
+            SetError::Setting(_) => Failure::from_error(Kind::Config, &error),
+        }
     }
 }
 

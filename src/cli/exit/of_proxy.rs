@@ -34,6 +34,7 @@ impl From<ProxyError> for Failure {
             ProxyError::NoSecret { .. } => {
                 (Kind::Config, Some("put it into a file that nobody else can read, and name that"))
             }
+            ProxyError::Unfit { .. } | ProxyError::Absent(_) => (Kind::Config, None),
             ProxyError::Open(_) => (Kind::Permission, Some("chmod 600 that file")),
             ProxyError::File(ref error) => (file_kind(error), None),
         };

@@ -17,8 +17,8 @@ use crate::settings::Settings;
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
-Others than this node's own are compared with the settings that --settings names;
-without it, only a feature that has failed since it was known counts.
+Others than this node's own are compared with the settings that --settings
+names; without it, only a feature that has failed since it was known counts.
 Exit status: 0 fine; 1 drift, or a failed feature; 69 nobody there; 78 settings.
 
 Examples:
@@ -31,7 +31,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Their urls [default: this node's own]
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", value_parser = super::url)]
     urls: Vec<String>,
     /// The folder of the settings [default: /etc/disco/proxy, for this node's own]
     #[arg(long, value_name = "DIR")]

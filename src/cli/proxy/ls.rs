@@ -26,7 +26,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Their urls [default: all that are known]
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", value_parser = super::url)]
     urls: Vec<String>,
     /// Forget one
     #[arg(long, value_name = "URL", conflicts_with = "urls")]

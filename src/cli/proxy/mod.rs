@@ -76,6 +76,17 @@ pub fn run(command: Command, global: &Global, terminal: &mut Terminal) -> Result
     }
 }
 
+/// The url of a proxy, as somebody types it.
+fn url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', ':', '?', '#']).next()).unwrap_or_default();
+    if host.is_empty() {
+        Err("use https://HOST:PORT, or http://HOST:PORT".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
 fn own(global: &Global) -> Result<Settings, Failure> {
     Ok(settings(&for_anybody(global.flags()))?.0)
 }

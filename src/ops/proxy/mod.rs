@@ -56,6 +56,14 @@ pub enum ProxyError {
     /// The address of the Foreman is none.
     #[error(transparent)]
     Address(RegisterError),
+    /// What is sent to the Foreman would be sent in clear, or it is nowhere.
+    #[error("the Foreman is said to be {address}: {why}")]
+    Unfit {
+        /// Where it is said to be.
+        address: String,
+        /// Why nothing is sent there.
+        why: String,
+    },
     /// No Foreman is named.
     #[error("no Foreman is named")]
     NoForeman,
@@ -71,6 +79,9 @@ pub enum ProxyError {
         /// What is missing.
         what: &'static str,
     },
+    /// The file with a secret is not there.
+    #[error("{} is not there, which was to have a secret in it", .0.display())]
+    Absent(PathBuf),
     /// Others can read a file with a secret.
     #[error("others can read {}, which has a secret in it", .0.display())]
     Open(PathBuf),

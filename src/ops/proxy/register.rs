@@ -11,6 +11,7 @@ use disco_agent::register::login::Login;
 use disco_agent::register::oauth::Consumer;
 use disco_agent::register::print::Registered;
 
+use crate::model::address;
 use crate::settings::Settings;
 use crate::sys::files;
 
@@ -60,10 +61,14 @@ pub fn register(
     let mut config = Config::read(&wanted.folder)?;
     lay(&mut config.register, &wanted.said);
     let address = config.foreman().ok_or(ProxyError::NoForeman)?;
+    // As for uploads: the login, or what it signs, goes nowhere in clear.
+    let address = address::address(address, false)
+        .map_err(|why| ProxyError::Unfit { address: without_login(address), why })?
+        .ok_or(ProxyError::NoForeman)?;
     let login = login(&config.register, ask)?;
     let to_foreman = Identity::to_foreman(&config);
     let to_foreman = Identity { ca: wanted.ca.clone().or(to_foreman.ca), ..to_foreman };
-    let foreman = Foreman::new(address, to_foreman.http()?, login, clock::system());
+    let foreman = Foreman::new(&address, to_foreman.http()?, login, clock::system());
     let foreman = foreman.map_err(ProxyError::Address)?;
     let own = Identity::to_proxies(&config).http()?;
     let url = own_url(&config, settings);
@@ -78,6 +83,15 @@ pub fn register(
         (None, Some(kept)) => Ok(Done { kept, registration: None }),
         // Without anything kept there is always something to do.
         (None, None) => Err(ProxyError::NoForeman),
+    }
+}
+
+/// An address as it may be shown.
+fn without_login(address: &str) -> String {
+    let (start, rest) = address.split_once("://").map_or(("", address), |(scheme, rest)| (scheme, rest));
+    match rest.split_once('@') {
+        Some((_, rest)) => format!("{start}://…@{rest}"),
+        None => address.to_owned(),
     }
 }
 
@@ -120,6 +134,9 @@ fn secret(
     ask: &mut dyn FnMut(&str) -> Option<String>,
 ) -> Result<String, ProxyError> {
     let Some(file) = file else { return ask(question).ok_or(ProxyError::NoSecret { what }) };
+    if files::look(file)?.is_none() {
+        return Err(ProxyError::Absent(file.to_owned()));
+    }
     if files::mode(file)? & 0o077 != 0 {
         return Err(ProxyError::Open(file.to_owned()));
     }
@@ -168,6 +185,8 @@ mod tests {
         assert!(get(Some(&file), None).unwrap_err().starts_with("others can read "));
         put("\n", 0o600);
         assert_eq!(get(Some(&file), Some("typed")).unwrap_err(), "there is no password");
+        let nowhere = folder.path().join("nowhere");
+        assert!(get(Some(&nowhere), Some("typed")).unwrap_err().contains("nowhere is not there"));
         assert_eq!(get(None, Some("typed")).as_deref(), Ok("typed"));
         assert_eq!(get(None, None).unwrap_err(), "there is no password");
     }

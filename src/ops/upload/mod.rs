@@ -9,7 +9,7 @@ pub mod reach;
 pub mod send;
 pub mod tell;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -75,6 +75,29 @@ pub struct Listed {
     pub refused: Vec<Aside>,
     /// How it goes with each target that something waits for.
     pub standings: Vec<(Target, Standing)>,
+}
+
+/// What becomes of what was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It waits again, in its old place.
+    Again,
+    /// It is removed.
+    Drop,
+}
+
+/// Does that with all that was refused. Nothing is sent. Returns how much it was.
+pub fn settle(settings: &Settings, what: Refused) -> Result<usize, UploadError> {
+    let spool = Spool::of(&settings.home.value);
+    if spool.refused()?.is_empty() {
+        return Ok(0);
+    }
+    // Whoever sends meanwhile may be about to put more aside.
+    let Some(_lock) = spool.lock(Instant::now() + AFTER_RUN)? else { return Err(UploadError::Busy) };
+    Ok(match what {
+        Refused::Again => spool.put_back()?,
+        Refused::Drop => spool.drop_refused()?,
+    })
 }
 
 /// What there is in the spool. Nothing is sent.

@@ -9,7 +9,7 @@ use crate::sys::clock;
 use crate::sys::http::{Answer, Ask, Trouble};
 use crate::uploads::answer::{self, Meaning};
 use crate::uploads::item::{Item, Target};
-use crate::uploads::spool::Waiting;
+use crate::uploads::spool::{Aside, Waiting};
 use crate::uploads::{Spool, SpoolError, facts, report, webhook};
 
 use super::reach::{self, Reach};
@@ -223,7 +223,9 @@ impl Queue<'_> {
     ) -> Result<(), SpoolError> {
         let said = answer::said(&answer.body);
         round.refused.push((self.target, format!("{} answers {}: {said}", reach.shown, answer.status)));
-        self.spool.put_aside(waiting, item, answer.status, said)
+        let (to, refused) = (reach.shown.clone(), clock::now());
+        let aside = Aside { item, to, refused, status: answer.status, answer: said };
+        self.spool.put_aside(waiting, &aside)
     }
 
     fn ask(&self, reach: &Reach, item: &Item, within: Duration) -> Result<Answer, Trouble> {

@@ -35,12 +35,13 @@ impl Uploads {
             "recover" | "confirm" => false,
             _ => return None,
         };
-        is_set(settings).then(|| Uploads {
+        let wrong = &settings.upload.wrong;
+        (is_set(settings) || !wrong.is_empty()).then(|| Uploads {
             settings: settings.clone(),
             tries,
             touches: Touches::default(),
             bodies: Vec::new(),
-            warnings: Vec::new(),
+            warnings: wrong.iter().map(|why| format!("not everybody is told of this run: {why}")).collect(),
         })
     }
 

@@ -19,7 +19,10 @@ fn an_authority_signs_revokes_and_overwrites_nothing() {
         pki(&["issue", "--", name]).exits(64);
     }
     pki(&["issue", "web1.example.com", "--san", "x"]).exits(64);
-    pki(&["issue", "web1.example.com"]).succeeds().stdout_has("disco dlm host add web1.example.com");
+    pki(&["issue", "web1.example.com"])
+        .succeeds()
+        .stdout_has("disco dlm host add web1.example.com")
+        .stdout_has("names = [\"web1.example.com\"]");
     pki(&["issue", "--server", "locks.example.com", "--san", "192.0.2.1", "--san", "*.example.com"])
         .succeeds();
     let key = world.read("/etc/disco/pki/issued/web1.example.com.key");
