@@ -13,6 +13,7 @@ use crate::ops::settings::{for_anybody, settings};
 use crate::settings::Settings;
 use crate::settings::table::Name;
 use crate::sys::interrupt::Interrupt;
+use crate::sys::prompt;
 
 /// Take, show and give back locks that hosts share, of disco's lock server or a Foreman
 #[derive(Debug, clap::Subcommand)]
@@ -295,13 +296,11 @@ impl To {
 
 /// Asks for a password at the terminal; none where there is no terminal.
 pub(super) fn ask(question: &str) -> Option<String> {
-    let term = console::Term::stderr();
-    if !console::user_attended() || !term.is_term() {
-        return None;
-    }
     // With the terminal gone there is nobody to ask.
-    term.write_str(question).ok()?;
-    term.read_secure_line().ok().filter(|password| !password.is_empty())
+    prompt::is_attended()
+        .then(|| prompt::secret(question).ok())
+        .flatten()
+        .filter(|password| !password.is_empty())
 }
 
 /// The signals, remembered.

@@ -51,6 +51,7 @@ pub mod pid_file;
 pub mod pids;
 pub mod probe;
 pub mod process;
+pub mod prompt;
 pub mod pty;
 #[cfg(feature = "server")]
 pub mod random;

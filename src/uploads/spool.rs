@@ -301,8 +301,8 @@ impl Spool {
         }
         // What a node says of itself now is not replaced by what it said then.
         let waiting = self.waiting()?;
-        let old = surplus(&waiting, 0).into_iter().filter(|one| one.target.is_replaced());
-        old.map(|one| self.remove(one)).collect::<Result<(), _>>()?;
+        let mut old = surplus(&waiting, 0).into_iter().filter(|one| one.target.is_replaced());
+        old.try_for_each(|one| self.remove(one))?;
         Ok(number)
     }
 

@@ -2,9 +2,8 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
-use console::Term;
-
 use crate::cli::exit::{Failure, Kind};
+use crate::sys::prompt;
 
 /// A new password, typed twice at a terminal, or one line of a pipe.
 pub fn new() -> Result<String, Failure> {
@@ -15,13 +14,8 @@ pub fn new() -> Result<String, Failure> {
         let password = line.strip_suffix('\n').unwrap_or(&line);
         return Ok(password.strip_suffix('\r').unwrap_or(password).to_owned());
     }
-    let terminal = Term::stderr();
-    let ask = |what: &str| {
-        terminal.write_str(what)?;
-        terminal.read_secure_line()
-    };
-    let password = ask("Password: ").map_err(lost)?;
-    let again = ask("Again: ").map_err(lost)?;
+    let password = prompt::secret("Password: ").map_err(lost)?;
+    let again = prompt::secret("Again: ").map_err(lost)?;
     if password == again {
         Ok(password)
     } else {

@@ -354,6 +354,7 @@ fn a_secret_is_typed_where_no_file_has_it_and_is_not_shown() {
     assert_eq!(known.asked().last().map(String::as_str), Some("PUT /1/refresh 200 Basic admin"));
     typed(password, "wrong horse", &user).exits(77).stdout_has("Unable to authenticate user admin");
     typed(password, "", &user).exits(78).stdout_has("there is no password");
+    typed(password, "^C", &user).exits(130).stdout_lacks("Unable");
     world.sh(&format!("! grep -rF -e changeme -e '{SECRET}' /var/disco /var/log")).succeeds();
     // Without a terminal nobody is asked.
     known.register(&user).exits(78).stderr_has("there is no password").stdout_lacks(password);
