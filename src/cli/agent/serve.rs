@@ -86,7 +86,10 @@ fn become_user(name: &str) -> Result<(), Failure> {
         Account::find(name).map_err(|source| DaemonError::Account { user: name.to_owned(), source })?;
     let account = account.ok_or_else(|| DaemonError::NoUser(name.to_owned()))?;
     if !account.is_own() && !host::is_root() {
-        return Err(Failure::new(Kind::Permission, format!("only root can become the user {name}")));
+        let failure = Failure::new(Kind::Permission, format!("only root can become the user {name}"));
+        return Err(
+            failure.hint(Some("leave out --user: it has no more rights than who starts it".to_owned()))
+        );
     }
     let failed = |error: std::io::Error| {
         Failure::new(Kind::Permission, format!("cannot become the user {name}")).because(&error)

@@ -220,7 +220,14 @@ fn start_part(
     let pid = begun.pid;
     let said = match begun.wait(START).map_err(failed)? {
         Came::Ready => return Ok(Some((part, pid))),
-        Came::Ended => last_line(&places.log, from),
+        Came::Ended => {
+            // Its last words come after it has let go of its file.
+            let until = Instant::now() + START;
+            while Alive::of(pid).is_some() && Instant::now() < until {
+                clock::pause();
+            }
+            last_line(&places.log, from)
+        }
         Came::Late => {
             // It is not to be there later, when nobody knows of it.
             Alive::of(pid).as_ref().map_or(Ok(()), Alive::ask_to_end).map_err(failed)?;

@@ -145,6 +145,33 @@ fn a_key_that_was_removed_is_good_no_more_whatever_becomes_of_the_file() {
     world.sh(&format!("{ASK}disco agent key add third >/root/key; ask; chmod 666 /etc/disco/agent.keys; ask; disco agent key rm third; echo $?"))
         .stdout_is("200\n401\n77\n").stderr_has("every user may write it").stderr_has("chmod go-w /etc/disco/agent.keys");
     world.disco(&["agent", "stop"]).succeeds();
+    // A proxy's settings say whom this node trusts.
+    world.sh("mkdir -p /etc/disco/proxy; echo ':http_port: 8000' >/etc/disco/proxy/settings.yml; chmod 666 /etc/disco/proxy/settings.yml").succeeds();
+    world.sh("chmod 640 /etc/disco/agent.keys").succeeds();
+    let open = world.disco(&["agent", "start"]);
+    open.exits(69)
+        .stderr_has("/etc/disco/proxy/settings.yml: every user may write it, and it says who may do what");
+    world.disco(&["agent", "stop"]).succeeds();
+}
+
+#[test]
+fn a_listener_started_by_hand_needs_no_root_and_says_so() {
+    let Some(world) = World::new() else { return };
+    configured(&world);
+    let as_root = world.sh("timeout -s INT 2 disco agent serve --port 0 2>&1");
+    as_root
+        .succeeds()
+        .stdout_has("warning: The listener runs as root, and needs none of it: --user disco-agent\n");
+    let as_its_user = world.sh("timeout -s INT 2 disco agent serve --port 0 --user disco-agent 2>&1");
+    as_its_user.exits(124).stdout_has("listening on http://127.0.0.1:").stdout_lacks("warning");
+    let refused = world.sh(&format!(
+        "{AS_NOBODY}nobody disco agent serve; echo $?; nobody disco agent serve --user disco-agent; echo $?"
+    ));
+    refused
+        .stdout_is("77\n77\n")
+        .stderr_has("cannot read \"/etc/disco/agent.toml\"")
+        .stderr_has("hint: it needs no root");
+    refused.stderr_has("only root can become the user disco-agent").stderr_lacks("run it as root: disco");
 }
 
 #[test]
