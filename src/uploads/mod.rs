@@ -5,6 +5,7 @@
 //! sent until it is. Sending itself, with certificates and passwords, is in `ops`.
 
 pub mod answer;
+mod aside;
 pub mod counts;
 pub mod facts;
 pub mod item;

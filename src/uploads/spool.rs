@@ -125,7 +125,7 @@ fn parse(name: &str) -> Option<(u64, Target)> {
 }
 
 /// What of that is too much, the oldest first: too old, too many of a target, replaced by a newer one, too many bytes.
-fn surplus(waiting: &[Waiting], now: u64) -> Vec<&Waiting> {
+pub(super) fn surplus(waiting: &[Waiting], now: u64) -> Vec<&Waiting> {
     let mut newer: BTreeMap<Target, usize> = BTreeMap::new();
     let mut bytes = 0_u64;
     let mut found: Vec<&Waiting> = waiting
@@ -150,7 +150,7 @@ fn surplus(waiting: &[Waiting], now: u64) -> Vec<&Waiting> {
 /// The folder.
 #[derive(Debug, Clone)]
 pub struct Spool {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 impl Spool {
@@ -276,43 +276,6 @@ impl Spool {
         Ok(())
     }
 
-    /// What was refused, the oldest first; what cannot be read is left out.
-    pub fn refused(&self) -> Result<Vec<Aside>, SpoolError> {
-        let mut found = Vec::new();
-        for name in names(&self.aside())? {
-            let bytes = files::read_bytes_if_there(&self.aside().join(name))?.unwrap_or_default();
-            found.extend(serde_json::from_slice::<Aside>(&bytes));
-        }
-        Ok(found)
-    }
-
-    /// Puts what was refused back to what waits, in its old place. Whoever does so holds [`Spool::lock`]. A crash in between leaves it
-    /// in both, and it goes once more than it had to. Returns how much it was.
-    pub fn put_back(&self) -> Result<usize, SpoolError> {
-        let mut number = 0;
-        for name in names(&self.aside())? {
-            let path = self.aside().join(&name);
-            let bytes = files::read_bytes_if_there(&path)?.unwrap_or_default();
-            let Ok(Aside { item, .. }) = serde_json::from_slice(&bytes) else { continue };
-            let text = serde_json::to_vec(&item)?;
-            files::write_whole(&self.folder.join(&name), &text, Ownership::New(0o600))?;
-            files::remove_file(&path)?;
-            number += 1;
-        }
-        // What a node says of itself now is not replaced by what it said then.
-        let waiting = self.waiting()?;
-        let mut old = surplus(&waiting, 0).into_iter().filter(|one| one.target.is_replaced());
-        old.try_for_each(|one| self.remove(one))?;
-        Ok(number)
-    }
-
-    /// Removes what was refused, for good. Returns how much it was.
-    pub fn drop_refused(&self) -> Result<usize, SpoolError> {
-        let names = names(&self.aside())?;
-        names.iter().try_for_each(|name| files::remove_file(&self.aside().join(name)))?;
-        Ok(names.len())
-    }
-
     /// How it goes with a target.
     pub fn standing(&self, target: Target) -> Result<Standing, SpoolError> {
         Ok(self.state()?.targets.remove(&target).unwrap_or_default())
@@ -362,7 +325,7 @@ impl Spool {
         Ok(())
     }
 
-    fn aside(&self) -> PathBuf {
+    pub(super) fn aside(&self) -> PathBuf {
         self.folder.join("aside")
     }
 
@@ -393,7 +356,7 @@ fn gone(removed: Result<(), FileError>) -> Result<(), SpoolError> {
 }
 
 /// The names of items in a folder, sorted; none where there is no such folder.
-fn names(folder: &Path) -> Result<Vec<String>, SpoolError> {
+pub(super) fn names(folder: &Path) -> Result<Vec<String>, SpoolError> {
     if files::look(folder)?.is_none() {
         return Ok(Vec::new());
     }

@@ -68,9 +68,9 @@ fn keys_that_are_changed_at_once_lose_nothing() {
     let Some(world) = World::new() else { return };
     // Without its user each of them would be told that no listener can read the keys.
     world.sh("getent passwd disco-agent || useradd --system --user-group disco-agent").succeeds();
-    world.sh("for i in {1..15}; do disco agent key add old-$i >/dev/null || exit; done").succeeds();
-    let at_once = "for i in {1..15}; do disco agent key add new-$i >/dev/null & disco agent key rm old-$i >/dev/null & \
-                   disco agent key add one >/dev/null 2>&1 && echo one >>/tmp/one & done; wait";
+    world.sh("for i in {1..15}; do disco agent key add old-$i >/tmp/key || exit; done").succeeds();
+    let at_once = "for i in {1..15}; do disco agent key add new-$i >/tmp/new-$i & disco agent key rm old-$i >/dev/null & \
+                   disco agent key add one >/tmp/one-$i 2>&1 && echo one >>/tmp/one & done; wait";
     world.sh(at_once).succeeds().stderr_is("");
     let listed = world.disco(&["agent", "key", "ls", "--format", "json"]).succeeds().stdout.clone();
     let mut names: Vec<String> = serde_json::Deserializer::from_str(&listed)

@@ -26,7 +26,8 @@ its configuration; without that only the helper starts. Runs that are under way
 go on when the agent stops; with `stop --runs` they are aborted, and what has
 begun to merge is waited for.
 
-Exit status: 0; `status` 3 where it does not run, 77 where who asks may not know.
+Exit status: 0; `status` 3 where it does not run, 77 where it may not be looked
+at.
 
 Examples:
   disco agent start

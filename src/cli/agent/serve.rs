@@ -19,10 +19,10 @@ use crate::sys::rights::Account;
 pub(super) const EXAMPLES: &str = "\
 Stays in the foreground, and writes a line a request to standard error. It needs
 no root: what is asked for is done by the helper, over its socket. SIGTERM and
-Ctrl-C end it when those who are being answered have been; SIGHUP has it read the
-configuration, certificates and the proxy's settings again, and says what of a
-change needs a restart. Sockets that systemd gives it are used in place of its
-own. Ports of puppet-twitch and of a smart proxy's settings stay as they are set.
+Ctrl-C end it when those who are being answered have been; SIGHUP has it read
+the configuration, certificates and the proxy's settings again, and says what of
+a change needs a restart. Sockets that systemd gives it are used in place of its
+own. Ports of puppet-twitch and of a smart proxy's settings stay as they are.
 
 Examples:
   disco agent serve
