@@ -39,6 +39,9 @@ pub struct Args {
     /// How often the registration with a Foreman is looked after, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
     tend: u64,
+    /// After how many seconds without a question it ends, where systemd starts it when one comes
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
+    idle: u64,
     /// Whether `disco agent start` has started it
     #[arg(long, hide = true)]
     daemon: bool,
@@ -83,6 +86,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         home,
         settings: global.flags(),
         tend: Duration::from_secs(args.tend),
+        idle: Duration::from_secs(args.idle),
         note: |text| eprintln!("{text}"),
         exit: |record| exit_of(record, Codes::Detailed).number(),
     };

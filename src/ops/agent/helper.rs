@@ -36,8 +36,6 @@ const LOG_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_TEXT: usize = 200;
 /// How often a lock server is looked for that is not set, or does not answer.
 const UNKNOWN: Duration = Duration::from_secs(60);
-/// How long a helper that systemd starts when somebody comes stays with nothing to do.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// What a helper is started with.
 #[derive(Debug, Clone)]
@@ -54,6 +52,8 @@ pub struct Serving {
     pub flags: Vec<String>,
     /// How often the registration with a Foreman and the lock server are looked after.
     pub tend: Duration,
+    /// How long it stays with nothing to do where systemd starts it when somebody comes.
+    pub idle: Duration,
     /// Says what is good to know, as `say` says what somebody should look at.
     pub note: fn(&str),
     /// What code a run ends with that has left a record.
@@ -140,7 +140,7 @@ pub fn serve(
         }
         if helper.open.load(Ordering::SeqCst) > 0 || !helper.desk.is_idle() {
             idle_since = Instant::now();
-        } else if visitors.is_given() && idle_since.elapsed() > IDLE {
+        } else if visitors.is_given() && idle_since.elapsed() > serving.idle {
             break;
         }
     }
