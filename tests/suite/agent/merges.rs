@@ -13,7 +13,7 @@ use super::*;
 const BEFORE: &str =
     "rm -rf /etc/many && mkdir -p /etc/many && cd /etc/many && for i in {1..200}; do echo old >old.$i; done";
 /// What the run makes of it: many objects, in many renames.
-const CHANGE: &str = "cd /etc/many && for i in {1..200}; do echo new >new.$i; if [ $((i % 2)) = 0 ]; then rm -f old.$i; else echo new >old.$i; fi; done; chmod 700 .";
+const CHANGE: &str = "cd /etc/many && for i in {1..200}; do echo new >new.$i; done; for i in {1..199..2}; do echo new >old.$i; done; rm -f old.{2..200..2}; chmod 700 .";
 /// What belongs to the merge, and waits while there is something at /run/hold.
 const AFTER: &str = "while [ -e /run/hold ]; do sleep 0.05; done";
 
@@ -77,6 +77,28 @@ fn child(of: Pid) -> Option<Pid> {
     all.first().copied().and_then(Pid::from_raw)
 }
 
+/// How a process is, in a letter of proc_pid_stat(5); `None` where there is none.
+fn letter(pid: Pid) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Its name, which is in parentheses, may have anything in it.
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+fn alive(pid: Pid) -> bool {
+    !matches!(letter(pid), Some('Z' | 'X') | None)
+}
+
+/// Has a process stop, and waits until it has; `false` where it has ended.
+fn stands_still(pid: Pid, process: &OwnedFd) -> bool {
+    while alive(pid) && pidfd_send_signal(process, Signal::STOP).is_ok() {
+        if letter(pid) == Some('T') {
+            return true;
+        }
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    false
+}
+
 fn signal(process: &OwnedFd, signal: Signal) {
     pidfd_send_signal(process, signal).expect("it is there");
 }
@@ -95,27 +117,27 @@ impl<'a> Held<'a> {
         Held { node, before, after }
     }
 
-    /// Asks for a run and holds it at that moment; a few times, where it was faster.
+    /// Asks for a run and holds it at that moment; again, where it was past that before it was seen.
     fn hold(&self, wanted: Moment) -> Merging {
-        for _ in 0..20 {
-            let merging = self.begin(wanted);
-            if moment(self.node.world) == Some(wanted) {
+        for _ in 0..10 {
+            let (run, merging) = self.begin(wanted);
+            if let Some(merging) = merging {
                 return merging;
             }
-            self.go_on(&merging);
-            self.node.end(&merging.run.id);
+            self.node.end(&run);
         }
         panic!("never held while {wanted:?}");
     }
 
-    fn begin(&self, wanted: Moment) -> Merging {
+    /// A run that is held at that moment; or one that was past it.
+    fn begin(&self, wanted: Moment) -> (TriggerId, Option<Merging>) {
         let world = self.node.world;
         world.sh(BEFORE).succeeds();
         if wanted == Moment::Applied {
             world.sh("touch /run/hold").succeeds();
         }
         let run = self.node.ask(false, &["m"]);
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(60);
         let found = |of: Pid| loop {
             assert!(Instant::now() < until, "no process is started: {:#?}", world.processes());
             if let Some(pid) = child(of) {
@@ -123,18 +145,26 @@ impl<'a> Held<'a> {
             }
         };
         let (pid, runner) = found(self.node.helper.machine_pid());
-        let (_, dance) = found(pid);
-        while moment(world) != Some(wanted) {
+        let (pid, dance) = found(pid);
+        while moment(world).is_none() && alive(pid) {
             assert!(Instant::now() < until, "no merge: {}", self.node.log(&run.id));
-            if moment(world) == Some(Moment::Applied) {
-                // It was faster than this look.
-                break;
-            }
+            std::thread::sleep(Duration::from_micros(200));
         }
-        signal(&dance, Signal::STOP);
-        // It stands still a moment after that.
-        std::thread::sleep(Duration::from_millis(20));
-        Merging { run, runner, dance }
+        // From here it goes in steps of a few milliseconds, and stands still while it is looked at: the moments are short.
+        while stands_still(pid, &dance) {
+            match moment(world) {
+                Some(now) if now == wanted => {
+                    return (run.id.clone(), Some(Merging { run, runner, dance }));
+                }
+                Some(Moment::Applied) => {
+                    signal(&dance, Signal::CONT);
+                    break;
+                }
+                Some(Moment::Staging | Moment::Renaming) | None => signal(&dance, Signal::CONT),
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        (run.id, None)
     }
 
     /// Kills the helper and these at once; then there is another helper.

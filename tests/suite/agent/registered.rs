@@ -314,7 +314,8 @@ fn a_foreman_that_is_down_or_says_no_is_asked_later_and_not_often() {
     let log = || world.read("/tmp/helper.log");
     world.wait_until("it is said", || log().contains("cannot reach https://foreman.example.com:3443/"));
     known.begin();
-    world.wait_until("it is made", || world.exists(&format!("{FOLDER}/proxies.json")));
+    // It is refreshed, too, before that is said.
+    world.wait_until("it is made", || log().contains(": created, number 1 at"));
     known.asked();
 
     // It says no: said once, and asked after 1, 2, 4, … seconds.
