@@ -206,6 +206,9 @@ fn a_holder_that_nobody_can_reach_ends() {
 fn a_signal_to_the_shells_disco_ends_the_shell_alone() {
     let Some(world) = node() else { return };
     world.disco(&["fs", "mount"]).succeeds();
+    // One of them is started by another.
+    let inside = || world.processes().iter().filter(|process| process.ends_with(" __enter")).count();
+    world.wait_until("all of its inside is there", || inside() == 3);
     let processes = world.processes();
     world.write("/tmp/typed", "echo x >/etc/x; sleep 8765");
     for (signal, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
