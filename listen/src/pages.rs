@@ -25,7 +25,7 @@ pub fn give_back_for_ever() {
             std::thread::sleep(EVERY);
         }
     };
-    // Where there can be no thread, there is room for the pages either.
+    // A server that can have no thread goes on as large as it is.
     let _ = std::thread::Builder::new().name("pages".to_owned()).stack_size(64 << 10).spawn(work);
 }
 

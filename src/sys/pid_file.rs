@@ -179,16 +179,15 @@ mod tests {
         assert_eq!(file.holder().unwrap(), Holder::Starting, "whoever was lent it holds it");
         drop(lent);
         assert_eq!(file.holder().unwrap(), Holder::Nobody);
-        if rustix::process::geteuid().is_root() {
-            let held = file.take().unwrap().unwrap();
-            held.tell(i32::try_from(victim.id()).unwrap()).unwrap();
-            chown(folder.path(), Some(65534), None).unwrap();
-            assert!(matches!(file.holder(), Err(PidFileError::Trust(_))), "another's folder");
-            assert!(matches!(file.take(), Err(PidFileError::Trust(_))));
-            chown(folder.path(), Some(0), None).unwrap();
-            chown(folder.path().join("one.process"), Some(65534), None).unwrap();
-            assert!(matches!(file.holder(), Err(PidFileError::Trust(_))), "another's file");
-        }
+        assert!(rustix::process::geteuid().is_root(), "what is another's can be made by root alone");
+        let held = file.take().unwrap().unwrap();
+        held.tell(i32::try_from(victim.id()).unwrap()).unwrap();
+        chown(folder.path(), Some(65534), None).unwrap();
+        assert!(matches!(file.holder(), Err(PidFileError::Trust(_))), "another's folder");
+        assert!(matches!(file.take(), Err(PidFileError::Trust(_))));
+        chown(folder.path(), Some(0), None).unwrap();
+        chown(folder.path().join("one.process"), Some(65534), None).unwrap();
+        assert!(matches!(file.holder(), Err(PidFileError::Trust(_))), "another's file");
         victim.kill().unwrap();
         victim.wait().unwrap();
         file.remove().unwrap();

@@ -70,3 +70,15 @@ impl Account {
         Ok(rustix::thread::set_no_new_privs(true)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_found_by_name() {
+        let root = Account::find("root").unwrap().unwrap();
+        assert_eq!((root.user, root.group, root.home.as_str()), (0, 0, "/root"));
+        assert_eq!(Account::find("no-such-user-here").unwrap(), None);
+    }
+}

@@ -49,6 +49,8 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<String, Failur
         true => (PathBuf::from(KEYS), String::new()),
         false => (files::canonical(folder)?.join("agent.keys"), format!(" --config {}", path.display())),
     };
+    // Of two at one moment the later one finds it.
+    files::write_new(path, &[], 0o600)?;
     if let Some(warning) = write_for_listener(path, &template(&keys), &args.user)? {
         terminal.say_at(Level::Warning, &warning);
     }

@@ -16,6 +16,7 @@ use crate::model::names::ModuleName;
 use crate::settings::Flags;
 use crate::sys::files;
 use crate::sys::interrupt::Interrupt;
+use crate::sys::rights::Account;
 use crate::sys::visitors::{self, Came, Visitor, Visitors};
 
 use super::desk::{Desk, refused};
@@ -91,7 +92,7 @@ pub fn serve(
     let given = Visitors::given().map_err(listen)?;
     let store = Store::open(&serving.home)?;
     let _lock = store.take_helper_lock()?;
-    let account = visitors::account(&serving.user)
+    let account = Account::find(&serving.user)
         .map_err(|source| AgentError::Account { user: serving.user.clone(), source })?;
     if account.is_none() {
         on_event(Said::NoUser(&serving.user));
@@ -102,7 +103,7 @@ pub fn serve(
             if let Some(folder) = serving.socket.parent() {
                 files::create_dirs(folder, 0o755)?;
             }
-            Visitors::open(&serving.socket, account.map(|(_, group)| group)).map_err(listen)?
+            Visitors::open(&serving.socket, account.as_ref().map(|account| account.group)).map_err(listen)?
         }
     };
     let desk = Desk::open(serving.home, serving.flags, serving.exit, say)?;
@@ -125,7 +126,7 @@ pub fn serve(
         desk,
         lock,
         settings: serving.settings,
-        user: account.map(|(user, _)| user),
+        user: account.map(|account| account.user),
         open: AtomicUsize::new(0),
         waiting: AtomicUsize::new(0),
     });
