@@ -9,7 +9,7 @@ use crate::cli::{Format, Said};
 use crate::ops::pki::{self, Valid};
 use crate::pki::{AltName, CertificateName, Entry, Kind as For};
 
-/// A private authority: certificates for the lock server and its hosts
+/// A private authority: certificates for lock servers, agents and their hosts
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Make the authority: its key, its certificate (10 years), an empty CRL
@@ -28,17 +28,21 @@ Examples:
         #[command(flatten)]
         folder: Folder,
     },
-    /// Make a key and a certificate, of a host or of the server
+    /// Make a key and a certificate, of a host or of a server
     #[command(after_help = "\
 Examples:
   disco pki issue web1.example.com
-  disco pki issue --server locks.example.com --san 192.0.2.10 --san locks")]
+  disco pki issue --server locks.example.com --san 192.0.2.10 --san locks
+  disco pki issue --server --client web2.example.com   (it has an agent, too)")]
     Issue {
         /// The host's full name, as the lock server will know it
         name: CertificateName,
-        /// For a lock server, not for a host
+        /// For a server, not for a host: a lock server, an agent, a smart proxy
         #[arg(long)]
         server: bool,
+        /// With --server: for a host as well, by one name
+        #[arg(long, requires = "server")]
+        client: bool,
         /// Another name or address by which the server is called; can be repeated
         #[arg(long, value_name = "DNS|IP", requires = "server")]
         san: Vec<AltName>,
@@ -124,8 +128,12 @@ pub fn run(command: Command) -> Result<Said, Failure> {
             ];
             (lines.join("\n") + "\n").into()
         }
-        Command::Issue { name, server, san, days, folder: Folder { dir } } => {
-            let kind = if server { For::Server } else { For::Host };
+        Command::Issue { name, server, client, san, days, folder: Folder { dir } } => {
+            let kind = match (server, client) {
+                (true, true) => For::Both,
+                (true, false) => For::Server,
+                (false, _) => For::Host,
+            };
             let (files, ca) = pki::issue(&dir, &name, kind, &san, days.days)?;
             made(&name, kind, &files, &ca)
         }
@@ -169,15 +177,21 @@ fn named(folder: &Path) -> String {
 
 fn made(name: &CertificateName, kind: For, files: &crate::pki::Files, ca: &Path) -> Said {
     let (certificate, key) = (files.certificate.display(), files.key.display());
+    let ca = ca.display();
+    let asks = || {
+        format!(
+            "  scp {certificate} {name}:/etc/disco/pki/host.pem; scp {key} {name}:/etc/disco/pki/host.key; scp {ca} {name}:/etc/disco/pki/ca.pem\n  disco dlm host add {name}      (on the lock server)\n  to let it ask an agent for runs, in /etc/disco/agent.toml there: names = [\"{name}\"], and client_ca below [tls]\n"
+        )
+    };
     let next = match kind {
-        For::Host => format!(
-            "  scp {certificate} {name}:/etc/disco/pki/host.pem; scp {key} {name}:/etc/disco/pki/host.key; scp {} {name}:/etc/disco/pki/ca.pem\n  disco dlm host add {name}      (on the lock server)\n  to let it ask an agent for runs, in /etc/disco/agent.toml there: names = [\"{name}\"], and client_ca below [tls]\n",
-            ca.display()
-        ),
+        For::Host => asks(),
         For::Server => format!(
-            "  in /etc/disco/dlm.toml, below [tls]: certificate = \"{certificate}\", key = \"{key}\", client_ca = \"{}\"\n  on every host: disco param set disco/dlm/url https://{name}:8443\n",
-            ca.display()
+            "  in /etc/disco/dlm.toml, below [tls]: certificate = \"{certificate}\", key = \"{key}\", client_ca = \"{ca}\"\n  on every host: disco param set disco/dlm/url https://{name}:8443\n"
         ),
+        For::Both => {
+            asks()
+                + "  for its agent, copies that disco-agent can read: below [tls] of its agent.toml, or ssl_certificate, ssl_private_key and ssl_ca_file of its smart proxy's settings.yml\n"
+        }
     };
     format!("certificate {certificate}\nkey         {key}\nNext:\n{next}").into()
 }
@@ -189,6 +203,7 @@ fn table(entries: &[(Entry, Valid)], crl_until: &str) -> String {
         let kind = match entry.kind {
             For::Host => "host  ",
             For::Server => "server",
+            For::Both => "both  ",
         };
         let also: Vec<String> = entry.also.iter().map(AltName::to_string).collect();
         let also = if also.is_empty() { String::new() } else { format!("  {}", also.join(" ")) };

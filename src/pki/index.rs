@@ -13,8 +13,10 @@ pub const SCHEMA: u32 = 1;
 pub enum Kind {
     /// A host, which asks.
     Host,
-    /// A lock server, which answers.
+    /// A server, which answers.
     Server,
+    /// Both: a node that answers and asks by one name, such as a smart proxy.
+    Both,
 }
 
 /// One certificate.

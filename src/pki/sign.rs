@@ -91,10 +91,11 @@ pub fn certificate(authority: &Signed, key: &str, entry: &Entry) -> Result<Strin
     let mut params = named(entry.name.as_str(), (entry.from, entry.until), &entry.serial);
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![match entry.kind {
-        Kind::Host => ExtendedKeyUsagePurpose::ClientAuth,
-        Kind::Server => ExtendedKeyUsagePurpose::ServerAuth,
-    }];
+    params.extended_key_usages = match entry.kind {
+        Kind::Host => vec![ExtendedKeyUsagePurpose::ClientAuth],
+        Kind::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
+        Kind::Both => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
+    };
     let own = AltName::Dns(entry.name.to_string());
     for also in std::iter::once(&own).chain(&entry.also) {
         params.subject_alt_names.push(match also {

@@ -45,6 +45,14 @@ agent_is_stopped_and_started() {
   says 'with its state' '"state":"running"' 200 -- "$href"
   node pkill -f 'sleep 8765'
   says 'to its end' '"state":"done"' '"exit":2' -- "$href?wait=60"
+  a_run_hangs true
+  says 'a live run waits behind a dry one' '"state":"queued"' 202 -- /v1/runs -d '{}'
+  holds 'the dry one ends, and nobody begins the other' sh_node 'disco agent stop; pkill -f "[s]leep 8765"
+    until ! pgrep -f "[d]isco agent __run"; do sleep 0.1; done; sleep 1; not pgrep -f "[s]leep 8765"; [ ! -e /etc/slow ]; disco agent start'
+  within 30 'what waited begins, though nobody asks' node pgrep -f 'sleep 8765'
+  node pkill -f 'sleep 8765'
+  within 30 'and does what was wanted' node test -e /etc/slow
+  within 30 'to its end' sh_node 'not pgrep -f "[d]isco agent __run"; rm /etc/slow'
   nothing_hangs
   holds 'what the helper says has its gravity in the journal' sh_node 'journalctl -u disco-agent-helper -p info -o cat | grep "^info: Listening at /run/disco/agent.sock"'
 }

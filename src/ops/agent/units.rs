@@ -8,7 +8,7 @@ use crate::model::step::Outcome;
 use crate::sys::files;
 use crate::sys::process::{Ended, Process, ProcessError};
 
-/// What `start` starts, and `stop` stops: sockets, behind which the services start by themselves.
+/// The sockets, behind which the services start by themselves.
 const SOCKETS: [&str; 2] = ["disco-agent-helper.socket", "disco-agent.socket"];
 /// The services, the first to be stopped first.
 const SERVICES: [&str; 2] = ["disco-agent.service", "disco-agent-helper.service"];
@@ -63,9 +63,10 @@ fn systemctl(words: &[&str]) -> Result<String, UnitError> {
     }
 }
 
-/// Starts the sockets. A service that is not to be there yet, for want of a configuration, is none.
+/// Starts the sockets, and the helper, for runs may wait from before; the listener starts when somebody comes. What is not to be there yet,
+/// for want of a configuration, is none.
 pub fn start() -> Result<(), UnitError> {
-    systemctl(&[&["start"], &SOCKETS[..]].concat()).map(drop)
+    systemctl(&[&["start"], &SOCKETS[..], &SERVICES[1..]].concat()).map(drop)
 }
 
 /// Stops all of it; runs go on.

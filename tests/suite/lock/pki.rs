@@ -37,6 +37,16 @@ fn an_authority_signs_revokes_and_overwrites_nothing() {
     verify("sslclient", "web1.example.com.pem", "-crl_check").succeeds();
     verify("sslserver", "locks.example.com.pem", "-verify_ip 192.0.2.1 -verify_hostname a.example.com")
         .succeeds();
+    pki(&["issue", "--client", "web2.example.com"]).exits(64).stderr_has("--server");
+    pki(&["issue", "--server", "--client", "web2.example.com"])
+        .succeeds()
+        .stdout_has("disco dlm host add web2.example.com")
+        .stdout_has("ssl_private_key");
+    for usage in ["sslclient", "sslserver"] {
+        verify(usage, "web2.example.com.pem", "-verify_hostname web2.example.com").succeeds();
+    }
+    pki(&["renew", "web2.example.com"]).succeeds();
+    verify("sslclient", "web2.example.com.pem", "").succeeds();
     verify("sslserver", "web1.example.com.pem", "").exits(2);
     verify("sslclient", "locks.example.com.pem", "").exits(2);
     pki(&["revoke", "web1.example.com"])
@@ -49,7 +59,8 @@ fn an_authority_signs_revokes_and_overwrites_nothing() {
     pki(&["ls"])
         .succeeds()
         .stdout_has("web1.example.com   host    revoked 20")
-        .stdout_has("locks.example.com  server  valid until 20");
+        .stdout_has("locks.example.com  server  valid until 20")
+        .stdout_has("web2.example.com   both    valid until 20");
     pki(&["issue", "web1.example.com"]).succeeds();
     assert_ne!(world.read("/etc/disco/pki/issued/web1.example.com.key"), key);
     world.sh("cat /etc/disco/pki/issued/*.key.old-*").succeeds().stdout_is(&key);
