@@ -59,7 +59,7 @@ agent_opens_doors() {
   holds 'the journal knows who was turned away, by IPv4 in its own form, and not when twice' sh_node 'journalctl -u disco-agent -p warning -o cat >/tmp/warnings; grep -q "^warning: 127.0.0.1: other.example.com has a good certificate" /tmp/warnings; not grep -q POST /tmp/warnings
     journalctl -u disco-agent -o cat | grep "^info: 127.0.0.1:[0-9]* ci.example.com \"POST /v1/runs\" 200"'
   sh_node 'disco pki issue localhost.localdomain.new --server --san 127.0.0.1; for kind in pem key; do cat /etc/disco/pki/issued/localhost.localdomain.new.$kind >/etc/disco/agent/server.$kind; done; systemctl reload disco-agent' >/dev/null
-  within 10 'a reload reads certificates again' sh_node 'journalctl -u disco-agent -o cat | grep "the certificates were read again"'
+  within 10 'a reload reads certificates again' sh_node 'journalctl -u disco-agent -o cat | grep "the configuration was read again"'
   hears ci.example.com 'and they serve' 200 ok $at/healthz
   holds 'closed again it is as before' sh_node 'cat /root/closed.toml >/etc/disco/agent.toml; rm -r /etc/disco/agent /etc/disco/pki /etc/disco/proxy /etc/systemd/system/disco-agent.socket.d /root/closed.toml; systemctl daemon-reload; disco agent restart
     systemctl show -P Listen disco-agent.socket | grep -x "127.0.0.1:8453 (Stream)"'
