@@ -36,6 +36,9 @@ agent_is_stopped_and_started() {
   holds 'so does restart' sh_node "disco agent restart; $right; $goes_on"
   holds 'any number of times' sh_node "for _ in {1..8}; do disco agent restart; disco agent status; done; systemctl is-active disco-agent.socket disco-agent-helper.socket; $goes_on"
   says 'and it answers' '"state":"running"' 200 -- "$href"
+  holds 'sockets are opened anew under services that run' sh_node 'systemctl is-active disco-agent disco-agent-helper; systemctl restart disco-agent.socket; systemctl restart disco-agent-helper.socket
+    systemctl is-active disco-agent.socket disco-agent-helper.socket disco-agent disco-agent-helper'
+  says 'and it answers again' '"state":"running"' 200 -- "$href"
   local verb
   for verb in start stop restart; do
     refuses "nobody but root may: $verb" 'only root may' sh_node "[ \"\$(setpriv --reuid=nobody --regid=nogroup --clear-groups disco agent $verb >/dev/null 2>&1; echo \$?)\" = 77 ]; setpriv --reuid=nobody --regid=nogroup --clear-groups disco agent $verb"
@@ -93,7 +96,11 @@ is_not_removed_under_somebodys_run() {
   node bash -c 'nohup disco dance >/tmp/dance 2>&1 </dev/null &'
   within 30 'somebody has begun a live run' node pgrep -f 'sleep 8765'
   refuses 'it is not removed under that' 'somebody has begun; nothing was removed' apt remove disco
-  holds 'and its agent is as it was' sh_node 'systemctl is-active disco-agent.socket disco-agent-helper.socket; pgrep -f "[s]leep 8765"'
+  local as_before='systemctl is-active disco-agent.socket disco-agent-helper.socket; pgrep -f "[s]leep 8765"'
+  holds 'and its agent is as it was' sh_node "$as_before"
+  node bash -c 'cat >/tmp/preun' <dist/rpm/preun
+  refuses 'nor would an rpm be' 'somebody has begun; nothing was removed' node sh /tmp/preun 0
+  holds 'and its agent is as it was then, too' sh_node "$as_before"
   node pkill -f 'disco dance'
   within 30 'it ends' sh_node 'not pgrep -f "[d]isco dance"; [ ! -e /etc/slow ]'
   nothing_hangs

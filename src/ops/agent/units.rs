@@ -64,9 +64,11 @@ fn systemctl(words: &[&str]) -> Result<String, UnitError> {
 }
 
 /// Starts the sockets, and the helper, for runs may wait from before; the listener starts when somebody comes. What is not to be there yet,
-/// for want of a configuration, is none.
+/// for want of a configuration, is none. The helper is not waited for: it comes after multi-user.target, and whoever calls this may be what
+/// that target waits for.
 pub fn start() -> Result<(), UnitError> {
-    systemctl(&[&["start"], &SOCKETS[..], &SERVICES[1..]].concat()).map(drop)
+    systemctl(&[&["start"], &SOCKETS[..]].concat())?;
+    systemctl(&[&["start", "--no-block"], &SERVICES[1..]].concat()).map(drop)
 }
 
 /// Stops all of it; runs go on.

@@ -89,7 +89,9 @@ fn systemd_starts_the_helper_when_somebody_asks_and_its_restart_ends_no_run() {
     world.disco(&["agent", "start"]).succeeds();
     world.run(&["stat", "-c", "%a %U:%G", SOCKET]).stdout_is("660 root:disco-agent\n");
     let active = |unit: &str| world.run(&["systemctl", "is-active", unit]).stdout.trim().to_owned();
-    assert_eq!(active("disco-agent-helper.service"), "active", "runs may wait from before");
+    world.wait_until("the helper runs, for runs may wait from before", || {
+        active("disco-agent-helper.service") == "active"
+    });
     world.run(&["systemctl", "stop", "disco-agent-helper.service"]).succeeds();
     assert_eq!(active("disco-agent-helper.service"), "inactive");
     // Without a configuration there is nothing to listen with.
