@@ -44,8 +44,8 @@ struct Inner {
 
 impl Metrics {
     /// How the helper answered last.
-    pub fn helper(&self) -> Known {
-        self.0.seen.now()
+    pub fn seen(&self) -> &Seen {
+        &self.0.seen
     }
 
     /// Nothing counted yet.

@@ -45,7 +45,7 @@ pub fn routes(app: App) -> Router {
 pub fn health(app: App) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(async |State(app): State<App>| ready(&app.metrics.helper())))
+        .route("/readyz", get(async |State(app): State<App>| ready(&app.metrics.seen().first().await)))
         .method_not_allowed_fallback(no_method)
         .with_state(app)
 }

@@ -1,11 +1,11 @@
 //! How the node stands, as the helper said last: asked in the background, so that nobody who asks the listener waits for it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use disco_listen::Log;
 use disco_listen::log::causes;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::helper::{Helper, HelperError};
 use crate::runs::{Answer, Ask, Standing};
@@ -25,19 +25,30 @@ pub enum Known {
     Silent(String),
 }
 
+/// The longest wait for what it says first.
+const FIRST: Duration = Duration::from_secs(5);
+
 /// What is known; clones know the same.
 #[derive(Debug, Clone, Default)]
-pub struct Seen(Arc<Mutex<Known>>);
+pub struct Seen(Arc<watch::Sender<Known>>);
 
 impl Seen {
     /// What is known now.
     pub fn now(&self) -> Known {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
+    }
+
+    /// What is known once it was asked: whoever has started this process by coming is not told that nobody answers.
+    pub async fn first(&self) -> Known {
+        let mut seen = self.0.subscribe();
+        // After that long nothing is known.
+        let _ = tokio::time::timeout(FIRST, seen.wait_for(|known| *known != Known::Nothing)).await;
+        self.now()
     }
 
     /// Knows this from now on; what was known before.
     pub fn set(&self, known: Known) -> Known {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), known)
+        self.0.send_replace(known)
     }
 }
 
