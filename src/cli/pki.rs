@@ -186,7 +186,7 @@ fn made(name: &CertificateName, kind: For, files: &crate::pki::Files, ca: &Path)
     let next = match kind {
         For::Host => asks(),
         For::Server => format!(
-            "  in /etc/disco/dlm.toml, below [tls]: certificate = \"{certificate}\", key = \"{key}\", client_ca = \"{ca}\"\n  on every host: disco param set disco/dlm/url https://{name}:8443\n"
+            "  a lock server: in /etc/disco/dlm.toml, below [tls]: certificate = \"{certificate}\", key = \"{key}\", client_ca = \"{ca}\"\n  on every host: disco param set disco/dlm/url https://{name}:8443\n  an agent: copies that disco-agent can read, named below [tls] of its agent.toml (docs/agent-api.md)\n"
         ),
         For::Both => {
             asks()

@@ -47,8 +47,9 @@ fn file(home: &Path) -> PathBuf {
 /// Why live runs are off on the node with that home; `None` where they are on.
 pub fn look(home: &Path) -> Result<Option<Disabled>, FileError> {
     let file = file(home);
-    match files::read_if_there(&file)? {
-        Some(text) => Ok(Some(Disabled::of_text(&text))),
+    match files::read_bytes_if_there(&file)? {
+        // Whatever somebody has written there by hand is the reason.
+        Some(text) => Ok(Some(Disabled::of_text(&String::from_utf8_lossy(&text)))),
         // Whoever has put a link there has meant that, wherever it leads.
         None => Ok(files::look(&file)?.map(|_| Disabled::of_text(LEADS_NOWHERE))),
     }
@@ -100,6 +101,9 @@ mod tests {
         assert_eq!(look(home.path()).unwrap(), None);
         std::os::unix::fs::symlink("/nowhere/at/all", file(home.path())).unwrap();
         assert_eq!(look(home.path()).unwrap().unwrap().why, LEADS_NOWHERE);
+        std::fs::remove_file(file(home.path())).unwrap();
+        std::fs::write(file(home.path()), b"caf\xe9").unwrap();
+        assert_eq!(look(home.path()).unwrap().unwrap().why, "caf\u{fffd}");
         std::fs::remove_file(file(home.path())).unwrap();
         std::fs::create_dir(file(home.path())).unwrap();
         assert!(look(home.path()).is_err(), "which disables them too");

@@ -1,5 +1,7 @@
 //! Asks a proxy what it offers: the newer way, and the older one only where there is no newer. Blocking.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::client::http::{Http, Question, Unreachable};
@@ -47,7 +49,12 @@ pub fn features(http: &Http, url: &str) -> Result<Reply, AskError> {
     }
 }
 
-fn get(http: &Http, url: String, read: fn(&str) -> Result<Reply, NoReply>) -> Result<Reply, AskError> {
+/// Why features have failed, as the proxy's log says it, by their names; nothing where it does not say that, or not to this client.
+pub fn failures(http: &Http, url: &str) -> BTreeMap<String, String> {
+    get(http, format!("{}/logs", plain_url(url)), reply::failures).unwrap_or_default()
+}
+
+fn get<T>(http: &Http, url: String, read: fn(&str) -> Result<T, NoReply>) -> Result<T, AskError> {
     let question = Question { method: "GET", url: &url, headers: &[], body: None };
     let answer = http.ask(&question).map_err(AskError::Unreachable)?;
     if answer.status != 200 {

@@ -52,6 +52,9 @@ pub enum Drift {
         feature: String,
         /// Its state.
         state: String,
+        /// Why, where the proxy's log says that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     /// It runs, and is off or not set.
     NotWanted {
@@ -90,7 +93,8 @@ pub fn drift(wanted: &BTreeMap<String, Wanted>, reply: &Reply) -> Vec<Drift> {
             continue;
         };
         if said.state != RUNNING {
-            all.push(Drift::NotRunning { feature: feature(), state: said.state.clone() });
+            let state = said.state.clone();
+            all.push(Drift::NotRunning { feature: feature(), state, why: None });
         }
         if reply.protocol == Protocol::V1 {
             continue;

@@ -59,6 +59,19 @@ pub fn v2(body: &str) -> Result<Reply, NoReply> {
     Ok(Reply { protocol: Protocol::V2, features })
 }
 
+/// Reads the body of `/logs`: why which features have failed.
+pub fn failures(body: &str) -> Result<BTreeMap<String, String>, NoReply> {
+    #[derive(Deserialize)]
+    struct Info {
+        failed_modules: BTreeMap<String, String>,
+    }
+    #[derive(Deserialize)]
+    struct Logs {
+        info: Info,
+    }
+    serde_json::from_str(body).map(|Logs { info }| info.failed_modules).map_err(NoReply)
+}
+
 /// Reads the body of `/features`: all that it names is running.
 pub fn v1(body: &str) -> Result<Reply, NoReply> {
     let names: Vec<String> = serde_json::from_str(body).map_err(NoReply)?;

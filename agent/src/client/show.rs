@@ -47,7 +47,10 @@ pub fn drift_json(url: &str, all: &[Drift]) -> Value {
 fn line(drift: &Drift) -> String {
     match drift {
         Drift::Missing { feature } => format!("{feature}: should run, and the proxy does not have it"),
-        Drift::NotRunning { feature, state } => format!("{feature}: should run, and is {state}"),
+        Drift::NotRunning { feature, state, why } => {
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("{feature}: should run, and is {state}{why}")
+        }
         Drift::NotWanted { feature } => format!("{feature}: runs, and is not enabled in the settings"),
         Drift::Elsewhere { feature, over, wanted: true } => {
             format!("{feature}: should be offered over {over}, and is not")

@@ -54,7 +54,15 @@ pub fn look(
     wanted: Option<&BTreeMap<String, Wanted>>,
 ) -> Result<Seen, LookError> {
     let reply = ask::features(http, url)?;
-    let drift = wanted.map_or_else(Vec::new, |wanted| drift(wanted, &reply));
+    let mut drift = wanted.map_or_else(Vec::new, |wanted| drift(wanted, &reply));
+    if drift.iter().any(|one| matches!(one, Drift::NotRunning { .. })) {
+        let mut failures = ask::failures(http, url);
+        for one in &mut drift {
+            if let Drift::NotRunning { feature, why, .. } = one {
+                *why = failures.remove(feature);
+            }
+        }
+    }
     Ok(Seen { features: after(before, &reply), drift })
 }
 

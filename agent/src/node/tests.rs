@@ -92,6 +92,35 @@ fn it_would_say_what_its_settings_say() {
 }
 
 #[test]
+fn what_the_documentation_shows_is_good() {
+    let docs = include_str!("../../../docs/proxy.md");
+    let shown = docs.lines().skip_while(|line| *line != "    # /etc/disco/proxy/settings.yml");
+    let text: String =
+        shown.take_while(|line| line.starts_with("    ")).map(|line| format!("{line}\n")).collect();
+    let files = text.split("    # /etc/disco/proxy/").skip(1).map(|file| {
+        let (name, text) = file.split_once('\n').expect("a name");
+        (name.split(';').next().expect("a name"), text.replace("    ", ""))
+    });
+    let files: Vec<(&str, String)> = files.collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    assert_eq!(
+        files.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["settings.yml", "settings.d/dance.yml", "settings.d/lock.yml"]
+    );
+    let would = would_say(&Config::read(folder(&files).path()).expect("good")).expect("names");
+    assert_eq!(would.troubles, [""; 0]);
+    let said = serde_json::to_value(&would.features).expect("JSON");
+    for name in ["dance", "lock"] {
+        assert_eq!(
+            (&said[name]["https_enabled"], &said[name]["state"]),
+            (&json!(true), &json!("running")),
+            "{name}"
+        );
+    }
+    assert_eq!(said["lock"]["settings"]["use_provider"], "lock_disco");
+}
+
+#[test]
 fn drift_and_failed_features_are_seen_and_kept() {
     let settings = folder(&[
         ("settings.yml", ":http_port: 8000\n"),
@@ -115,7 +144,11 @@ fn drift_and_failed_features_are_seen_and_kept() {
     ask_all(&board);
     let later = look(&plain(), &server.url(), &first.features, Some(&wanted)).expect("it answers");
     assert_eq!(later.features["dance"].mark, Mark::NotRunning { state: "failed".to_owned() });
-    assert_eq!(later.drift, [Drift::NotRunning { feature: "dance".to_owned(), state: "failed".to_owned() }]);
+    let [Drift::NotRunning { feature, state, why: Some(why) }] = &later.drift[..] else {
+        panic!("{:?}", later.drift)
+    };
+    assert_eq!((feature.as_str(), state.as_str()), ("dance", "failed"));
+    assert!(why.contains("dance.yml:1"), "its log says why: {why}");
     assert!(!later.is_fine());
     // Who never knew it does not take it up; without settings that is fine.
     let stranger = look(&plain(), &server.url(), &Features::new(), None).expect("it answers");

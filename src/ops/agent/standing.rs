@@ -20,7 +20,8 @@ use crate::sys::lock::Lock;
 /// Why live runs are disabled on this node; `None` where they are not. A file that cannot be read disables them all the same.
 pub(super) fn disabled(home: &Path) -> Option<String> {
     match disable::look(home) {
-        Ok(disabled) => disabled.map(|disabled| disabled.why),
+        // No reason is no text, which says elsewhere that they are not disabled.
+        Ok(disabled) => disabled.map(|it| if it.why.is_empty() { it.to_string() } else { it.why }),
         Err(error) => Some(in_full(&error)),
     }
 }
@@ -143,7 +144,7 @@ mod tests {
         for (text, why) in [
             (r#"{"schema":1,"why":"audit","by":"bob","since":"2026-11-22T10:00:00Z"}"#, "audit"),
             ("the disk is looked at", "the disk is looked at"),
-            ("", ""),
+            ("", "by hand (no reason given)"),
         ] {
             std::fs::write(home.path().join("disabled"), text).unwrap();
             assert_eq!(disabled(home.path()).as_deref(), Some(why));
