@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use disco_agent::runs::queue::{Dropped, Kept, Queue, Taken, Wanted};
+use disco_agent::runs::queue::{Dropped, Kept, MOST_KEYS, Queue, Taken, Wanted};
 use disco_agent::runs::{Answer, Refusal, RunState, State, TriggerId};
 
 use crate::model::names::RunId;
@@ -117,6 +117,11 @@ impl Desk {
                 return refused(Refusal::Differs, "something else was asked for with the same key");
             }
             Taken::Busy => return refused(Refusal::Busy, "another run is under way"),
+            Taken::TooManyKeys => {
+                let why =
+                    format!("the run that waits has {MOST_KEYS} keys: ask without one, or when it has begun");
+                return refused(Refusal::TooManyKeys, why);
+            }
             Taken::Crowded => return refused(Refusal::Malformed, "too many modules: ask for all of them"),
         };
         // What is promised is on the disk.
