@@ -57,6 +57,9 @@ impl Desk {
         say: fn(&str),
     ) -> Result<Arc<Desk>, AgentError> {
         let store = Store::open(&home)?;
+        if let Err(error) = store.tidy() {
+            say(&in_full(&error));
+        }
         let (kept, damaged) = store.all()?;
         damaged.iter().for_each(|error| say(&in_full(error)));
         // Its state may be older than its runner: that one writes it.

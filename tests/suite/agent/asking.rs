@@ -96,6 +96,18 @@ fn the_next_of_a_kind_is_everybodys_and_an_abort_ends_what_waits_and_what_runs()
 }
 
 #[test]
+fn what_was_half_written_long_ago_goes_when_a_helper_starts() {
+    let Some(world) = World::new() else { return };
+    world
+        .sh("mkdir -p /var/disco/agent/runs && cd /var/disco/agent/runs && \
+             touch .disco-young~ notes && touch -d '2 hours ago' .disco-old~ old~")
+        .succeeds();
+    let _node = Node::new(&world);
+    // A runner that goes on without a helper may be at the young one.
+    world.sh("ls -A /var/disco/agent/runs").stdout_is(".disco-young~\nhelper.lock\nnotes\nold~\n");
+}
+
+#[test]
 fn a_log_is_followed_while_it_grows() {
     let Some(world) = World::new() else { return };
     world.module("a").script("10.sh", "echo first");
