@@ -96,21 +96,21 @@ impl Desk {
 
     /// Takes a wish for a run.
     pub(super) fn take(self: &Arc<Desk>, wanted: Wanted) -> Answer {
-        if !wanted.noop
-            && let Some(why) = standing::disabled(&self.home)
-        {
-            return refused(Refusal::Disabled, format!("live runs are disabled on this node: {why}"));
-        }
         let id = match random::bytes() {
             Ok(bytes) => TriggerId::of(bytes),
             Err(error) => return failed(&error),
         };
         let mut queue = self.queue();
-        if wanted.alone && queue.is_idle() && standing::is_live(&self.home) {
-            return refused(Refusal::Busy, "a run that somebody else has begun is under way");
+        // Who has a run already hears of it, whatever keeps others from one now.
+        let known = queue.known(&wanted, now());
+        if known.is_none()
+            && let Some(refusal) = self.in_the_way(&wanted, &queue)
+        {
+            return refusal;
         }
         let before = queue.clone();
-        let kept = match queue.take(wanted, id, now()) {
+        let taken = known.unwrap_or_else(|| queue.take(wanted, id, now()));
+        let kept = match taken {
             Taken::Waits(kept) => kept,
             Taken::Known(id) => {
                 drop(queue);
@@ -135,6 +135,17 @@ impl Desk {
         drop(queue);
         self.begin();
         self.status(&kept.run.id, Duration::ZERO, &|| false)
+    }
+
+    /// What of this node is in the way of a run.
+    fn in_the_way(&self, wanted: &Wanted, queue: &Queue) -> Option<Answer> {
+        if !wanted.noop
+            && let Some(why) = standing::disabled(&self.home)
+        {
+            return Some(refused(Refusal::Disabled, format!("live runs are disabled on this node: {why}")));
+        }
+        let is_anothers = wanted.alone && queue.is_idle() && standing::is_live(&self.home);
+        is_anothers.then(|| refused(Refusal::Busy, "a run that somebody else has begun is under way"))
     }
 
     /// Begins the next run, where none is under way. One that cannot begin has ended by that, and the next one begins.

@@ -58,13 +58,8 @@ fn the_next_of_a_kind_is_everybodys_and_an_abort_ends_what_waits_and_what_runs()
     let before = world.manifest();
     let first = node.ask(false, &["m"]);
     node.until_step();
-    let keyed = |by: &str| match wish(false, &["n"], by) {
-        Ask::Run { noop, modules, by, alone, .. } => {
-            Ask::Run { noop, modules, by, alone, key: Some("k".to_owned()) }
-        }
-        other => other,
-    };
-    let second = node.client.run(&keyed("ci")).unwrap();
+    let keyed = || keyed(wish(false, &["n"], "ci"), "k");
+    let second = node.client.run(&keyed()).unwrap();
     assert_eq!(second.state, State::Queued);
     let third = node.client.run(&wish(false, &["m"], "bob")).unwrap();
     assert_eq!(
@@ -79,7 +74,7 @@ fn the_next_of_a_kind_is_everybodys_and_an_abort_ends_what_waits_and_what_runs()
 
     assert_eq!(node.abort(&second.id).state, State::Aborted { by: "bob".to_owned() });
     assert_eq!(
-        node.client.run(&keyed("ci")).unwrap().id,
+        node.client.run(&keyed()).unwrap().id,
         second.id,
         "a key leads to its run, whatever became of it"
     );
@@ -93,6 +88,44 @@ fn the_next_of_a_kind_is_everybodys_and_an_abort_ends_what_waits_and_what_runs()
     let nobody =
         node.client.run(&Ask::Abort { id: TriggerId::of([1; 16]), by: "bob".to_owned() }).unwrap_err();
     assert!(matches!(nobody, ClientError::Refused { why: Refusal::Unknown, .. }), "{nobody}");
+}
+
+fn keyed(ask: Ask, word: &str) -> Ask {
+    match ask {
+        Ask::Run { noop, modules, by, alone, .. } => {
+            Ask::Run { noop, modules, by, alone, key: Some(word.to_owned()) }
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn whoever_repeats_a_key_hears_of_its_run_whatever_keeps_others_from_one() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", "true");
+    world.master();
+    let node = Node::new(&world);
+    let alone = Ask::Run { noop: false, modules: vec![], by: "ci".to_owned(), key: None, alone: true };
+    let run = node.client.run(&keyed(alone.clone(), "k")).unwrap();
+    assert_eq!(node.end(&run.id).state, State::Done { exit: 0 });
+    let why = |ask: Ask| match node.client.ask(&ask).unwrap() {
+        Answer::Refused { why, .. } => Err(why),
+        Answer::Run(run) => Ok(run.id),
+        other => panic!("{other:?}"),
+    };
+    // Somebody's own live run, as far as its lock says.
+    let holder = world.spawn(&["flock", "--no-fork", "/var/disco/lock", "sleep", "8765"]);
+    let held = || world.processes().iter().any(|line| line.ends_with("sleep 8765"));
+    world.wait_until("the lock is held", held);
+    assert_eq!(why(alone.clone()), Err(Refusal::Busy));
+    assert_eq!(why(keyed(alone.clone(), "k")), Ok(run.id.clone()), "it has run");
+    world.disco(&["disable", "an audit"]).succeeds();
+    assert_eq!(why(wish(false, &[], "ci")), Err(Refusal::Disabled));
+    assert_eq!(why(keyed(wish(false, &[], "ci"), "other")), Err(Refusal::Disabled));
+    assert_eq!(why(keyed(wish(false, &[], "ci"), "k")), Ok(run.id), "it has run");
+    assert_eq!(why(keyed(wish(false, &["m"], "ci"), "k")), Err(Refusal::Differs));
+    kill(&world, "sleep 8765");
+    drop(holder.wait());
 }
 
 #[test]
