@@ -8,16 +8,13 @@ use std::time::{Duration, Instant};
 use disco_agent::runs::queue::{Dropped, Kept, MOST_KEYS, Queue, Taken, Wanted};
 use disco_agent::runs::{Answer, Refusal, RunState, State, TriggerId};
 
-use crate::model::names::RunId;
-use crate::model::run::RunOutcome;
 use crate::model::told::in_full;
-use crate::runs::Runs;
 use crate::sys::attend::{self, Attended};
 use crate::sys::files::FileError;
-use crate::sys::lock::Lock;
 use crate::sys::random;
 
 use super::runner::now;
+use super::settle::settle;
 use super::store::Store;
 use super::{AgentError, Exit, process, standing};
 
@@ -177,7 +174,9 @@ impl Desk {
     /// Follows a run in a thread of its own, to its end.
     fn follow(self: Arc<Desk>, id: TriggerId, runner: Option<Attended>) {
         std::thread::spawn(move || {
-            if let Err(error) = self.settle(&id, runner) {
+            let end = settle(&self.home, self.exit, &self.store, &id, runner);
+            let written = end.and_then(|end| end.map_or(Ok(()), |end| Ok(self.store.save(&end)?)));
+            if let Err(error) = written {
                 (self.say)(&format!("the end of run {id} is not known: {}", in_full(&error)));
             }
             match self.store.prune() {
@@ -188,37 +187,6 @@ impl Desk {
             self.changed.notify_all();
             self.begin();
         });
-    }
-
-    /// Waits until a run's runner and its dance have ended, and says how the run ended where its runner has not.
-    fn settle(&self, id: &TriggerId, runner: Option<Attended>) -> Result<(), AgentError> {
-        Lock::wait_until_free(&self.store.lock(id)).map_err(AgentError::Lock)?;
-        if let Some(runner) = runner {
-            // It has given up its lock by ending.
-            process("wait for the runner of the run", runner.wait())?;
-        }
-        let has_ended = |kept: &Kept| kept.run.state.is_end();
-        if self.store.load(id)?.is_some_and(|kept| has_ended(&kept)) {
-            return Ok(());
-        }
-        if let Some(dance) = self.store.dance(id)? {
-            process("wait for the dance", dance.wait())?;
-        }
-        let Some(mut kept) = self.store.load(id)?.filter(|kept| !has_ended(kept)) else { return Ok(()) };
-        kept.run.state = self.told_by_record(&kept.run).unwrap_or(State::Lost);
-        kept.run.ended = Some(now());
-        Ok(self.store.save(&kept)?)
-    }
-
-    /// How a run ended by the record that it has left; `None` where that does not say.
-    fn told_by_record(&self, run: &RunState) -> Option<State> {
-        let id = RunId::new(run.run.clone()?).ok()?;
-        let record = Runs::new(&self.home).load(&id).ok()?;
-        match record.outcome {
-            RunOutcome::Unfinished => None,
-            RunOutcome::Interrupted { signal } => Some(State::Killed { signal }),
-            _ => u8::try_from((self.exit)(&record)).ok().map(|exit| State::Done { exit }),
-        }
     }
 
     /// Saves what nobody can be told of where it fails.

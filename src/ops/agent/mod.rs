@@ -10,6 +10,7 @@ mod helper;
 pub mod look;
 mod readable;
 mod runner;
+mod settle;
 mod standing;
 mod store;
 mod tending;

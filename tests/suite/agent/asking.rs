@@ -129,6 +129,24 @@ fn whoever_repeats_a_key_hears_of_its_run_whatever_keeps_others_from_one() {
 }
 
 #[test]
+fn a_stop_with_its_runs_tells_the_end_of_one_whose_runner_was_killed() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", ENDLESS);
+    world.master();
+    let node = Node::new(&world);
+    let run = node.ask(false, &["m"]);
+    node.until_step();
+    world.wait_until("its record is known", || node.look(&run.id).run.is_some());
+    node.helper.signal("KILL");
+    assert_eq!(node.helper.wait().signal, Some(9));
+    kill(&world, "agent __run");
+    let stopped = world.disco(&["agent", "stop", "--runs"]);
+    stopped.succeeds().stderr_has(&format!("The live run {} was ended by signal 15 at ", run.id));
+    let node = Node::new(&world);
+    assert_eq!(node.look(&run.id).state, State::Killed { signal: 15 }, "it is written");
+}
+
+#[test]
 fn what_was_half_written_long_ago_goes_when_a_helper_starts() {
     let Some(world) = World::new() else { return };
     world
