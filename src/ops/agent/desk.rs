@@ -16,6 +16,7 @@ use crate::sys::random;
 use super::runner::now;
 use super::settle::settle;
 use super::store::Store;
+use super::unwritten::Unwritten;
 use super::{AgentError, Exit, process, standing};
 
 /// The longest that whoever waits hears nothing of an end that a runner has written.
@@ -30,6 +31,7 @@ pub(super) struct Desk {
     flags: Vec<String>,
     exit: Exit,
     queue: Mutex<Queue>,
+    unwritten: Arc<Unwritten>,
     changed: Condvar,
     /// Hears what cannot be told to anybody who asks.
     say: fn(&str),
@@ -65,10 +67,11 @@ impl Desk {
         };
         let begun: Vec<TriggerId> = kept.iter().filter(begun).map(|one| one.run.id.clone()).collect();
         let (queue, over) = Queue::of(kept, begun.first().cloned());
-        let desk = Desk { home, store, flags, exit, queue: Mutex::new(queue), changed: Condvar::new(), say };
+        let (queue, unwritten) = (Mutex::new(queue), Unwritten::new(store.clone(), say));
+        let desk = Desk { home, store, flags, exit, queue, unwritten, changed: Condvar::new(), say };
         for mut one in over {
             one.run.state = State::Lost;
-            desk.store.save(&one)?;
+            desk.unwritten.write(one);
         }
         let desk = Arc::new(desk);
         begun.into_iter().for_each(|id| desk.clone().follow(id, None));
@@ -81,9 +84,9 @@ impl Desk {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing is under way, and nothing waits.
+    /// Whether nothing is under way, nothing waits, and each end is written.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue().is_idle()
+        self.queue().is_idle() && self.unwritten.is_empty()
     }
 
     /// The run that is under way.
@@ -155,8 +158,9 @@ impl Desk {
                     (self.say)(&format!("run {} cannot begin: {}", kept.run.id, in_full(&error)));
                     kept.run.state = State::Done { exit: EXIT_NOT_BEGUN };
                     kept.run.ended = Some(now());
-                    self.note(&kept);
-                    self.queue().ended(&kept.run.id);
+                    let id = kept.run.id.clone();
+                    self.unwritten.write(kept);
+                    self.queue().ended(&id);
                     self.changed.notify_all();
                 }
             }
@@ -174,10 +178,11 @@ impl Desk {
     /// Follows a run in a thread of its own, to its end.
     fn follow(self: Arc<Desk>, id: TriggerId, runner: Option<Attended>) {
         std::thread::spawn(move || {
-            let end = settle(&self.home, self.exit, &self.store, &id, runner);
-            let written = end.and_then(|end| end.map_or(Ok(()), |end| Ok(self.store.save(&end)?)));
-            if let Err(error) = written {
-                (self.say)(&format!("the end of run {id} is not known: {}", in_full(&error)));
+            match settle(&self.home, self.exit, &self.store, &id, runner) {
+                Ok(end) => end.into_iter().for_each(|end| self.unwritten.write(end)),
+                Err(error) => {
+                    (self.say)(&format!("the end of run {id} is not known: {}", in_full(&error)));
+                }
             }
             match self.store.prune() {
                 Ok(gone) => gone.iter().for_each(|id| self.queue().forget(id)),
@@ -189,15 +194,11 @@ impl Desk {
         });
     }
 
-    /// Saves what nobody can be told of where it fails.
-    fn note(&self, kept: &Kept) {
-        if let Err(error) = self.store.save(kept) {
-            (self.say)(&in_full(&error));
-        }
-    }
-
     /// How a run stands now; `None` where there is no such run.
     pub(super) fn look(&self, id: &TriggerId) -> Result<Option<RunState>, AgentError> {
+        if let Some(end) = self.unwritten.end(id) {
+            return Ok(Some(end.run));
+        }
         // In this order: one that is under way has a file that says so soon.
         let begun = self.under_way().as_ref() == Some(id);
         let state = self.store.load(id)?.map(|kept| kept.run);
@@ -256,13 +257,15 @@ impl Desk {
 
     /// The newest runs, newest first, as many as one answer has room for.
     pub(super) fn list(&self, room: usize) -> Answer {
+        let mut unwritten = self.unwritten.all();
         let all = match self.store.all() {
             Ok((all, _)) => all,
             Err(error) => return failed(&error),
         };
         let (mut runs, mut size) = (Vec::new(), 0);
         let under_way = self.under_way();
-        for Kept { mut run, .. } in all {
+        for kept in all {
+            let mut run = unwritten.remove(&kept.run.id).unwrap_or(kept).run;
             size += serde_json::to_string(&run).map_or(0, |text| text.len() + 1);
             if size > room {
                 break;

@@ -15,6 +15,7 @@ mod standing;
 mod store;
 mod tending;
 pub mod units;
+mod unwritten;
 
 use std::io;
 use std::path::PathBuf;

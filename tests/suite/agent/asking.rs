@@ -129,6 +129,41 @@ fn whoever_repeats_a_key_hears_of_its_run_whatever_keeps_others_from_one() {
 }
 
 #[test]
+fn an_end_that_finds_no_room_is_told_and_is_written_when_there_is_some() {
+    let Some(world) = World::new() else { return };
+    let after = "touch /run/merged; while [ -e /run/hold ]; do sleep 0.05; done";
+    world.module("m").script("10.sh", "echo x >/etc/x").any("after/10-wait", after);
+    world.module("n").script("10.sh", "echo n");
+    world.master();
+    world
+        .sh("mkdir -p /var/disco/agent/runs && touch /run/hold && cd /var/disco/agent/runs && \
+             mount -t tmpfs -o size=256k,mode=700 small .")
+        .succeeds();
+    let node = Node::new(&world);
+    let first = node.ask(false, &["m"]);
+    world.wait_until("it is merged", || world.exists("/run/merged"));
+    world.wait_until("its record is known", || node.look(&first.id).run.is_some());
+    let second = node.ask(true, &["n"]);
+    assert_eq!(second.state, State::Queued);
+    world.sh("head -c 1M /dev/zero >/var/disco/agent/runs/fill").stderr_has("No space left");
+    world.sh("rm /run/hold").succeeds();
+    world
+        .wait_until("the ends are told", || node.client.list().unwrap().iter().all(|run| run.state.is_end()));
+    assert_eq!(node.end(&first.id).state, State::Done { exit: 2 }, "by the record that its dance has left");
+    assert_eq!(node.end(&second.id).state, State::Done { exit: 71 }, "it cannot begin");
+    let file = |id: &TriggerId| world.read(&format!("/var/disco/agent/runs/{id}.json"));
+    assert!(file(&first.id).contains("\"running\"") && file(&second.id).contains("\"queued\""));
+    let refused = node.client.ask(&wish(true, &["n"], "ci")).unwrap();
+    assert!(matches!(refused, Answer::Refused { why: Refusal::Failed, .. }), "{refused:?}");
+    world.sh("rm /var/disco/agent/runs/fill").succeeds();
+    world.wait_until("both ends are written", || {
+        file(&first.id).contains("\"exit\":2") && file(&second.id).contains("\"exit\":71")
+    });
+    assert_eq!(node.end(&first.id).state, State::Done { exit: 2 });
+    assert_eq!(node.end(&node.ask(true, &["n"]).id).state, State::Done { exit: 0 });
+}
+
+#[test]
 fn a_stop_with_its_runs_tells_the_end_of_one_whose_runner_was_killed() {
     let Some(world) = World::new() else { return };
     world.module("m").script("10.sh", ENDLESS);
