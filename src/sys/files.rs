@@ -7,8 +7,11 @@ use std::os::unix::fs::{
     DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
+
+use crate::sys::clock;
 
 /// Something that could not be done to a file or folder.
 #[derive(Debug, Error)]
@@ -110,6 +113,19 @@ pub enum Synced {
     All,
     /// The file: after a power cut the name holds the old content or the new.
     Content,
+}
+
+/// Removes the files of a folder that [`is_temporary`] knows and that are older: whoever is at one now keeps it.
+pub fn remove_temporary(folder: &Path, older: Duration) -> Result<(), FileError> {
+    for name in list_dir(folder)?.into_iter().filter(|name| is_temporary(name)) {
+        let path = folder.join(name);
+        let Some(found) = look(&path)? else { continue };
+        let (_, (made, _)) = number_and_time(&found);
+        if clock::since_epoch().saturating_sub(Duration::from_secs(made.unsigned_abs())) > older {
+            remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file whole: to a temporary file beside it, synced, renamed over it, the folder synced.

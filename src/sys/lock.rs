@@ -41,6 +41,10 @@ pub enum LockError {
 /// How often whoever waits looks again: a signal does not end flock(2), so nothing waits in it.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long whoever takes it gives one who only looks to be gone, and how often.
+const LOOK: Duration = Duration::from_millis(1);
+const LOOKS: u32 = 1000;
+
 /// A held lock; dropping it, or the end of the process, gives it up. The file stays: only the lock on it counts.
 #[derive(Debug)]
 pub struct Lock {
@@ -65,12 +69,18 @@ impl Lock {
             .mode(0o600)
             .open(path)
             .map_err(failed)?;
-        let mut told = false;
+        let (mut told, mut looks) = (false, 0);
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
                 Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(failed(errno.into())),
+            }
+            // By nobody who holds it: such a look must not have a taker refused.
+            if wait.is_none() && looks < LOOKS && is_only_looked_at(&file).map_err(failed)? {
+                looks += 1;
+                std::thread::sleep(LOOK);
+                continue;
             }
             if !told {
                 let mut text = String::new();
@@ -156,6 +166,18 @@ impl Lock {
     }
 }
 
+/// Whether nobody holds the lock, and one who looks, as [`Lock::is_held`] does, shares it for a moment.
+fn is_only_looked_at(file: &File) -> io::Result<bool> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => {
+            rustix::fs::flock(file, FlockOperation::Unlock)?;
+            Ok(true)
+        }
+        Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,5 +194,32 @@ mod tests {
         );
         first.release().unwrap();
         Lock::take(&path, "pid 2", None, &mut |_| {}).unwrap();
+    }
+
+    #[test]
+    fn whoever_only_looks_keeps_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let done = AtomicBool::new(false);
+        let take = || Lock::take(&path, "pid 1", None, &mut |_| {});
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    Lock::is_held(&path).expect("anybody may look");
+                }
+            });
+            let taken = (0..2000).find_map(|_| take().err());
+            done.store(true, Ordering::Relaxed);
+            assert!(taken.is_none(), "{taken:?}");
+        });
+        // One who shares it and stays is no look.
+        let other = File::open(&path).unwrap();
+        rustix::fs::flock(&other, FlockOperation::LockShared).unwrap();
+        assert!(matches!(take(), Err(LockError::Busy { .. })));
+        drop(other);
+        let held = take().unwrap();
+        assert_eq!(Lock::is_held(&path), Some(true));
+        drop(held);
+        assert_eq!(Lock::is_held(&path), Some(false));
     }
 }

@@ -34,8 +34,8 @@ const MOST_ASIDE: usize = 50;
 const DAMAGED: &str = ".damaged";
 const MOST_DAMAGED: usize = 20;
 const MOST_DAMAGED_BYTES: u64 = 8 << 20;
-/// Half-written files of whoever was killed are removed after so many seconds.
-const LEFT: u64 = 3600;
+/// Half-written files of whoever was killed are removed after so long.
+const LEFT: Duration = Duration::from_secs(3600);
 
 /// A spool that cannot be used.
 #[derive(Debug, Error)]
@@ -308,18 +308,9 @@ impl Spool {
 
     /// Removes what somebody who was killed had half written.
     pub fn tidy(&self) -> Result<(), SpoolError> {
-        let old = Duration::from_secs(LEFT);
         for folder in [&self.folder, &self.aside()] {
-            if files::look(folder)?.is_none() {
-                continue;
-            }
-            for name in files::list_dir(folder)?.into_iter().filter(|name| files::is_temporary(name)) {
-                let path = folder.join(name);
-                let Some(found) = files::look(&path)? else { continue };
-                let (_, (made, _)) = files::number_and_time(&found);
-                if clock::since_epoch().saturating_sub(Duration::from_secs(made.unsigned_abs())) > old {
-                    files::remove_file(&path)?;
-                }
+            if files::look(folder)?.is_some() {
+                files::remove_temporary(folder, LEFT)?;
             }
         }
         Ok(())

@@ -159,6 +159,7 @@ fn a_helper_that_says_no_or_nothing_is_told() {
         (409, refused("ended")),
         (400, refused("malformed")),
         (422, refused("differs")),
+        (429, refused("too-many-keys")),
         (500, refused("failed")),
         (503, String::new()),
         (503, "x".repeat(70_000)),

@@ -63,6 +63,7 @@ impl Failure {
             Refusal::Differs => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "another idempotency_key, or the same noop and modules")
             }
+            Refusal::TooManyKeys => (StatusCode::TOO_MANY_REQUESTS, "the same without an idempotency_key"),
             Refusal::Malformed => (StatusCode::BAD_REQUEST, ""),
             Refusal::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "the helper's log says more"),
         };

@@ -90,6 +90,8 @@ pub enum Refusal {
     Ended,
     /// Something else was asked for with the same key.
     Differs,
+    /// Too many keys lead to the run that waits. Without a key it is to be had.
+    TooManyKeys,
     /// What was asked is not one of the verbs, or a name in it is none.
     Malformed,
     /// The helper could not.

@@ -16,6 +16,8 @@ pub const KEY_LASTS: i64 = 24 * 3600;
 pub const MOST_MODULES: usize = 256;
 /// How many of those who have asked for one run are named.
 const MOST_NAMED: usize = 32;
+/// The most keys of one run: each of them makes its file longer, which is written anew for whoever joins it.
+pub const MOST_KEYS: usize = 256;
 
 /// A run as it is kept in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +74,8 @@ pub enum Taken {
     Busy,
     /// It and the one that waits would have too many modules.
     Crowded,
+    /// [`MOST_KEYS`] lead to the one that waits.
+    TooManyKeys,
 }
 
 /// What has become of a run that somebody wants no more.
@@ -145,18 +149,19 @@ impl Queue {
 
     /// Takes a wish; `id` is for a new run.
     pub fn take(&mut self, wanted: Wanted, id: TriggerId, now: i64) -> Taken {
-        let wish = wish(wanted.noop, &wanted.modules);
-        let known = wanted.key.as_ref().and_then(|key| self.known(&wanted.by, key, now));
-        if let Some(led) = known {
-            let same = led.wish.as_ref().is_none_or(|before| *before == wish);
-            return if same { Taken::Known(led.to.clone()) } else { Taken::Differs };
+        if let Some(known) = self.known(&wanted, now) {
+            return known;
         }
         if wanted.alone && !self.is_idle() {
             return Taken::Busy;
         }
         let at = match self.waits(wanted.noop) {
             Some(at) => {
-                let run = &mut self.waiting[at].run;
+                let Kept { run, keys, .. } = &mut self.waiting[at];
+                let leading = keys.iter().filter(|key| leads(key.since, now)).count();
+                if wanted.key.is_some() && leading >= MOST_KEYS {
+                    return Taken::TooManyKeys;
+                }
                 let Some(modules) = union(&run.modules, &wanted.modules) else { return Taken::Crowded };
                 run.modules = modules;
                 if !run.by.contains(&wanted.by) && run.by.len() < MOST_NAMED {
@@ -183,6 +188,8 @@ impl Queue {
         };
         let kept = &mut self.waiting[at];
         if let Some(key) = wanted.key {
+            let wish = wish(wanted.noop, &wanted.modules);
+            kept.keys.retain(|key| leads(key.since, now));
             let led = Led { to: kept.run.id.clone(), since: now, wish: Some(wish.clone()) };
             kept.keys.push(Key { by: wanted.by.clone(), key: key.clone(), since: now, wish: Some(wish) });
             self.keys.insert((wanted.by, key), led);
@@ -190,11 +197,15 @@ impl Queue {
         Taken::Waits(kept.clone())
     }
 
-    /// Where this key leads. Keys that are too old go.
-    fn known(&mut self, by: &str, key: &str, now: i64) -> Option<&Led> {
-        // One of the future is one of a clock that was put back.
-        self.keys.retain(|_, led| (now - KEY_LASTS..=now + KEY_LASTS).contains(&led.since));
-        self.keys.get(&(by.to_owned(), key.to_owned()))
+    /// What becomes of a wish by its key alone: [`Taken::Known`] or [`Taken::Differs`]; `None` where its key leads nowhere. Keys that are
+    /// too old go.
+    pub fn known(&mut self, wanted: &Wanted, now: i64) -> Option<Taken> {
+        let key = wanted.key.clone()?;
+        self.keys.retain(|_, led| leads(led.since, now));
+        let led = self.keys.get(&(wanted.by.clone(), key))?;
+        let wish = wish(wanted.noop, &wanted.modules);
+        let same = led.wish.as_ref().is_none_or(|before| *before == wish);
+        Some(if same { Taken::Known(led.to.clone()) } else { Taken::Differs })
     }
 
     /// A run is gone, with all that is kept of it: no key leads to it any more.
@@ -230,6 +241,11 @@ impl Queue {
         kept.run.ended = Some(now);
         Dropped::Waited(Box::new(kept))
     }
+}
+
+/// Whether a key of that time still leads to its run. One of the future is one of a clock that was put back.
+fn leads(since: i64, now: i64) -> bool {
+    (now - KEY_LASTS..=now + KEY_LASTS).contains(&since)
 }
 
 /// A short text that is the same for the same wish.

@@ -97,6 +97,31 @@ fn too_many_modules_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn keys_of_one_run_have_an_end_and_those_it_has_lead_to_it() {
+    let mut queue = Queue::default();
+    let keyed = |key: usize| Wanted { key: Some(key.to_string()), ..wanted(false, &["a"], "ci") };
+    waits(queue.take(wanted(false, &["a"], "ci"), id(1), 10));
+    queue.begin();
+    for key in 0..MOST_KEYS {
+        assert_eq!(waits(queue.take(keyed(key), id(2), 10)).run.id, id(2));
+    }
+    let before = queue.clone();
+    let other = Wanted { key: Some("other".to_owned()), ..wanted(false, &["b"], "bob") };
+    for _ in 0..2 {
+        assert_eq!(queue.take(other.clone(), id(3), 10), Taken::TooManyKeys);
+    }
+    assert_eq!(queue, before, "nothing of it is kept");
+    assert_eq!(queue.take(keyed(0), id(3), 10), Taken::Known(id(2)), "who asks again is answered");
+    let joined = waits(queue.take(Wanted { key: None, ..other.clone() }, id(3), 10));
+    assert_eq!((joined.run.id, joined.keys.len()), (id(2), MOST_KEYS), "without a key there is room");
+    let later = waits(queue.clone().take(other.clone(), id(3), 11 + KEY_LASTS));
+    assert_eq!((later.run.id, later.keys.len()), (id(2), 1), "those that lead nowhere any more are gone");
+    queue.ended(&id(1));
+    queue.begin();
+    assert_eq!(waits(queue.take(other, id(3), 10)).run.id, id(3), "the next one has room");
+}
+
+#[test]
 fn whoever_is_dropped_before_it_begins_never_begins() {
     let mut queue = Queue::default();
     waits(queue.take(wanted(false, &[], "ci"), id(1), 10));
@@ -188,6 +213,7 @@ proptest! {
                         }
                         Taken::Busy => prop_assert!(alone && !free),
                         Taken::Crowded => prop_assert!(false, "few modules are not too many"),
+                        Taken::TooManyKeys => prop_assert!(false, "few keys are not too many"),
                     }
                 }
                 Step::Begin => {

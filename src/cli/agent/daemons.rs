@@ -16,7 +16,7 @@ use crate::ops::agent::units;
 use crate::ops::settings;
 use crate::sys::host;
 
-use super::helper::{USER, flags};
+use super::helper::{CODES, USER, flags};
 use super::{At, status};
 
 pub(super) const EXAMPLES: &str = "\
@@ -141,7 +141,7 @@ pub(super) fn stop_all(args: &StopArgs, global: &Global, terminal: &mut Terminal
     if args.runs {
         let home = settings::home(&global.flags())?.value;
         let mut waits = |id: &TriggerId| terminal.say_at(Level::Info, &format!("Run {id} is to end"));
-        for run in end_all(&home, "disco agent stop", &mut waits)? {
+        for run in end_all(&home, CODES, "disco agent stop", &mut waits)? {
             terminal.say_at(Level::Info, &format!("The {}", status::told(&run)));
         }
     }

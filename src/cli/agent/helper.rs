@@ -9,7 +9,7 @@ use disco_listen::{Log, LogLevel};
 use crate::cli::Global;
 use crate::cli::ending::{Codes, exit_of};
 use crate::cli::exit::{Exit, Failure, Kind};
-use crate::ops::agent::{Said, Serving, serve};
+use crate::ops::agent::{self, Said, Serving, serve};
 use crate::ops::settings;
 use crate::sys::daemon::Holding;
 use crate::sys::host;
@@ -50,6 +50,9 @@ pub struct Args {
 /// The agent's user.
 pub(super) const USER: &str = "disco-agent";
 
+/// The code of a run by its record.
+pub(super) const CODES: agent::Exit = |record| exit_of(record, Codes::Detailed).number();
+
 /// The flags that lead another disco to the same home and the same name.
 pub(super) fn flags(home: &std::path::Path, global: &Global) -> Vec<String> {
     let home = ["--home".to_owned(), home.to_string_lossy().into_owned()];
@@ -88,7 +91,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         tend: Duration::from_secs(args.tend),
         idle: Duration::from_secs(args.idle),
         note: |text| eprintln!("{text}"),
-        exit: |record| exit_of(record, Codes::Detailed).number(),
+        exit: CODES,
     };
     serve(serving, &interrupt, |warning| log().warn(format_args!("{warning}")), &mut |said| match said {
         Said::Listens(at) => {

@@ -5,20 +5,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use disco_agent::runs::queue::{Dropped, Kept, Queue, Taken, Wanted};
+use disco_agent::runs::queue::{Dropped, Kept, MOST_KEYS, Queue, Taken, Wanted};
 use disco_agent::runs::{Answer, Refusal, RunState, State, TriggerId};
 
-use crate::model::names::RunId;
-use crate::model::run::RunOutcome;
 use crate::model::told::in_full;
-use crate::runs::Runs;
 use crate::sys::attend::{self, Attended};
 use crate::sys::files::FileError;
-use crate::sys::lock::Lock;
 use crate::sys::random;
 
 use super::runner::now;
+use super::settle::settle;
 use super::store::Store;
+use super::unwritten::Unwritten;
 use super::{AgentError, Exit, process, standing};
 
 /// The longest that whoever waits hears nothing of an end that a runner has written.
@@ -33,6 +31,7 @@ pub(super) struct Desk {
     flags: Vec<String>,
     exit: Exit,
     queue: Mutex<Queue>,
+    unwritten: Arc<Unwritten>,
     changed: Condvar,
     /// Hears what cannot be told to anybody who asks.
     say: fn(&str),
@@ -57,6 +56,9 @@ impl Desk {
         say: fn(&str),
     ) -> Result<Arc<Desk>, AgentError> {
         let store = Store::open(&home)?;
+        if let Err(error) = store.tidy() {
+            say(&in_full(&error));
+        }
         let (kept, damaged) = store.all()?;
         damaged.iter().for_each(|error| say(&in_full(error)));
         // Its state may be older than its runner: that one writes it.
@@ -65,10 +67,11 @@ impl Desk {
         };
         let begun: Vec<TriggerId> = kept.iter().filter(begun).map(|one| one.run.id.clone()).collect();
         let (queue, over) = Queue::of(kept, begun.first().cloned());
-        let desk = Desk { home, store, flags, exit, queue: Mutex::new(queue), changed: Condvar::new(), say };
+        let (queue, unwritten) = (Mutex::new(queue), Unwritten::new(store.clone(), say));
+        let desk = Desk { home, store, flags, exit, queue, unwritten, changed: Condvar::new(), say };
         for mut one in over {
             one.run.state = State::Lost;
-            desk.store.save(&one)?;
+            desk.unwritten.write(one);
         }
         let desk = Arc::new(desk);
         begun.into_iter().for_each(|id| desk.clone().follow(id, None));
@@ -81,9 +84,9 @@ impl Desk {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing is under way, and nothing waits.
+    /// Whether nothing is under way, nothing waits, and each end is written.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue().is_idle()
+        self.queue().is_idle() && self.unwritten.is_empty()
     }
 
     /// The run that is under way.
@@ -93,21 +96,21 @@ impl Desk {
 
     /// Takes a wish for a run.
     pub(super) fn take(self: &Arc<Desk>, wanted: Wanted) -> Answer {
-        if !wanted.noop
-            && let Some(why) = standing::disabled(&self.home)
-        {
-            return refused(Refusal::Disabled, format!("live runs are disabled on this node: {why}"));
-        }
         let id = match random::bytes() {
             Ok(bytes) => TriggerId::of(bytes),
             Err(error) => return failed(&error),
         };
         let mut queue = self.queue();
-        if wanted.alone && queue.is_idle() && standing::is_live(&self.home) {
-            return refused(Refusal::Busy, "a run that somebody else has begun is under way");
+        // Who has a run already hears of it, whatever keeps others from one now.
+        let known = queue.known(&wanted, now());
+        if known.is_none()
+            && let Some(refusal) = self.in_the_way(&wanted, &queue)
+        {
+            return refusal;
         }
         let before = queue.clone();
-        let kept = match queue.take(wanted, id, now()) {
+        let taken = known.unwrap_or_else(|| queue.take(wanted, id, now()));
+        let kept = match taken {
             Taken::Waits(kept) => kept,
             Taken::Known(id) => {
                 drop(queue);
@@ -117,6 +120,11 @@ impl Desk {
                 return refused(Refusal::Differs, "something else was asked for with the same key");
             }
             Taken::Busy => return refused(Refusal::Busy, "another run is under way"),
+            Taken::TooManyKeys => {
+                let why =
+                    format!("the run that waits has {MOST_KEYS} keys: ask without one, or when it has begun");
+                return refused(Refusal::TooManyKeys, why);
+            }
             Taken::Crowded => return refused(Refusal::Malformed, "too many modules: ask for all of them"),
         };
         // What is promised is on the disk.
@@ -129,6 +137,17 @@ impl Desk {
         self.status(&kept.run.id, Duration::ZERO, &|| false)
     }
 
+    /// What of this node is in the way of a run.
+    fn in_the_way(&self, wanted: &Wanted, queue: &Queue) -> Option<Answer> {
+        if !wanted.noop
+            && let Some(why) = standing::disabled(&self.home)
+        {
+            return Some(refused(Refusal::Disabled, format!("live runs are disabled on this node: {why}")));
+        }
+        let is_anothers = wanted.alone && queue.is_idle() && standing::is_live(&self.home);
+        is_anothers.then(|| refused(Refusal::Busy, "a run that somebody else has begun is under way"))
+    }
+
     /// Begins the next run, where none is under way. One that cannot begin has ended by that, and the next one begins.
     fn begin(self: &Arc<Desk>) {
         loop {
@@ -139,8 +158,9 @@ impl Desk {
                     (self.say)(&format!("run {} cannot begin: {}", kept.run.id, in_full(&error)));
                     kept.run.state = State::Done { exit: EXIT_NOT_BEGUN };
                     kept.run.ended = Some(now());
-                    self.note(&kept);
-                    self.queue().ended(&kept.run.id);
+                    let id = kept.run.id.clone();
+                    self.unwritten.write(kept);
+                    self.queue().ended(&id);
                     self.changed.notify_all();
                 }
             }
@@ -158,8 +178,11 @@ impl Desk {
     /// Follows a run in a thread of its own, to its end.
     fn follow(self: Arc<Desk>, id: TriggerId, runner: Option<Attended>) {
         std::thread::spawn(move || {
-            if let Err(error) = self.settle(&id, runner) {
-                (self.say)(&format!("the end of run {id} is not known: {}", in_full(&error)));
+            match settle(&self.home, self.exit, &self.store, &id, runner) {
+                Ok(end) => end.into_iter().for_each(|end| self.unwritten.write(end)),
+                Err(error) => {
+                    (self.say)(&format!("the end of run {id} is not known: {}", in_full(&error)));
+                }
             }
             match self.store.prune() {
                 Ok(gone) => gone.iter().for_each(|id| self.queue().forget(id)),
@@ -171,46 +194,11 @@ impl Desk {
         });
     }
 
-    /// Waits until a run's runner and its dance have ended, and says how the run ended where its runner has not.
-    fn settle(&self, id: &TriggerId, runner: Option<Attended>) -> Result<(), AgentError> {
-        Lock::wait_until_free(&self.store.lock(id)).map_err(AgentError::Lock)?;
-        if let Some(runner) = runner {
-            // It has given up its lock by ending.
-            process("wait for the runner of the run", runner.wait())?;
-        }
-        let has_ended = |kept: &Kept| kept.run.state.is_end();
-        if self.store.load(id)?.is_some_and(|kept| has_ended(&kept)) {
-            return Ok(());
-        }
-        if let Some(dance) = self.store.dance(id)? {
-            process("wait for the dance", dance.wait())?;
-        }
-        let Some(mut kept) = self.store.load(id)?.filter(|kept| !has_ended(kept)) else { return Ok(()) };
-        kept.run.state = self.told_by_record(&kept.run).unwrap_or(State::Lost);
-        kept.run.ended = Some(now());
-        Ok(self.store.save(&kept)?)
-    }
-
-    /// How a run ended by the record that it has left; `None` where that does not say.
-    fn told_by_record(&self, run: &RunState) -> Option<State> {
-        let id = RunId::new(run.run.clone()?).ok()?;
-        let record = Runs::new(&self.home).load(&id).ok()?;
-        match record.outcome {
-            RunOutcome::Unfinished => None,
-            RunOutcome::Interrupted { signal } => Some(State::Killed { signal }),
-            _ => u8::try_from((self.exit)(&record)).ok().map(|exit| State::Done { exit }),
-        }
-    }
-
-    /// Saves what nobody can be told of where it fails.
-    fn note(&self, kept: &Kept) {
-        if let Err(error) = self.store.save(kept) {
-            (self.say)(&in_full(&error));
-        }
-    }
-
     /// How a run stands now; `None` where there is no such run.
     pub(super) fn look(&self, id: &TriggerId) -> Result<Option<RunState>, AgentError> {
+        if let Some(end) = self.unwritten.end(id) {
+            return Ok(Some(end.run));
+        }
         // In this order: one that is under way has a file that says so soon.
         let begun = self.under_way().as_ref() == Some(id);
         let state = self.store.load(id)?.map(|kept| kept.run);
@@ -269,13 +257,15 @@ impl Desk {
 
     /// The newest runs, newest first, as many as one answer has room for.
     pub(super) fn list(&self, room: usize) -> Answer {
+        let mut unwritten = self.unwritten.all();
         let all = match self.store.all() {
             Ok((all, _)) => all,
             Err(error) => return failed(&error),
         };
         let (mut runs, mut size) = (Vec::new(), 0);
         let under_way = self.under_way();
-        for Kept { mut run, .. } in all {
+        for kept in all {
+            let mut run = unwritten.remove(&kept.run.id).unwrap_or(kept).run;
             size += serde_json::to_string(&run).map_or(0, |text| text.len() + 1);
             if size > room {
                 break;

@@ -4,16 +4,16 @@ use std::path::Path;
 
 use disco_agent::runs::{RunState, State, TriggerId};
 
-use crate::sys::lock::Lock;
-
 use super::runner::now;
+use super::settle::settle;
 use super::store::Store;
-use super::{AgentError, process};
+use super::{AgentError, Exit};
 
 /// Aborts what is under way, and what waits, and waits until all of it has ended: what has begun to merge goes on to its end. Returns how
 /// each has ended.
 pub fn end_all(
     home: &Path,
+    exit: Exit,
     by: &str,
     on_wait: &mut dyn FnMut(&TriggerId),
 ) -> Result<Vec<RunState>, AgentError> {
@@ -34,10 +34,9 @@ pub fn end_all(
         } else {
             store.abort(&id, by)?;
             on_wait(&id);
-            Lock::wait_until_free(&store.lock(&id)).map_err(AgentError::Lock)?;
-            // Where the runner was killed.
-            if let Some(dance) = store.dance(&id)? {
-                process("wait for the dance", dance.wait())?;
+            // Where the runner was killed it has not written the end.
+            if let Some(end) = settle(home, exit, &store, &id, None)? {
+                store.save(&end)?;
             }
         }
         ended.extend(store.load(&id)?.map(|kept| kept.run));

@@ -10,10 +10,12 @@ mod helper;
 pub mod look;
 mod readable;
 mod runner;
+mod settle;
 mod standing;
 mod store;
 mod tending;
 pub mod units;
+mod unwritten;
 
 use std::io;
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use disco_agent::runs::TriggerId;
 use disco_agent::runs::queue::Kept;
@@ -17,6 +18,8 @@ use super::AgentError;
 
 /// How many runs are kept.
 const KEPT: usize = 100;
+/// Half-written files of whoever was killed are removed after so long: a runner that lives may be at a younger one.
+const LEFT: Duration = Duration::from_secs(3600);
 /// What there may be of a run; how it stands goes last, for it is what a run is known by.
 const KINDS: [&str; 5] = ["abort", "dance", "lock", "log", "json"];
 
@@ -156,6 +159,11 @@ impl Store {
     pub(super) fn dance(&self, id: &TriggerId) -> Result<Option<Alive>, FileError> {
         let text = files::read_if_there(&self.path(id, "dance"))?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok())) // one that cannot be read leads to no process
+    }
+
+    /// Removes what somebody who was killed had half written.
+    pub(super) fn tidy(&self) -> Result<(), FileError> {
+        files::remove_temporary(&self.folder, LEFT)
     }
 
     /// Removes the oldest runs that have ended, so that a hundred stay; returns which.

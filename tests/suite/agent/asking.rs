@@ -58,13 +58,8 @@ fn the_next_of_a_kind_is_everybodys_and_an_abort_ends_what_waits_and_what_runs()
     let before = world.manifest();
     let first = node.ask(false, &["m"]);
     node.until_step();
-    let keyed = |by: &str| match wish(false, &["n"], by) {
-        Ask::Run { noop, modules, by, alone, .. } => {
-            Ask::Run { noop, modules, by, alone, key: Some("k".to_owned()) }
-        }
-        other => other,
-    };
-    let second = node.client.run(&keyed("ci")).unwrap();
+    let keyed = || keyed(wish(false, &["n"], "ci"), "k");
+    let second = node.client.run(&keyed()).unwrap();
     assert_eq!(second.state, State::Queued);
     let third = node.client.run(&wish(false, &["m"], "bob")).unwrap();
     assert_eq!(
@@ -79,7 +74,7 @@ fn the_next_of_a_kind_is_everybodys_and_an_abort_ends_what_waits_and_what_runs()
 
     assert_eq!(node.abort(&second.id).state, State::Aborted { by: "bob".to_owned() });
     assert_eq!(
-        node.client.run(&keyed("ci")).unwrap().id,
+        node.client.run(&keyed()).unwrap().id,
         second.id,
         "a key leads to its run, whatever became of it"
     );
@@ -93,6 +88,109 @@ fn the_next_of_a_kind_is_everybodys_and_an_abort_ends_what_waits_and_what_runs()
     let nobody =
         node.client.run(&Ask::Abort { id: TriggerId::of([1; 16]), by: "bob".to_owned() }).unwrap_err();
     assert!(matches!(nobody, ClientError::Refused { why: Refusal::Unknown, .. }), "{nobody}");
+}
+
+fn keyed(ask: Ask, word: &str) -> Ask {
+    match ask {
+        Ask::Run { noop, modules, by, alone, .. } => {
+            Ask::Run { noop, modules, by, alone, key: Some(word.to_owned()) }
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn whoever_repeats_a_key_hears_of_its_run_whatever_keeps_others_from_one() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", "true");
+    world.master();
+    let node = Node::new(&world);
+    let alone = Ask::Run { noop: false, modules: vec![], by: "ci".to_owned(), key: None, alone: true };
+    let run = node.client.run(&keyed(alone.clone(), "k")).unwrap();
+    assert_eq!(node.end(&run.id).state, State::Done { exit: 0 });
+    let why = |ask: Ask| match node.client.ask(&ask).unwrap() {
+        Answer::Refused { why, .. } => Err(why),
+        Answer::Run(run) => Ok(run.id),
+        other => panic!("{other:?}"),
+    };
+    // Somebody's own live run, as far as its lock says.
+    let holder = world.spawn(&["flock", "--no-fork", "/var/disco/lock", "sleep", "8765"]);
+    let held = || world.processes().iter().any(|line| line.ends_with("sleep 8765"));
+    world.wait_until("the lock is held", held);
+    assert_eq!(why(alone.clone()), Err(Refusal::Busy));
+    assert_eq!(why(keyed(alone.clone(), "k")), Ok(run.id.clone()), "it has run");
+    world.disco(&["disable", "an audit"]).succeeds();
+    assert_eq!(why(wish(false, &[], "ci")), Err(Refusal::Disabled));
+    assert_eq!(why(keyed(wish(false, &[], "ci"), "other")), Err(Refusal::Disabled));
+    assert_eq!(why(keyed(wish(false, &[], "ci"), "k")), Ok(run.id), "it has run");
+    assert_eq!(why(keyed(wish(false, &["m"], "ci"), "k")), Err(Refusal::Differs));
+    kill(&world, "sleep 8765");
+    drop(holder.wait());
+}
+
+#[test]
+fn an_end_that_finds_no_room_is_told_and_is_written_when_there_is_some() {
+    let Some(world) = World::new() else { return };
+    let after = "touch /run/merged; while [ -e /run/hold ]; do sleep 0.05; done";
+    world.module("m").script("10.sh", "echo x >/etc/x").any("after/10-wait", after);
+    world.module("n").script("10.sh", "echo n");
+    world.master();
+    world
+        .sh("mkdir -p /var/disco/agent/runs && touch /run/hold && cd /var/disco/agent/runs && \
+             mount -t tmpfs -o size=256k,mode=700 small .")
+        .succeeds();
+    let node = Node::new(&world);
+    let first = node.ask(false, &["m"]);
+    world.wait_until("it is merged", || world.exists("/run/merged"));
+    world.wait_until("its record is known", || node.look(&first.id).run.is_some());
+    let second = node.ask(true, &["n"]);
+    assert_eq!(second.state, State::Queued);
+    world.sh("head -c 1M /dev/zero >/var/disco/agent/runs/fill").stderr_has("No space left");
+    world.sh("rm /run/hold").succeeds();
+    world
+        .wait_until("the ends are told", || node.client.list().unwrap().iter().all(|run| run.state.is_end()));
+    assert_eq!(node.end(&first.id).state, State::Done { exit: 2 }, "by the record that its dance has left");
+    assert_eq!(node.end(&second.id).state, State::Done { exit: 71 }, "it cannot begin");
+    let file = |id: &TriggerId| world.read(&format!("/var/disco/agent/runs/{id}.json"));
+    assert!(file(&first.id).contains("\"running\"") && file(&second.id).contains("\"queued\""));
+    let refused = node.client.ask(&wish(true, &["n"], "ci")).unwrap();
+    assert!(matches!(refused, Answer::Refused { why: Refusal::Failed, .. }), "{refused:?}");
+    world.sh("rm /var/disco/agent/runs/fill").succeeds();
+    world.wait_until("both ends are written", || {
+        file(&first.id).contains("\"exit\":2") && file(&second.id).contains("\"exit\":71")
+    });
+    assert_eq!(node.end(&first.id).state, State::Done { exit: 2 });
+    assert_eq!(node.end(&node.ask(true, &["n"]).id).state, State::Done { exit: 0 });
+}
+
+#[test]
+fn a_stop_with_its_runs_tells_the_end_of_one_whose_runner_was_killed() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", ENDLESS);
+    world.master();
+    let node = Node::new(&world);
+    let run = node.ask(false, &["m"]);
+    node.until_step();
+    world.wait_until("its record is known", || node.look(&run.id).run.is_some());
+    node.helper.signal("KILL");
+    assert_eq!(node.helper.wait().signal, Some(9));
+    kill(&world, "agent __run");
+    let stopped = world.disco(&["agent", "stop", "--runs"]);
+    stopped.succeeds().stderr_has(&format!("The live run {} was ended by signal 15 at ", run.id));
+    let node = Node::new(&world);
+    assert_eq!(node.look(&run.id).state, State::Killed { signal: 15 }, "it is written");
+}
+
+#[test]
+fn what_was_half_written_long_ago_goes_when_a_helper_starts() {
+    let Some(world) = World::new() else { return };
+    world
+        .sh("mkdir -p /var/disco/agent/runs && cd /var/disco/agent/runs && \
+             touch .disco-young~ notes && touch -d '2 hours ago' .disco-old~ old~")
+        .succeeds();
+    let _node = Node::new(&world);
+    // A runner that goes on without a helper may be at the young one.
+    world.sh("ls -A /var/disco/agent/runs").stdout_is(".disco-young~\nhelper.lock\nnotes\nold~\n");
 }
 
 #[test]
