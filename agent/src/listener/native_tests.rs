@@ -105,6 +105,33 @@ fn a_log_goes_on_until_its_run_ends_and_holds_nobody() {
     assert!(first.len() > huge.len(), "who reads late has it all");
 }
 
+/// Nothing is printed and no run ends: that they have gone is all that can free their places.
+#[test]
+fn who_follows_a_silent_log_and_goes_frees_his_place() {
+    let stage = Stage::new();
+    stage.ask("POST", "/v1/runs", "{}");
+    let ask = || {
+        let mut tcp = TcpStream::connect(stage.address(0)).unwrap();
+        tcp.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let (key, path) = (&stage.key, format!("/v1/runs/{FIRST}/log"));
+        let text = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n");
+        tcp.write_all(text.as_bytes()).unwrap();
+        tcp
+    };
+    let answered = |tcp: &mut TcpStream| {
+        let mut head = [0; 12];
+        tcp.read_exact(&mut head).unwrap();
+        String::from_utf8_lossy(&head).into_owned()
+    };
+    let mut all: Vec<TcpStream> = (0..16).map(|_| ask()).collect();
+    all.iter_mut().for_each(|tcp| assert_eq!(answered(tcp), "HTTP/1.1 200"));
+    assert_eq!(answered(&mut ask()), "HTTP/1.1 503", "sixteen are all places");
+    all.truncate(15);
+    assert_eq!(answered(&mut ask()), "HTTP/1.1 200", "one has gone");
+    drop(all);
+    stage.helper.wait_until_followed_by(0);
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_in_json() {
     let stage = Stage::new();
