@@ -62,6 +62,40 @@ fn who_waits_gets_the_end_where_it_comes_in_time() {
     });
 }
 
+/// Whoever gets no id asks again, and for a second run where the first one has begun.
+#[test]
+fn a_run_that_was_taken_is_told_though_nobody_can_wait_for_its_end() {
+    let stage = Stage::new();
+    let taken = stage.ask("POST", "/v1/runs", r#"{"noop":true}"#).json();
+    let state = {
+        let mut state = taken.clone();
+        state.as_object_mut().unwrap().remove("href");
+        state["answer"] = "run".into();
+        format!("{state}\n")
+    };
+    for (said, why) in [
+        (String::new(), "gives no answer"),
+        ("{}\n".to_owned(), "an answer to another question"),
+        ("{\"answer\":\"runs\",\"runs\":[]}\n".to_owned(), "an answer to another question"),
+        ("{\"answer\":\"refused\",\"why\":\"failed\",\"message\":\"because\"}\n".to_owned(), "because"),
+    ] {
+        let (asked, logged) = (stage.helper.asks.lock().unwrap().len(), stage.log.text().len());
+        stage.helper.says(&state);
+        stage.helper.says(&said);
+        let found = stage.ask("POST", "/v1/runs", r#"{"noop":true,"wait":30}"#);
+        assert_eq!(found.status, 202, "{said:?}: {found:?}");
+        assert_eq!((found.json(), found.header("location")), (taken.clone(), taken["href"].as_str()));
+        let asked = stage.helper.asks.lock().unwrap()[asked..].to_vec();
+        assert!(matches!(&asked[..], [Ask::Run { .. }, Ask::Status { wait: 30, .. }]), "{asked:?}");
+        let line = stage.log.text()[logged..].to_owned();
+        let told = format!("the end of run {FIRST} is not waited for: ");
+        assert!(line.lines().any(|line| line.contains(&told) && line.contains(why)), "{why}: {line}");
+    }
+    // A run that was not taken is as much of an error as before.
+    stage.helper.says("");
+    assert_eq!(stage.ask("POST", "/v1/runs", r#"{"wait":30}"#).status, 503);
+}
+
 #[test]
 fn a_log_goes_on_until_its_run_ends_and_holds_nobody() {
     let stage = Stage::new();
