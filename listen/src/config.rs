@@ -74,7 +74,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How old a connection becomes: who stays longer connects again, and is looked at again.
     pub age: Duration,
-    /// How long those who are being answered have when the server ends.
+    /// How long those who are being answered have when the server ends, or their connection has its age; and how long one of HTTP/2 may
+    /// ask on after it was told to connect again.
     pub grace: Duration,
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -27,6 +28,7 @@ use crate::connections::{Busy, Entry, Place};
 use crate::layers::{Asked, Streams, squeezed};
 use crate::log::{Log, causes};
 use crate::peer::{Certificate, Over, Peer};
+use crate::refusal::closing;
 use crate::rest::{Lent, read_rest};
 
 /// The most requests at once on one connection of HTTP/2.
@@ -46,6 +48,17 @@ pub struct Served {
     pub log: Log,
 }
 
+/// What all those who are connected are told, the last of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing yet.
+    GoOn,
+    /// Others are served otherwise now: what is being answered is, for as long as the connection could have lasted; then connect again.
+    Renew,
+    /// The server ends: what is being answered has so long.
+    End(Duration),
+}
+
 /// Serves a connection until it ends, or has to.
 pub async fn serve(
     served: Served,
@@ -53,7 +66,7 @@ pub async fn serve(
     address: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
     place: Place,
-    stop: watch::Receiver<u64>,
+    orders: watch::Receiver<Order>,
 ) {
     let log = served.log.clone();
     log.debug(format_args!("{address}: connected"));
@@ -63,7 +76,7 @@ pub async fn serve(
     let ended = match tls {
         None => {
             let peer = Peer { address, over: Over::Plain };
-            speak(served, TokioIo::new(tcp), peer, Protocol::Http1, &place.entry, stop).await
+            speak(served, TokioIo::new(tcp), peer, Protocol::Http1, &place.entry, orders).await
         }
         Some(config) => {
             let handshake =
@@ -87,7 +100,7 @@ pub async fn serve(
                 _ => Protocol::Http1,
             };
             let peer = Peer { address, over: Over::Tls(certificate) };
-            speak(served, TokioIo::new(stream), peer, protocol, &place.entry, stop).await
+            speak(served, TokioIo::new(stream), peer, protocol, &place.entry, orders).await
         }
     };
     match ended {
@@ -112,15 +125,19 @@ pub async fn speak<S>(
     peer: Peer,
     protocol: Protocol,
     entry: &Arc<Entry>,
-    stop: watch::Receiver<u64>,
+    orders: watch::Receiver<Order>,
 ) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Served { routes, limits, .. } = served;
-    let busy = Arc::clone(entry);
+    let Served { routes, limits, log } = served;
+    let this = Arc::clone(entry);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (routes, peer, busy) = (routes.clone(), peer.clone(), busy.begin());
+        let (mut routes, peer, busy) = (routes.clone(), peer.clone(), this.begin());
+        if this.takes_no_more(Instant::now()) {
+            log.debug(format_args!("{}: has to connect again, and does not", peer.address));
+            routes = Router::new().fallback(connect_again);
+        }
         async move {
             let response = match protocol {
                 Protocol::Http1 => answer(routes, peer, request.map(Body::new)).await?,
@@ -143,7 +160,7 @@ where
                 .max_buf_size(limits.head_bytes.max(8192));
             let mut connection = builder.serve_connection(stream, service);
             let end = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
-            let ended = drive(Pin::new(&mut connection), end, limits, entry, stop).await;
+            let ended = drive(Pin::new(&mut connection), end, limits, entry, orders).await;
             // After a head that cannot be read, too: there hyper has answered as well.
             if !matches!(ended, Ok(Ended::Left)) {
                 linger(&mut connection.into_parts().io.into_inner()).await;
@@ -156,11 +173,17 @@ where
             builder.timer(TokioTimer::new()).max_concurrent_streams(MOST_STREAMS).max_header_list_size(head);
             builder.keep_alive_interval(limits.idle).keep_alive_timeout(limits.head);
             let connection = pin!(builder.serve_connection(stream, service));
-            drive(connection, |connection| connection.graceful_shutdown(), limits, entry, stop)
+            drive(connection, |connection| connection.graceful_shutdown(), limits, entry, orders)
                 .await
                 .map(|_| ())
         }
     }
+}
+
+/// What is answered to those who ask on a connection that takes no more: over HTTP/2 a client can go on as if it had not heard.
+async fn connect_again(request: Request) -> Response {
+    let message = "What is served has changed: connect again.";
+    closing(request.version(), StatusCode::MISDIRECTED_REQUEST, message)
 }
 
 /// The answer; where its body goes on for a while, the request is over when that has ended.
@@ -204,41 +227,64 @@ async fn answer(
     routes.oneshot(request).await
 }
 
-/// Lets a connection go on until it ends; asks it to when it is old, when the certificates have changed or when the server ends, and
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It takes requests.
+    Open,
+    /// It takes no more, and what is being answered is.
+    Last,
+    /// The same, and soon it is left.
+    Leaving,
+}
+
+/// Lets a connection go on until it ends; asks it to when it is old, when others are served otherwise now or when the server ends, and
 /// leaves it when it is idle too long, when others need its place, or when it does not end.
 async fn drive<C>(
     mut connection: Pin<&mut C>,
     end: impl Fn(Pin<&mut C>),
     limits: Limits,
     entry: &Entry,
-    mut stop: watch::Receiver<u64>,
+    mut orders: watch::Receiver<Order>,
 ) -> Result<Ended, hyper::Error>
 where
     C: Future<Output = Result<(), hyper::Error>>,
 {
     let mut until = tokio::time::Instant::now() + limits.age;
-    let mut ending = false;
+    let mut stage = Stage::Open;
     loop {
         let idle = entry.idle_since().unwrap_or_else(Instant::now) + limits.idle;
-        tokio::select! {
+        let order = tokio::select! {
             ended = connection.as_mut() => return ended.map(|()| Ended::ByItself),
             () = entry.go.notified() => return Ok(Ended::Left),
             () = sleep_until(idle.into()) => {
                 if entry.idle_since().is_some_and(|since| since + limits.idle <= Instant::now()) {
                     return Ok(Ended::Left);
                 }
+                continue;
             }
             () = sleep_until(until) => {
-                if ending {
+                if stage == Stage::Leaving {
                     return Ok(Ended::Left);
                 }
-                ending = true;
-                until = tokio::time::Instant::now() + limits.grace;
+                Order::End(limits.grace)
+            }
+            changed = orders.changed(), if stage != Stage::Leaving => match changed {
+                Ok(()) => *orders.borrow_and_update(),
+                // Nobody is there to give any.
+                Err(_) => Order::End(limits.grace),
+            },
+        };
+        match order {
+            Order::GoOn => {}
+            Order::Renew => {
+                stage = Stage::Last;
+                entry.take_no_more_from(Instant::now() + limits.grace);
                 end(connection.as_mut());
             }
-            _ = stop.changed(), if !ending => {
-                ending = true;
-                until = tokio::time::Instant::now() + limits.grace;
+            Order::End(grace) => {
+                stage = Stage::Leaving;
+                until = tokio::time::Instant::now() + grace;
                 end(connection.as_mut());
             }
         }

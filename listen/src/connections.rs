@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -28,6 +28,8 @@ pub struct Entry {
     from: IpAddr,
     /// How many of its requests are being answered, and since when it is so.
     state: Mutex<(usize, Instant)>,
+    /// From when on it takes no more requests; nothing while nobody has said so.
+    closed: OnceLock<Instant>,
     /// Told when it has to go.
     pub go: Notify,
 }
@@ -77,7 +79,8 @@ impl Connections {
         }
         open.last += 1;
         let id = open.last;
-        let entry = Arc::new(Entry { from, state: Mutex::new((0, now)), go: Notify::new() });
+        let entry =
+            Arc::new(Entry { from, state: Mutex::new((0, now)), closed: OnceLock::new(), go: Notify::new() });
         open.entries.insert(id, Arc::clone(&entry));
         Some(Place { id, all: Arc::clone(self), entry })
     }
@@ -108,6 +111,16 @@ impl Entry {
     pub fn idle_since(&self) -> Option<Instant> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         (state.0 == 0).then_some(state.1)
+    }
+
+    /// From that moment on it takes no more requests, or from an earlier one that was said before.
+    pub fn take_no_more_from(&self, at: Instant) {
+        self.closed.get_or_init(|| at);
+    }
+
+    /// Whether it takes no more requests.
+    pub fn takes_no_more(&self, now: Instant) -> bool {
+        self.closed.get().is_some_and(|at| *at <= now)
     }
 
     /// Notes that a request of it is being answered.

@@ -37,6 +37,8 @@ pub mod tls;
 #[cfg(test)]
 mod given_tests;
 #[cfg(test)]
+mod renew_tests;
+#[cfg(test)]
 mod rest_tests;
 
 pub use config::{Limits, ListenConfig, LogLevel, Plain, TlsFiles};

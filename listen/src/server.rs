@@ -1,8 +1,8 @@
 //! A server: it listens, bounds what clients take, and ends without leaving anybody half answered.
 //!
-//! At SIGHUP the certificates are read again, and whoever has another configuration may bring that: who is connected is answered, and has
-//! to connect again. At SIGTERM or SIGINT nobody new is
-//! let in, and those who are being answered have [`crate::config::Limits::grace`].
+//! At SIGHUP the certificates are read again, and whoever has another configuration may bring that: who is connected is answered, however
+//! long that takes within the age of a connection, and has to connect again. At SIGTERM or SIGINT nobody new is let in, and those who are
+//! being answered have [`crate::config::Limits::grace`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::config::ListenConfig;
-use crate::connection::{self, Served};
+use crate::connection::{self, Order, Served};
 use crate::connections::{Connections, Share};
 use crate::log::{Log, causes};
 use crate::network::is_in;
@@ -69,8 +69,8 @@ pub struct Running {
     pub listen: ListenConfig,
     now: Arc<RwLock<Now>>,
     log: Log,
-    /// Changes when who is connected has to connect again.
-    stop: watch::Sender<u64>,
+    /// What those who are connected are told.
+    orders: watch::Sender<Order>,
     /// Turns true when nobody new is let in.
     closed: watch::Sender<bool>,
     listeners: JoinSet<()>,
@@ -121,7 +121,7 @@ pub fn start_on(
         listen: listen.clone(),
         now: Arc::new(RwLock::new(now)),
         log: log.clone(),
-        stop: watch::Sender::new(0),
+        orders: watch::Sender::new(Order::GoOn),
         closed: watch::Sender::new(false),
         listeners: JoinSet::new(),
         connections: Arc::new(Connections::new(most, listen.limits.connections_per_address)),
@@ -134,7 +134,7 @@ pub fn start_on(
             now: Arc::clone(&running.now),
             log: log.clone(),
             connections: Arc::clone(&running.connections),
-            stop: running.stop.subscribe(),
+            orders: running.orders.subscribe(),
         };
         running.listeners.spawn(door.open(socket, running.closed.subscribe()));
     }
@@ -187,7 +187,7 @@ impl Running {
         match tls::load(files, clock::now(), &self.log) {
             Ok(config) => {
                 self.now.write().unwrap_or_else(PoisonError::into_inner).tls = Some(config);
-                self.stop.send_modify(|times| *times += 1);
+                self.orders.send_replace(Order::Renew);
                 self.log.info(format_args!("the certificates were read again"));
             }
             Err(error) => {
@@ -203,7 +203,7 @@ impl Running {
         Ok(Ready { tls: certificates(&listen, &self.log)?, listen })
     }
 
-    /// Goes on with that, and with these routes.
+    /// Goes on with that, and with these routes. Those of before stay until the last who is being answered by them has been.
     pub fn renew(&mut self, ready: Ready, routes: Router) {
         let Ready { listen, tls } = ready;
         let most = files_for(listen.limits.connections, &self.log);
@@ -211,7 +211,7 @@ impl Running {
         self.listen = listen.clone();
         let now = Now { routes: told(routes, &self.log), listen, tls };
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = now;
-        self.stop.send_modify(|times| *times += 1);
+        self.orders.send_replace(Order::Renew);
     }
 
     /// How many are connected.
@@ -222,10 +222,11 @@ impl Running {
     /// Lets nobody new in, and waits for those who are being answered.
     pub async fn stop(mut self) {
         self.closed.send_replace(true);
-        self.stop.send_modify(|times| *times += 1);
+        let grace = self.listen.limits.grace;
+        self.orders.send_replace(Order::End(grace));
         let all = async { while self.listeners.join_next().await.is_some() {} };
         // Connections have the grace, and a second to say goodbye.
-        if timeout(self.listen.limits.grace + Duration::from_secs(1), all).await.is_err() {
+        if timeout(grace + Duration::from_secs(1), all).await.is_err() {
             self.log.warn(format_args!("{} connections did not end in time", self.connections.count()));
         }
     }
@@ -236,7 +237,7 @@ struct Door {
     now: Arc<RwLock<Now>>,
     log: Log,
     connections: Arc<Connections>,
-    stop: watch::Receiver<u64>,
+    orders: watch::Receiver<Order>,
 }
 
 impl Door {
@@ -259,14 +260,14 @@ impl Door {
                 }
             };
             // In this order: what changes between the two is heard of.
-            let mut stop = self.stop.clone();
-            stop.mark_unchanged();
+            let mut orders = self.orders.clone();
+            orders.mark_unchanged();
             let (served, tls, share) = self.now(address.ip());
             let Some(place) = self.connections.admit(address.ip(), share, Instant::now()) else {
                 self.log.warn(format_args!("{address}: turned away, there are too many connections"));
                 continue;
             };
-            inside.spawn(connection::serve(served, tcp, address, tls, place, stop));
+            inside.spawn(connection::serve(served, tcp, address, tls, place, orders));
         }
         drop(socket);
         while inside.join_next().await.is_some() {}

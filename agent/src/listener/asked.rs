@@ -7,13 +7,14 @@ use serde::Deserialize;
 
 use super::said::Failure;
 use crate::runs::TriggerId;
+use crate::runs::ask::LONGEST_TEXT;
 
 /// The longest that an answer waits for the end of a run, in seconds.
 pub const MOST_WAIT: u64 = 300;
 /// The most modules that a run is asked for.
 const MOST_MODULES: usize = 256;
-/// The longest name of a module, and the longest key, in bytes.
-const LONGEST: usize = 255;
+/// The longest name of a module, in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// A run that is asked for. What is not said is as for `disco dance`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -25,7 +26,7 @@ pub struct Wanted {
     pub modules: Vec<String>,
     /// So many seconds the answer waits for its end, at most.
     pub wait: u64,
-    /// Whoever asks again with the same key gets the same run, for a day.
+    /// Whoever asks again with the same key gets the same run, for a day. At most [`LONGEST_TEXT`] bytes.
     pub idempotency_key: Option<String>,
 }
 
@@ -54,13 +55,15 @@ impl Wanted {
         if wanted.modules.len() > MOST_MODULES {
             return Err(bad(format!("modules: {MOST_MODULES} at most")));
         }
-        let plain = |text: &str| (1..=LONGEST).contains(&text.len()) && !text.contains(char::is_control);
-        if let Some(odd) = wanted.modules.iter().find(|name| !plain(name) || name.starts_with('-')) {
+        let plain =
+            |text: &str, longest| (1..=longest).contains(&text.len()) && !text.contains(char::is_control);
+        let is_odd = |name: &&String| !plain(name, LONGEST_NAME) || name.starts_with('-');
+        if let Some(odd) = wanted.modules.iter().find(is_odd) {
             return Err(bad(format!("modules: {odd:?} is no name of a module")));
         }
-        if wanted.idempotency_key.as_deref().is_some_and(|key| !plain(key)) {
+        if wanted.idempotency_key.as_deref().is_some_and(|key| !plain(key, LONGEST_TEXT)) {
             return Err(bad(format!(
-                "idempotency_key: 1 to {LONGEST} bytes, none of them a control character"
+                "idempotency_key: 1 to {LONGEST_TEXT} bytes, none of them a control character"
             )));
         }
         Ok(wanted)
@@ -110,6 +113,8 @@ mod tests {
         let wanted = of("application/json; charset=utf-8", all).unwrap();
         assert!(wanted.noop && wanted.modules == ["a", "b/c"] && wanted.wait == 300);
         assert_eq!(of("Application/JSON", "{}").unwrap(), Wanted::default());
+        let longest = format!(r#"{{"idempotency_key":"{}"}}"#, "x".repeat(200));
+        assert_eq!(of("application/json", &longest).unwrap().idempotency_key.unwrap().len(), 200);
         let many = format!("{{\"modules\":[{}\"x\"]}}", "\"x\",".repeat(256));
         for (status, kind, body) in [
             (415, "text/plain", "{}"),
@@ -130,6 +135,9 @@ mod tests {
             (400, "application/json", r#"{"modules":"a"}"#),
             (400, "application/json", r#"{"idempotency_key":""}"#),
             (400, "application/json", &many),
+            (400, "application/json", &format!(r#"{{"idempotency_key":"{}"}}"#, "x".repeat(201))),
+            (400, "application/json", &format!(r#"{{"idempotency_key":"{}"}}"#, "\u{e4}".repeat(101))),
+            (400, "application/json", &format!(r#"{{"modules":["{}"]}}"#, "x".repeat(256))),
         ] {
             assert_eq!(of(kind, body).unwrap_err().status.as_u16(), status, "{kind:?} {body:?}");
         }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, body::Bytes};
+use disco_listen::Log;
 use serde::Serialize;
 
 use super::asked::{MOST_WAIT, Wanted, id, number};
@@ -26,6 +27,8 @@ pub struct App {
     pub helper: Arc<Helper>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where lines go.
+    pub log: Log,
 }
 
 /// The routes for those who may ask.
@@ -84,7 +87,14 @@ async fn begin(
     let mut state = run(&app, &Ask::Run { noop, modules, by, key, alone: false }).await?;
     app.metrics.triggered();
     if wait > 0 && !state.state.is_end() {
-        state = run(&app, &Ask::Status { id: state.id, wait }).await?;
+        match run(&app, &Ask::Status { id: state.id.clone(), wait }).await {
+            Ok(now) => state = now,
+            // It was taken: without its id whoever asks would ask again, and get a second one.
+            Err(failure) => {
+                let (id, why) = (&state.id, failure.message);
+                app.log.warn(format_args!("the end of run {id} is not waited for: {why}"));
+            }
+        }
     }
     let status = if wait > 0 && state.state.is_end() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let at = HeaderValue::from_str(&format!("/v1/runs/{}", state.id));

@@ -62,6 +62,40 @@ fn who_waits_gets_the_end_where_it_comes_in_time() {
     });
 }
 
+/// Whoever gets no id asks again, and for a second run where the first one has begun.
+#[test]
+fn a_run_that_was_taken_is_told_though_nobody_can_wait_for_its_end() {
+    let stage = Stage::new();
+    let taken = stage.ask("POST", "/v1/runs", r#"{"noop":true}"#).json();
+    let state = {
+        let mut state = taken.clone();
+        state.as_object_mut().unwrap().remove("href");
+        state["answer"] = "run".into();
+        format!("{state}\n")
+    };
+    for (said, why) in [
+        (String::new(), "gives no answer"),
+        ("{}\n".to_owned(), "an answer to another question"),
+        ("{\"answer\":\"runs\",\"runs\":[]}\n".to_owned(), "an answer to another question"),
+        ("{\"answer\":\"refused\",\"why\":\"failed\",\"message\":\"because\"}\n".to_owned(), "because"),
+    ] {
+        let (asked, logged) = (stage.helper.asks.lock().unwrap().len(), stage.log.text().len());
+        stage.helper.says(&state);
+        stage.helper.says(&said);
+        let found = stage.ask("POST", "/v1/runs", r#"{"noop":true,"wait":30}"#);
+        assert_eq!(found.status, 202, "{said:?}: {found:?}");
+        assert_eq!((found.json(), found.header("location")), (taken.clone(), taken["href"].as_str()));
+        let asked = stage.helper.asks.lock().unwrap()[asked..].to_vec();
+        assert!(matches!(&asked[..], [Ask::Run { .. }, Ask::Status { wait: 30, .. }]), "{asked:?}");
+        let line = stage.log.text()[logged..].to_owned();
+        let told = format!("the end of run {FIRST} is not waited for: ");
+        assert!(line.lines().any(|line| line.contains(&told) && line.contains(why)), "{why}: {line}");
+    }
+    // A run that was not taken is as much of an error as before.
+    stage.helper.says("");
+    assert_eq!(stage.ask("POST", "/v1/runs", r#"{"wait":30}"#).status, 503);
+}
+
 #[test]
 fn a_log_goes_on_until_its_run_ends_and_holds_nobody() {
     let stage = Stage::new();
@@ -103,6 +137,33 @@ fn a_log_goes_on_until_its_run_ends_and_holds_nobody() {
     let mut first = vec![];
     slow[0].read_to_end(&mut first).unwrap();
     assert!(first.len() > huge.len(), "who reads late has it all");
+}
+
+/// Nothing is printed and no run ends: that they have gone is all that can free their places.
+#[test]
+fn who_follows_a_silent_log_and_goes_frees_his_place() {
+    let stage = Stage::new();
+    stage.ask("POST", "/v1/runs", "{}");
+    let ask = || {
+        let mut tcp = TcpStream::connect(stage.address(0)).unwrap();
+        tcp.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let (key, path) = (&stage.key, format!("/v1/runs/{FIRST}/log"));
+        let text = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n");
+        tcp.write_all(text.as_bytes()).unwrap();
+        tcp
+    };
+    let answered = |tcp: &mut TcpStream| {
+        let mut head = [0; 12];
+        tcp.read_exact(&mut head).unwrap();
+        String::from_utf8_lossy(&head).into_owned()
+    };
+    let mut all: Vec<TcpStream> = (0..16).map(|_| ask()).collect();
+    all.iter_mut().for_each(|tcp| assert_eq!(answered(tcp), "HTTP/1.1 200"));
+    assert_eq!(answered(&mut ask()), "HTTP/1.1 503", "sixteen are all places");
+    all.truncate(15);
+    assert_eq!(answered(&mut ask()), "HTTP/1.1 200", "one has gone");
+    drop(all);
+    stage.helper.wait_until_followed_by(0);
 }
 
 #[test]

@@ -90,7 +90,8 @@ impl Parts {
     /// disco's own interface, with the face beside it: that has rules of its own for who may ask.
     pub fn own(&self) -> Router {
         let limits = self.config.listen.limits;
-        let app = App { helper: Arc::clone(&self.helper), metrics: self.metrics.clone() };
+        let (helper, metrics) = (Arc::clone(&self.helper), self.metrics.clone());
+        let app = App { helper, metrics, log: self.log.clone() };
         let face = self.proxy.as_deref().map_or_else(proxy::version_alone, Proxy::routes);
         let guarded = guarded(bounded(native::routes(app.clone()), limits), Arc::clone(&self.guard));
         let open = bounded(face.merge(native::health(app)).fallback(native::no_route), limits);

@@ -12,7 +12,8 @@ use disco_listen::{LogLevel, TlsFiles};
 
 use super::config::{Auth, Config};
 use super::keys::Keys;
-use super::stage::Stage;
+use super::stage::{Stage, raw, said};
+use crate::runs::State;
 
 /// Has the listener read that anew.
 fn reload(stage: &mut Stage, change: impl FnOnce(&mut Config)) {
@@ -95,6 +96,50 @@ fn how_long_twitch_waits_changes_and_a_socket_that_would_have_to_be_opened_is_to
     reload(&mut stage, |config| config.twitch.enabled = false);
     assert!(stage.log.text().contains("twitch.enabled: what has changed there needs a restart"));
     assert_eq!(stage.twitch("GET", "/version").split(' ').next(), Some("200"), "it is listened on as before");
+}
+
+#[test]
+fn who_waits_is_answered_however_long_that_takes() {
+    const GRACE: Duration = Duration::from_millis(100);
+    let mut stage = Stage::with("", |_, config| config.listen.limits.grace = GRACE);
+    let key = bearer(&stage.key);
+    stage.helper.log.lock().unwrap().extend_from_slice(b"printed\n");
+    let first = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let json = format!("{key}Content-Type: application/json\r\nContent-Length: 11\r\n");
+    // After each of them the helper has been asked so often.
+    let waiting: Vec<_> = [
+        (1, "GET /puppet/twitch?async=false".to_owned(), "", "", 2),
+        (0, "POST /v1/runs".to_owned(), &*json, "{\"wait\":60}", 4),
+        (0, format!("GET /v1/runs/{first}?wait=60"), &*key, "", 5),
+        (0, format!("GET /v1/runs/{first}/log"), &*key, "", 6),
+    ]
+    .into_iter()
+    .map(|(number, line, headers, body, asked)| {
+        let text = format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n{body}");
+        let address = stage.address(number);
+        let waits = std::thread::spawn(move || said(&raw(address, text.as_bytes())));
+        stage.helper.wait_for(asked);
+        (line, waits)
+    })
+    .collect();
+    stage.helper.wait_until_followed_by(1);
+    for auth in [Auth::AnyoneHere, Auth::Needed(Default::default())] {
+        reload(&mut stage, |config| config.auth = auth);
+    }
+    let over = Instant::now() + 6 * GRACE;
+    while Instant::now() < over {
+        for (line, waits) in &waiting {
+            assert!(!waits.is_finished(), "{line} is cut off");
+        }
+        std::thread::sleep(GRACE / 10);
+    }
+    stage.helper.end(State::Done { exit: 0 });
+    for ((line, waits), body) in
+        waiting.into_iter().zip(["Puppet run complete\n", "\"done\"", "\"done\"", "printed\n"])
+    {
+        let said = waits.join().unwrap();
+        assert!(said.status == 200 && said.body.contains(body), "{line}: {said:?}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct StandIn {
     /// Answers to say in place of its own, the next one first: as they are.
     pub next: Mutex<VecDeque<String>>,
     pub standing: Mutex<Standing>,
+    /// How many connections follow a log.
+    following: AtomicUsize,
 }
 
 fn refused(why: Refusal, message: &str) -> Answer {
@@ -55,6 +58,7 @@ impl StandIn {
             log: Mutex::default(),
             next: Mutex::default(),
             standing: Mutex::new(standing),
+            following: AtomicUsize::new(0),
         }
     }
 
@@ -98,7 +102,9 @@ impl StandIn {
             return;
         }
         if let (Ask::Log { id, from }, Answer::Run(_)) = (ask, answer) {
+            self.following.fetch_add(1, Ordering::SeqCst);
             self.follow(stream, &id, usize::try_from(from).unwrap());
+            self.following.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
@@ -135,7 +141,7 @@ impl StandIn {
             let ended = matches!(self.status(id, 0), Answer::Run(run) if run.state.is_end());
             let more = self.log.lock().unwrap()[from..].to_vec();
             from += more.len();
-            if stream.write_all(&more).is_err() || (ended && more.is_empty()) {
+            if stream.write_all(&more).is_err() || (more.is_empty() && (ended || has_gone(&stream))) {
                 return;
             }
             if more.is_empty() {
@@ -168,10 +174,27 @@ impl StandIn {
         }
     }
 
+    /// Waits until so many connections follow a log.
+    pub fn wait_until_followed_by(&self, many: usize) {
+        let start = std::time::Instant::now();
+        while self.following.load(Ordering::SeqCst) != many {
+            assert!(start.elapsed() < Duration::from_secs(10), "{:?}", self.following);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// The next answer is this, to the byte.
     pub fn says(&self, said: &str) {
         self.next.lock().unwrap().push_back(said.to_owned());
     }
+}
+
+/// Whether the other end has closed; it says nothing behind its question.
+fn has_gone(stream: &UnixStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let read = (&*stream).read(&mut [0]);
+    stream.set_nonblocking(false).unwrap();
+    matches!(read, Ok(0))
 }
 
 /// Where the log goes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use disco_listen::{Asked, Log, Peer};
 use tokio::time::Instant;
@@ -50,8 +50,10 @@ pub fn too_often(seconds: u64) -> Response {
 
 async fn answer(State(app): State<App>, request: Request) -> Response {
     let unexpected = || text(500, "Unexpected error");
-    if request.headers().contains_key(header::ORIGIN) {
-        // puppet-twitch let every page in a browser start a run.
+    if let Some(sign) = sign_of_a_browser(request.headers()) {
+        let from = request.extensions().get::<Peer>().map(|peer| peer.address.ip().to_canonical());
+        let from = from.map_or_else(|| String::from("-"), |from| from.to_string());
+        app.log.warn(format_args!("{from}: taken for a browser by its {sign}, and not answered"));
         return text(403, "Requests of pages in a browser are not answered");
     }
     let uri = request.extensions().get::<Asked>().map_or_else(|| request.uri(), |asked| &asked.0);
@@ -66,6 +68,25 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
         "/version" => text(200, env!("CARGO_PKG_VERSION")),
         "/info" => text(200, INFO),
         other => text(400, &format!("Unrecognised endpoint: {other}")),
+    }
+}
+
+/// By what a request is known as a browser's, which puppet-twitch let start a run for every page: an image or a link of one asks
+/// without an `Origin`. Whoever is no browser can say none of it.
+fn sign_of_a_browser(headers: &HeaderMap) -> Option<&'static str> {
+    let is_browser = |agent: &HeaderValue| {
+        agent.as_bytes().get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"Mozilla/"))
+    };
+    if headers.contains_key(header::ORIGIN) {
+        Some("Origin")
+    } else if headers.contains_key(header::REFERER) {
+        Some("Referer")
+    } else if headers.keys().any(|name| name.as_str().starts_with("sec-fetch-")) {
+        Some("Sec-Fetch-*")
+    } else if headers.get_all(header::USER_AGENT).iter().any(is_browser) {
+        Some("User-Agent")
+    } else {
+        None
     }
 }
 

@@ -133,12 +133,50 @@ fn what_cannot_be_started_is_one_text() {
     assert_eq!(stage.twitch("GET", "/puppet/twitch"), FAILED);
 }
 
+/// An image and a link of a page say no `Origin`.
 #[test]
 fn no_page_of_a_browser_starts_a_run() {
     let stage = Stage::new();
-    let page = stage.send(1, "POST", "/puppet/twitch", "Origin: http://evil.example\r\n", "");
-    assert_eq!((page.status, &*page.body), (403, "Requests of pages in a browser are not answered\n"));
+    for (header, told) in [
+        ("Origin: http://evil.example", "Origin"),
+        ("Referer: http://evil.example/page", "Referer"),
+        ("Sec-Fetch-Site: cross-site", "Sec-Fetch-"),
+        ("sec-fetch-mode: no-cors", "Sec-Fetch-"),
+        ("Sec-Fetch-Dest: image", "Sec-Fetch-"),
+        ("Sec-Fetch-User: ?1", "Sec-Fetch-"),
+        ("User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "User-Agent"),
+        ("User-Agent: mozilla/4.0 (compatible; MSIE 6.0)", "User-Agent"),
+        ("User-Agent: curl/8.14.1\r\nUser-Agent: Mozilla/5.0", "User-Agent"),
+    ] {
+        for (method, path) in [("GET", "/puppet/twitch"), ("POST", "/disco/twitch?async=false")] {
+            let before = stage.log.text().len();
+            let page = stage.send(1, method, path, &format!("{header}\r\n"), "");
+            let wanted = (403, "Requests of pages in a browser are not answered\n");
+            assert_eq!((page.status, &*page.body), wanted, "{method} {header}");
+            let line = stage.log.text()[before..].to_owned();
+            assert!(line.contains(&format!("127.0.0.1: taken for a browser by its {told}")), "{line}");
+        }
+    }
     assert!(stage.helper.asks.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_is_no_browser_starts_a_run() {
+    let stage = Stage::new();
+    for header in [
+        "User-Agent: curl/8.14.1\r\nAccept: */*\r\n",
+        "User-Agent: Wget/1.25.0\r\nAccept-Encoding: identity\r\n",
+        "User-Agent: Ruby\r\n",
+        "User-Agent: python-requests/2.32.3\r\n",
+        "User-Agent: Not-Mozilla/5.0\r\n",
+        "User-Agent: Mozilla\r\n",
+        "User-Agent:\r\n",
+        "X-Sec-Fetch-Site: none\r\nX-Referer: x\r\n",
+        "",
+    ] {
+        stage.helper.end(State::Done { exit: 0 });
+        assert_eq!(stage.send(1, "GET", "/puppet/twitch", header, "").status, 202, "{header:?}");
+    }
 }
 
 #[test]

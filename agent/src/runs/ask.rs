@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::runs::state::{RunState, Standing, TriggerId};
 
+/// The longest text that says who asks, or a key, in bytes.
+pub const LONGEST_TEXT: usize = 200;
+
 /// What the agent asks. Unknown verbs and fields are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case", deny_unknown_fields)]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use disco_agent::runs::ask::LONGEST_TEXT;
 use disco_agent::runs::line::{self, LineError};
 use disco_agent::runs::queue::Wanted;
 use disco_agent::runs::{Answer, Ask, Found, Refusal, TriggerId};
@@ -33,8 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: u64 = 3600;
 /// How often a log is looked at for more.
 const LOG_LOOK: Duration = Duration::from_millis(100);
-/// The longest text that says who asks, or a key, in bytes.
-const LONGEST_TEXT: usize = 200;
 /// How often a lock server is looked for that is not set, or does not answer.
 const UNKNOWN: Duration = Duration::from_secs(60);
 
