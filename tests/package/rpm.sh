@@ -76,7 +76,7 @@ rpm_upgrades() {
     before=$(cd "$root" && find etc/disco var/disco -type f -exec sha256sum {} + | sort; wanted sockets.target; wanted timers.target; wanted multi-user.target)
     by_rpm -U --nodeps --ignorearch "$4"; is 2
     [ "$before" = "$(cd "$root" && find etc/disco var/disco -type f -exec sha256sum {} + | sort; wanted sockets.target; wanted timers.target; wanted multi-user.target)" ]
-    [ "$(wanted multi-user.target)" = disco-lock-release.service ]; wanted sockets.target | grep disco-agent.socket; wanted timers.target | grep disco-dance.timer
+    [ "$(wanted multi-user.target)" = disco-agent-helper.service,disco-lock-release.service ]; wanted sockets.target | grep disco-agent.socket; wanted timers.target | grep disco-dance.timer
     chroot "$root" disco --version
     mkdir "$root/var/disco/journal"; touch "$root/var/disco/journal/x"
     not by_rpm -U --nodeps --ignorearch --oldpackage "$3"; not by_rpm -e --nodeps disco; is 2
