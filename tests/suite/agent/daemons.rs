@@ -151,3 +151,53 @@ fn a_helper_without_systemd_keeps_the_timer() {
     world.wait_until("a run by timer has merged", || world.exists("/etc/by-timer"));
     world.wait_until("it has ended", || world.disco(&["runs"]).stdout.contains("merged"));
 }
+
+#[test]
+fn of_several_restarts_at_once_one_agent_is_left_that_can_be_ended() {
+    let Some(world) = World::new() else { return };
+    world.sh("getent passwd disco-agent || useradd --system --user-group --shell /usr/sbin/nologin disco-agent").succeeds();
+    world.disco(&["agent", "init"]).succeeds();
+    let processes = world.processes();
+    world.disco(&["agent", "start"]).succeeds();
+    for _ in 0..4 {
+        world.sh("for one in 1 2 3 4; do disco agent restart & done; wait").succeeds();
+        let both = [pids(&world, "agent helper"), pids(&world, "agent serve")];
+        assert!(
+            both.iter().all(|one| one.len() == 1),
+            "{both:?}\n{}",
+            world.read("/var/log/disco-agent.log")
+        );
+        let status = world.disco(&["agent", "status"]);
+        status.succeeds().stdout_has(&format!("helper    runs, pid {}", both[0][0]));
+        status.stdout_has(&format!("listener  runs, pid {}", both[1][0]));
+    }
+    let stopped = world.disco(&["agent", "stop"]);
+    stopped
+        .succeeds()
+        .stderr_has("The agent's helper has ended")
+        .stderr_has("The agent's listener has ended");
+    world.only_has(&processes);
+    world.sh("ls -A /run/disco").stdout_is("");
+}
+
+#[test]
+fn one_that_is_late_is_known_until_it_has_ended() {
+    let Some(world) = World::new() else { return };
+    // The helper waits for what this says, and knows no signal while it does.
+    let slow = format!("/var/disco/agent/runs/{}.json", TriggerId::of([7; 16]));
+    world.sh(&format!("mkdir -p /var/disco/agent/runs && mkfifo {slow}")).succeeds();
+    let start = world.spawn(&["disco", "agent", "start"]);
+    world.wait_until("the helper is begun", || pids(&world, "agent helper").len() == 1);
+    let pid = pids(&world, "agent helper").remove(0);
+    world.run(&["kill", "-STOP", &pid]).succeeds();
+    let asked = || world.read(&format!("/proc/{pid}/status")).contains("ShdPnd:\t0000000000004000");
+    world.wait_until("it is asked to end", asked);
+    world.disco(&["agent", "status"]).stdout_has(&format!("helper    runs, pid {pid}"));
+    world.run(&["kill", "-CONT", &pid]).succeeds();
+    world.sh(&format!("exec 3>{slow}; rm {slow}")).succeeds();
+    start.wait().exits(69).stderr_has("it was not ready after 10 s");
+    assert_eq!(pids(&world, "agent helper"), [""; 0]);
+    world.sh("ls -A /run/disco").stdout_is("");
+    world.disco(&["agent", "start"]).succeeds();
+    world.disco(&["agent", "stop"]).succeeds();
+}
