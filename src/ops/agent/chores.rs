@@ -23,15 +23,22 @@ const TELL: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// Does them, one after the other, for as long as the process lives. `own_timer` is whether runs by timer are its business: where systemd
-/// starts the helper, `disco-dance.timer` has them. `tend` is how often the registration is compared with what this node offers.
-pub(super) fn for_ever(flags: &Flags, own_timer: bool, tend: Duration, say: fn(&str), note: fn(&str)) {
+/// starts the helper, `disco-dance.timer` has them. `started_with` are the flags for each disco that is started; `tend` is how often the registration is compared with what this node offers.
+pub(super) fn for_ever(
+    flags: &Flags,
+    started_with: &[String],
+    own_timer: bool,
+    tend: Duration,
+    say: fn(&str),
+    note: fn(&str),
+) {
     let mut timer = own_timer.then(Timer::new);
     let mut told = Instant::now();
     let mut tending = Tending::new(tend, told);
     loop {
         let wait = match settings(flags) {
             Ok((settings, _)) => {
-                let wait = timer.as_mut().map_or(TELL, |timer| on_time(timer, &settings, say));
+                let wait = timer.as_mut().map_or(TELL, |timer| on_time(timer, &settings, started_with, say));
                 if told.elapsed() >= TELL {
                     told = Instant::now();
                     tell(&settings, say);
@@ -56,10 +63,10 @@ pub(super) fn for_ever(flags: &Flags, own_timer: bool, tend: Duration, say: fn(&
 }
 
 /// Starts a run where it is time, and says how long there is nothing to do.
-fn on_time(timer: &mut Timer, settings: &Settings, say: fn(&str)) -> Duration {
+fn on_time(timer: &mut Timer, settings: &Settings, started_with: &[String], say: fn(&str)) -> Duration {
     let looked = timer.look(settings).and_then(|look| match look {
         Look::Wait(time) => Ok(time),
-        Look::Start => schedule::start(settings).map(|()| Duration::from_secs(1)),
+        Look::Start => schedule::start(started_with).map(|()| Duration::from_secs(1)),
     });
     looked.unwrap_or_else(|error| {
         say(&in_full(&error));

@@ -106,10 +106,10 @@ pub fn serve(
             Visitors::open(&serving.socket, account.as_ref().map(|account| account.group)).map_err(listen)?
         }
     };
-    let desk = Desk::open(serving.home, serving.flags, serving.exit, say)?;
+    let desk = Desk::open(serving.home, serving.flags.clone(), serving.exit, say)?;
     let (flags, own_timer) = (serving.settings.clone(), !visitors.is_given());
-    let (tend, note) = (serving.tend, serving.note);
-    std::thread::spawn(move || chores::for_ever(&flags, own_timer, tend, say, note));
+    let (tend, note, started_with) = (serving.tend, serving.note, serving.flags);
+    std::thread::spawn(move || chores::for_ever(&flags, &started_with, own_timer, tend, say, note));
     let lock = Arc::new(Mutex::new(Found::NotLooked));
     let (flags, seen) = (serving.settings.clone(), lock.clone());
     // By a thread of its own: a server that hangs must not keep runs by timer.

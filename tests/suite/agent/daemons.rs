@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::world::NODE;
 
 #[test]
 fn without_systemd_it_is_started_looked_at_and_stopped() {
@@ -150,6 +151,24 @@ fn a_helper_without_systemd_keeps_the_timer() {
     let _node = node.again();
     world.wait_until("a run by timer has merged", || world.exists("/etc/by-timer"));
     world.wait_until("it has ended", || world.disco(&["runs"]).stdout.contains("merged"));
+}
+
+#[test]
+fn what_the_timer_starts_has_the_name_that_the_helper_was_given() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", "echo x >/etc/by-timer");
+    world.master();
+    // The master knows it by that name, too.
+    world.sh(&format!("cd /tmp/master/parameters && cp -a {NODE} web1.example.com")).succeeds();
+    world.setting("disco/schedule/interval", "60");
+    world.setting("disco/schedule/splay", "0");
+    world.sh("echo '{\"schema\":1,\"last\":1000}' >/var/disco/schedule.json").succeeds();
+    world.disco(&["agent", "start", "--node", "web1.example.com"]).succeeds();
+    world.wait_until("a run by timer has merged", || world.disco(&["runs"]).stdout.contains("merged"));
+    let node = world.sh("cat /var/disco/runs/*/record.json").succeeds().stdout.clone();
+    assert!(node.contains(r#""node": "web1.example.com""#), "{node}");
+    assert!(!node.contains(NODE), "{node}");
+    world.disco(&["agent", "stop"]).succeeds();
 }
 
 #[test]
