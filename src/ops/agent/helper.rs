@@ -19,9 +19,10 @@ use crate::sys::interrupt::Interrupt;
 use crate::sys::rights::Account;
 use crate::sys::visitors::{self, Came, Visitor, Visitors};
 
+use super::chores::Chores;
 use super::desk::{Desk, refused};
 use super::store::Store;
-use super::{AgentError, Exit, chores, process, standing};
+use super::{AgentError, Exit, process, standing};
 
 /// How many may be answered at once.
 const MOST: usize = 64;
@@ -107,9 +108,9 @@ pub fn serve(
         }
     };
     let desk = Desk::open(serving.home, serving.flags.clone(), serving.exit, say)?;
-    let (flags, own_timer) = (serving.settings.clone(), !visitors.is_given());
-    let (tend, note, started_with) = (serving.tend, serving.note, serving.flags);
-    std::thread::spawn(move || chores::for_ever(&flags, &started_with, own_timer, tend, say, note));
+    let (tend, note, own_timer) = (serving.tend, serving.note, !visitors.is_given());
+    let settings = serving.settings.clone();
+    Chores { settings, flags: serving.flags, own_timer, tend, say, note }.begin();
     let lock = Arc::new(Mutex::new(Found::NotLooked));
     let (flags, seen) = (serving.settings.clone(), lock.clone());
     // By a thread of its own: a server that hangs must not keep runs by timer.

@@ -171,6 +171,62 @@ fn what_the_timer_starts_has_the_name_that_the_helper_was_given() {
     world.disco(&["agent", "stop"]).succeeds();
 }
 
+/// Takes connections at two ports and says nothing; in /srv/heard, who has come and gone.
+const SILENT: &str = r#"
+import socket, threading
+heard = open("/srv/heard", "a", buffering=1)
+def leaves(peer, port):
+    while peer.recv(65536):
+        pass
+    heard.write(f"gone {port}\n")
+def listens(port):
+    door = socket.create_server(("127.0.0.1", port))
+    heard.write(f"open {port}\n")
+    while True:
+        peer, _ = door.accept()
+        heard.write(f"came {port}\n")
+        threading.Thread(target=leaves, args=(peer, port)).start()
+for port in 9001, 9002:
+    threading.Thread(target=listens, args=(port,)).start()
+"#;
+
+#[test]
+fn who_hangs_keeps_no_run_by_timer() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", "echo x >/etc/by-timer");
+    world.master();
+    // Something waits for the webhook, and is due.
+    world.setting("disco/upload/webhook", "http://127.0.0.1:9001/");
+    world.disco(&["dance", "--noop"]).succeeds();
+    world.sh("ls /var/disco/spool/*-webhook.json && rm -f /var/disco/spool/state.json").succeeds();
+    world.sh("mkdir -p /srv /etc/disco/proxy").succeeds();
+    world.write("/etc/disco/proxy/settings.yml", ":http_port: 8000\n:foreman_url: http://127.0.0.1:9002\n");
+    world.write_with_mode("/etc/disco/proxy/password", "600", "changeme\n");
+    let login = ":user: admin\n:password_file: /etc/disco/proxy/password\n:url: http://127.0.0.1:9002\n";
+    world.write("/etc/disco/proxy/register.yml", login);
+    world.write("/srv/silent.py", SILENT);
+    world.sh("setsid python3 /srv/silent.py </dev/null >/srv/out 2>&1 &").succeeds();
+    let heard = || world.sh("cat /srv/heard").stdout.clone();
+    world.wait_until("both are open", || heard().matches("open").count() == 2);
+    // An interval of which the next multiple, which is the node's next moment, is a few seconds from now.
+    world.setting("disco/schedule/splay", "0");
+    let soon = r#"cd /var/disco; now=$(date +%s); echo "{\"schema\":1,\"last\":$now}" >schedule.json
+        for every in {60..9999}; do left=$((every - now % every))
+          [ $left -lt 10 ] || [ $left -gt 14 ] || { echo $every >parameters/disco/schedule/interval; exit 0; }
+        done; exit 1"#;
+    world.sh(soon).succeeds();
+    let _helper = world.spawn(&["disco", "agent", "helper", "--tend", "1"]);
+    let both = || heard().contains("came 9001") && heard().contains("came 9002");
+    world.wait_until("it asks both", both);
+    assert!(!world.exists("/etc/by-timer"), "both hang before its moment comes");
+    world.wait_until("a run by timer has merged", || world.exists("/etc/by-timer"));
+    let heard = heard();
+    assert!(!heard.contains("gone"), "both hang still: {heard}");
+    for port in ["9001", "9002"] {
+        assert_eq!(heard.matches(&format!("came {port}")).count(), 1, "one of each at a time: {heard}");
+    }
+}
+
 #[test]
 fn of_several_restarts_at_once_one_agent_is_left_that_can_be_ended() {
     let Some(world) = World::new() else { return };
