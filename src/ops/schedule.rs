@@ -140,7 +140,7 @@ fn in_the_way(what: &Cover, until: Option<Time>) -> String {
 /// loop {
 ///     match timer.look(&settings()?)? {
 ///         Look::Wait(time) => wait(time),
-///         Look::Start => schedule::start(&settings()?)?,
+///         Look::Start => schedule::start(&flags)?,
 ///     }
 /// }
 /// ```
@@ -199,15 +199,9 @@ impl Timer {
     }
 }
 
-/// The words of a run by timer, after the program's name.
-pub fn words(settings: &Settings) -> Vec<String> {
-    let home = settings.home.value.to_string_lossy().into_owned();
-    ["--home".to_owned(), home, "dance".to_owned(), "--scheduled".to_owned()].into()
-}
-
-/// Starts a run by timer, in a session of its own and without streams; nobody waits for it. Its record says how it ended.
-pub fn start(settings: &Settings) -> Result<(), ScheduleError> {
-    let words = words(settings);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+/// Starts a run by timer, in a session of its own and without streams; nobody waits for it. Its record says how it ended. With `flags` it
+/// is a run of the same home, by the same name, as whoever keeps the timer has.
+pub fn start(flags: &[String]) -> Result<(), ScheduleError> {
+    let words: Vec<&str> = flags.iter().map(String::as_str).chain(["dance", "--scheduled"]).collect();
     daemon::start_detached(&words).map_err(ScheduleError::Start)
 }

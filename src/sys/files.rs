@@ -199,13 +199,6 @@ pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError
     sync_folder(folder)
 }
 
-/// Gives a file to a group of this number, with these permission bits.
-pub fn give_to_group(path: &Path, group: u32, mode: u32) -> Result<(), FileError> {
-    std::os::unix::fs::chown(path, None, Some(group)).map_err(FileError::at("change the group of", path))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .map_err(FileError::at("set the permissions of", path))
-}
-
 /// Adds to the end of a file, which is made with these permission bits where there is none. It is not synced.
 pub fn append(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     let mut file = open_to_append(path, mode)?;

@@ -67,6 +67,8 @@ impl Lock {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // Its holder is written into it: a link would lead that into another file.
+            .custom_flags(libc::O_NOFOLLOW)
             .open(path)
             .map_err(failed)?;
         let (mut told, mut looks) = (false, 0);

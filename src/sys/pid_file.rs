@@ -6,13 +6,19 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use thiserror::Error;
 
 use crate::sys::alive::Alive;
+use crate::sys::clock;
 use crate::sys::files::{self, FileError};
 use crate::sys::trusted::{self, TrustError};
+
+/// How long it is waited for that whoever has locked it says who lives, or lets go of it: one who starts a daemon, looks at its file, or
+/// removes it does so within a moment; so does the kernel with what has ended.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// The file of one daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +71,6 @@ impl PidFile {
         if files::look(folder)?.is_none() {
             return Ok(false);
         }
-        trusted::folder(folder)?;
         trusted::file(&self.process())?;
         Ok(trusted::file(&self.path)?)
     }
@@ -79,9 +84,7 @@ impl PidFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Holder::Nobody),
             other => other.map_err(FileError::at("read", &self.path))?,
         };
-        let text = files::read_if_there(&self.process())?.unwrap_or_default();
-        // What is half written is of somebody who is being started, or was then killed: the lock says which.
-        if let Some(process) = serde_json::from_str::<Alive>(&text).ok().filter(Alive::is) {
+        if let Some(process) = self.lives()? {
             let since = file.metadata().map_err(FileError::at("look at", &self.path))?.mtime();
             return Ok(Holder::Process(process, since));
         }
@@ -92,29 +95,37 @@ impl PidFile {
         }
     }
 
+    /// The process that it is said to be, where that lives.
+    fn lives(&self) -> Result<Option<Alive>, FileError> {
+        let text = files::read_if_there(&self.process())?.unwrap_or_default();
+        // What is half written is of somebody who is being started, or was then killed: the lock says which.
+        Ok(serde_json::from_str::<Alive>(&text).ok().filter(Alive::is))
+    }
+
     /// Takes it, where nobody holds it; `None` where somebody does. The folder is there.
     pub fn take(&self) -> Result<Option<Held<'_>>, PidFileError> {
         self.trust()?;
-        let at = |action| FileError::at(action, &self.path);
         loop {
-            // To be read alone: whoever inherits it holds the lock with it, and must not be able to say who it is.
-            let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = rustix::fs::open(&self.path, flags, Mode::RUSR | Mode::WUSR);
-            let file = File::from(file.map_err(|errno| at("open")(errno.into()))?);
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-                Err(errno) => return Err(at("lock")(errno.into()).into()),
+            let Some(file) = self.open(OFlags::CREATE)? else { continue };
+            if !self.lock(&file)? {
+                return Ok(None);
             }
-            // Whoever has ended a daemon removes its file: perhaps since we opened it.
-            if file.metadata().map_err(at("look at"))?.nlink() > 0 {
+            if self.is(&file)? {
                 return Ok(Some(Held { of: self, file }));
             }
         }
     }
 
-    /// Removes it, with what is beside it.
+    /// Removes it, with what is beside it, where nobody holds it: what somebody else has started meanwhile keeps its own.
     pub fn remove(&self) -> Result<(), PidFileError> {
+        if !self.trust()? {
+            return Ok(());
+        }
+        let Some(file) = self.open(OFlags::empty())? else { return Ok(()) };
+        // Locked until they are gone, so that nobody begins in between.
+        if !self.lock(&file)? || !self.is(&file)? {
+            return Ok(());
+        }
         for path in [self.process(), self.path.clone()] {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -124,6 +135,37 @@ impl PidFile {
             }
         }
         Ok(())
+    }
+
+    /// Opens it to be read alone: whoever inherits it holds the lock with it, and must not be able to say who it is.
+    fn open(&self, more: OFlags) -> Result<Option<File>, FileError> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | more;
+        match rustix::fs::open(&self.path, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(file) => Ok(Some(File::from(file))),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(errno) => Err(FileError::at("open", &self.path)(errno.into())),
+        }
+    }
+
+    /// Locks it; `false` where somebody holds it.
+    fn lock(&self, file: &File) -> Result<bool, FileError> {
+        let until = Instant::now() + MOMENT;
+        loop {
+            match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(true),
+                Err(rustix::io::Errno::WOULDBLOCK) => {}
+                Err(errno) => return Err(FileError::at("lock", &self.path)(errno.into())),
+            }
+            if self.lives()?.is_some() || Instant::now() > until {
+                return Ok(false);
+            }
+            clock::pause();
+        }
+    }
+
+    /// Whether an open one is still the one of that name: whoever has ended a daemon removes its file, perhaps since it was opened.
+    fn is(&self, file: &File) -> Result<bool, FileError> {
+        Ok(file.metadata().map_err(FileError::at("look at", &self.path))?.nlink() > 0)
     }
 }
 
@@ -188,9 +230,33 @@ mod tests {
         chown(folder.path(), Some(0), None).unwrap();
         chown(folder.path().join("one.process"), Some(65534), None).unwrap();
         assert!(matches!(file.holder(), Err(PidFileError::Trust(_))), "another's file");
+        chown(folder.path().join("one.process"), Some(0), None).unwrap();
+        file.remove().unwrap();
+        assert!(matches!(file.holder().unwrap(), Holder::Process(..)), "what is held stays");
         victim.kill().unwrap();
         victim.wait().unwrap();
         file.remove().unwrap();
+        assert!(matches!(file.holder().unwrap(), Holder::Starting), "also while it does not say who it is");
+        drop(held);
+        file.remove().unwrap();
         assert_eq!(files::list_dir(folder.path()).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn who_only_looks_or_removes_it_keeps_nobody_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = PidFile::new(folder.path(), "one");
+        drop(file.take().unwrap().unwrap());
+        let looks = File::open(&file.path).unwrap();
+        rustix::fs::flock(&looks, FlockOperation::LockShared).unwrap();
+        let taken = std::thread::scope(|scope| {
+            let taken = scope.spawn(|| file.take().unwrap().is_some());
+            std::thread::sleep(MOMENT / 5);
+            // As whoever removes it: what was waited for is another one's then.
+            fs::remove_file(&file.path).unwrap();
+            drop(looks);
+            taken.join().unwrap()
+        });
+        assert!(taken && file.path.exists());
     }
 }

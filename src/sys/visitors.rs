@@ -4,7 +4,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,8 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use crate::sys::trusted;
 
 /// How many may wait to be let in.
 const WAITING: i32 = 128;
@@ -58,18 +60,21 @@ impl Visitors {
         taken.map(|listener| Visitors::of(listener, None)).transpose()
     }
 
-    /// Opens one at that path, for root and for that group. A socket at which nobody listens is from somebody who was killed, and is
+    /// Opens one at that path, for root and for that group; for a group only in a folder that nobody else can change. A socket at which nobody listens is from somebody who was killed, and is
     /// replaced; whatever else is there stays, and is an error.
     pub fn open(path: &Path, group: Option<u32>) -> io::Result<Visitors> {
+        if group.is_some() {
+            // Who could put another thing in its place would have that given to the group.
+            trusted::folder(path.parent().unwrap_or(Path::new("/")))?;
+        }
         remove_left(path)?;
         let flags = SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         // The socket's own mode is the one that its file gets: at no moment may others connect.
         rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
         rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
-        if group.is_some() {
-            std::os::unix::fs::chown(path, Some(0), group)?;
-            fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+        if let Some(group) = group {
+            trusted::give_to_group(path, group, 0o660)?;
         }
         rustix::net::listen(&socket, WAITING)?;
         let found = fs::symlink_metadata(path)?;
@@ -164,7 +169,7 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         let visitors = Visitors::open(&path, None).unwrap();
         assert!(!visitors.is_given());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         assert!(matches!(visitors.next(&watched, soon).unwrap(), Came::Nobody));
         let other = UnixStream::connect(&path).unwrap();
         let Came::Visitor(one) = visitors.next(&watched, Duration::from_secs(10)).unwrap() else {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use disco_dlm_server::config::{PLACE, TEMPLATE};
 
 use crate::cli::exit::{Failure, Kind};
+use crate::sys::files::Ownership;
 use crate::sys::tree::Root;
 use crate::sys::{accounts, files, host};
 
@@ -42,11 +43,12 @@ pub fn run(args: &Args) -> Result<String, Failure> {
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         files::create_dirs(folder, 0o755)?;
     }
-    files::write_new(path, TEMPLATE.as_bytes(), 0o600)?;
     let group = packages_group()?;
-    if let Some(number) = group {
-        files::give_to_group(path, number, 0o640)?;
-    }
+    // Of two at one moment the later one finds it.
+    files::write_new(path, &[], 0o600)?;
+    // Its group's before it has its name: whose folder it is could put a link there.
+    let ownership = group.map_or(Ownership::New(0o600), |number| Ownership::OfGroup(number, 0o640));
+    files::write_whole(path, TEMPLATE.as_bytes(), ownership)?;
     let config = match path == Path::new(PLACE) {
         true => String::new(),
         false => format!(" --config {}", path.display()),

@@ -17,54 +17,97 @@ use crate::sys::files;
 
 use super::tending::{Came, Line, Tending};
 
-/// How often what waits to be told is tried: each server has pauses of its own beside that.
+/// How often what waits to be told is tried, at the least: each server has pauses of its own beside that.
 const TELL: Duration = Duration::from_secs(60);
 /// How long after settings could not be read they are read again.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Does them, one after the other, for as long as the process lives. `own_timer` is whether runs by timer are its business: where systemd
-/// starts the helper, `disco-dance.timer` has them. `tend` is how often the registration is compared with what this node offers.
-pub(super) fn for_ever(flags: &Flags, own_timer: bool, tend: Duration, say: fn(&str), note: fn(&str)) {
-    let mut timer = own_timer.then(Timer::new);
-    let mut told = Instant::now();
-    let mut tending = Tending::new(tend, told);
-    loop {
-        let wait = match settings(flags) {
-            Ok((settings, _)) => {
-                let wait = timer.as_mut().map_or(TELL, |timer| on_time(timer, &settings, say));
-                if told.elapsed() >= TELL {
-                    told = Instant::now();
-                    tell(&settings, say);
-                }
-                if tending.wait(Instant::now()).is_zero() {
-                    let came = look_after(&settings);
-                    match tending.took(came, Instant::now()) {
-                        Some(Line::Note(text)) => note(&text),
-                        Some(Line::Trouble(text)) => say(&text),
-                        None => {}
-                    }
-                }
-                wait.min(TELL).min(tending.wait(Instant::now()))
-            }
-            Err(error) => {
-                say(&in_full(&error));
-                AGAIN
-            }
-        };
-        std::thread::sleep(wait);
-    }
+/// Who does them.
+#[derive(Debug, Clone)]
+pub(super) struct Chores {
+    /// What settings are read with.
+    pub(super) settings: Flags,
+    /// Flags for each disco that is started.
+    pub(super) flags: Vec<String>,
+    /// Whether runs by timer are its business: where systemd starts the helper, `disco-dance.timer` has them.
+    pub(super) own_timer: bool,
+    /// How often the registration is compared with what this node offers.
+    pub(super) tend: Duration,
+    /// Says what somebody should look at.
+    pub(super) say: fn(&str),
+    /// Says what is good to know.
+    pub(super) note: fn(&str),
 }
 
-/// Starts a run where it is time, and says how long there is nothing to do.
-fn on_time(timer: &mut Timer, settings: &Settings, say: fn(&str)) -> Duration {
-    let looked = timer.look(settings).and_then(|look| match look {
-        Look::Wait(time) => Ok(time),
-        Look::Start => schedule::start(settings).map(|()| Duration::from_secs(1)),
-    });
-    looked.unwrap_or_else(|error| {
-        say(&in_full(&error));
-        AGAIN
-    })
+impl Chores {
+    /// Begins them, for as long as the process lives. Each has a thread of its own, and does one thing at a time: a server that hangs must
+    /// not keep runs by timer, nor another server.
+    pub(super) fn begin(self) {
+        let (timer, teller) = (self.clone(), self.clone());
+        if self.own_timer {
+            std::thread::spawn(move || timer.keep_time());
+        }
+        std::thread::spawn(move || teller.tell());
+        std::thread::spawn(move || self.tend());
+    }
+
+    /// The settings as they are now; `None` where they cannot be read, which [`Chores::tell`] says.
+    fn settings(&self) -> Option<Settings> {
+        settings(&self.settings).ok().map(|(settings, _)| settings)
+    }
+
+    /// Starts runs by timer.
+    fn keep_time(&self) {
+        let mut timer = Timer::new();
+        loop {
+            std::thread::sleep(self.settings().map_or(AGAIN, |settings| self.on_time(&mut timer, &settings)));
+        }
+    }
+
+    /// Starts a run where it is time, and says how long there is nothing to do.
+    fn on_time(&self, timer: &mut Timer, settings: &Settings) -> Duration {
+        let looked = timer.look(settings).and_then(|look| match look {
+            Look::Wait(time) => Ok(time),
+            Look::Start => schedule::start(&self.flags).map(|()| Duration::from_secs(1)),
+        });
+        looked.unwrap_or_else(|error| {
+            (self.say)(&in_full(&error));
+            AGAIN
+        })
+    }
+
+    /// Tells what waits to be told, and that settings cannot be read.
+    fn tell(&self) {
+        let mut is_first = true;
+        loop {
+            match settings(&self.settings) {
+                Err(error) => (self.say)(&in_full(&error)),
+                // What a run has left just now is left alone for a while.
+                Ok(_) if is_first => {}
+                Ok((settings, _)) => tell(&settings, self.say),
+            }
+            is_first = false;
+            // Whoever looks after the registration more often wants the rest of it too.
+            std::thread::sleep(TELL.min(self.tend));
+        }
+    }
+
+    /// Looks after the registration.
+    fn tend(&self) {
+        let mut tending = Tending::new(self.tend, Instant::now());
+        loop {
+            std::thread::sleep(tending.wait(Instant::now()));
+            let Some(settings) = self.settings() else {
+                std::thread::sleep(AGAIN);
+                continue;
+            };
+            match tending.took(look_after(&settings), Instant::now()) {
+                Some(Line::Note(text)) => (self.note)(&text),
+                Some(Line::Trouble(text)) => (self.say)(&text),
+                None => {}
+            }
+        }
+    }
 }
 
 fn tell(settings: &Settings, say: fn(&str)) {

@@ -222,18 +222,20 @@ fn start_part(
         Came::Ready => return Ok(Some((part, pid))),
         Came::Ended => {
             // Its last words come after it has let go of its file.
-            let until = Instant::now() + START;
-            while Alive::of(pid).is_some() && Instant::now() < until {
-                clock::pause();
+            if let Some(process) = Alive::of(pid) {
+                has_ended(&process, START);
             }
             last_line(&places.log, from)
         }
         Came::Late => {
             // It is not to be there later, when nobody knows of it.
-            Alive::of(pid).as_ref().map_or(Ok(()), Alive::ask_to_end).map_err(failed)?;
+            if let Some(process) = Alive::of(pid) {
+                end(part, &process)?;
+            }
             format!("it was not ready after {} s", START.as_secs())
         }
     };
+    drop(held);
     file.remove()?;
     Err(DaemonError::Down { part, said, log: places.log.clone() })
 }
@@ -258,20 +260,32 @@ pub fn stop(places: &Places) -> Result<Vec<(Part, i32)>, DaemonError> {
     let mut ended = Vec::new();
     for part in [Part::Listener, Part::Helper] {
         let Some(process) = when_started(places, part)? else { continue };
-        let pid = process.pid;
-        let failed = |source| DaemonError::Process { action: "end", part, source };
-        process.ask_to_end().map_err(failed)?;
-        let until = Instant::now() + END;
-        while process.is() {
-            if Instant::now() > until {
-                return Err(DaemonError::Stays { part, pid });
-            }
-            clock::pause();
-        }
+        end(part, &process)?;
         file(places, part).remove()?;
-        ended.push((part, pid));
+        ended.push((part, process.pid));
     }
     Ok(ended)
+}
+
+/// Asks it to end, and waits for that.
+fn end(part: Part, process: &Alive) -> Result<(), DaemonError> {
+    process.ask_to_end().map_err(|source| DaemonError::Process { action: "end", part, source })?;
+    match has_ended(process, END) {
+        true => Ok(()),
+        false => Err(DaemonError::Stays { part, pid: process.pid }),
+    }
+}
+
+/// Whether it has ended, after that time at the latest.
+fn has_ended(process: &Alive, within: Duration) -> bool {
+    let until = Instant::now() + within;
+    while process.is() {
+        if Instant::now() > until {
+            return false;
+        }
+        clock::pause();
+    }
+    true
 }
 
 /// The process of it, waited for while it is being started.

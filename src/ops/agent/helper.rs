@@ -20,9 +20,10 @@ use crate::sys::interrupt::Interrupt;
 use crate::sys::rights::Account;
 use crate::sys::visitors::{self, Came, Visitor, Visitors};
 
+use super::chores::Chores;
 use super::desk::{Desk, refused};
 use super::store::Store;
-use super::{AgentError, Exit, chores, process, standing};
+use super::{AgentError, Exit, process, standing};
 
 /// How many may be answered at once.
 const MOST: usize = 64;
@@ -105,10 +106,10 @@ pub fn serve(
             Visitors::open(&serving.socket, account.as_ref().map(|account| account.group)).map_err(listen)?
         }
     };
-    let desk = Desk::open(serving.home, serving.flags, serving.exit, say)?;
-    let (flags, own_timer) = (serving.settings.clone(), !visitors.is_given());
-    let (tend, note) = (serving.tend, serving.note);
-    std::thread::spawn(move || chores::for_ever(&flags, own_timer, tend, say, note));
+    let desk = Desk::open(serving.home, serving.flags.clone(), serving.exit, say)?;
+    let (tend, note, own_timer) = (serving.tend, serving.note, !visitors.is_given());
+    let settings = serving.settings.clone();
+    Chores { settings, flags: serving.flags, own_timer, tend, say, note }.begin();
     let lock = Arc::new(Mutex::new(Found::NotLooked));
     let (flags, seen) = (serving.settings.clone(), lock.clone());
     // By a thread of its own: a server that hangs must not keep runs by timer.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::world::NODE;
 
 #[test]
 fn without_systemd_it_is_started_looked_at_and_stopped() {
@@ -152,4 +153,128 @@ fn a_helper_without_systemd_keeps_the_timer() {
     let _node = node.again();
     world.wait_until("a run by timer has merged", || world.exists("/etc/by-timer"));
     world.wait_until("it has ended", || world.disco(&["runs"]).stdout.contains("merged"));
+}
+
+#[test]
+fn what_the_timer_starts_has_the_name_that_the_helper_was_given() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", "echo x >/etc/by-timer");
+    world.master();
+    // The master knows it by that name, too.
+    world.sh(&format!("cd /tmp/master/parameters && cp -a {NODE} web1.example.com")).succeeds();
+    world.setting("disco/schedule/interval", "60");
+    world.setting("disco/schedule/splay", "0");
+    world.sh("echo '{\"schema\":1,\"last\":1000}' >/var/disco/schedule.json").succeeds();
+    world.disco(&["agent", "start", "--node", "web1.example.com"]).succeeds();
+    world.wait_until("a run by timer has merged", || world.disco(&["runs"]).stdout.contains("merged"));
+    let node = world.sh("cat /var/disco/runs/*/record.json").succeeds().stdout.clone();
+    assert!(node.contains(r#""node": "web1.example.com""#), "{node}");
+    assert!(!node.contains(NODE), "{node}");
+    world.disco(&["agent", "stop"]).succeeds();
+}
+
+/// Takes connections at two ports and says nothing; in /srv/heard, who has come and gone.
+const SILENT: &str = r#"
+import socket, threading
+heard = open("/srv/heard", "a", buffering=1)
+def leaves(peer, port):
+    while peer.recv(65536):
+        pass
+    heard.write(f"gone {port}\n")
+def listens(port):
+    door = socket.create_server(("127.0.0.1", port))
+    heard.write(f"open {port}\n")
+    while True:
+        peer, _ = door.accept()
+        heard.write(f"came {port}\n")
+        threading.Thread(target=leaves, args=(peer, port)).start()
+for port in 9001, 9002:
+    threading.Thread(target=listens, args=(port,)).start()
+"#;
+
+#[test]
+fn who_hangs_keeps_no_run_by_timer() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", "echo x >/etc/by-timer");
+    world.master();
+    // Something waits for the webhook, and is due.
+    world.setting("disco/upload/webhook", "http://127.0.0.1:9001/");
+    world.disco(&["dance", "--noop"]).succeeds();
+    world.sh("ls /var/disco/spool/*-webhook.json && rm -f /var/disco/spool/state.json").succeeds();
+    world.sh("mkdir -p /srv /etc/disco/proxy").succeeds();
+    world.write("/etc/disco/proxy/settings.yml", ":http_port: 8000\n:foreman_url: http://127.0.0.1:9002\n");
+    world.write_with_mode("/etc/disco/proxy/password", "600", "changeme\n");
+    let login = ":user: admin\n:password_file: /etc/disco/proxy/password\n:url: http://127.0.0.1:9002\n";
+    world.write("/etc/disco/proxy/register.yml", login);
+    world.write("/srv/silent.py", SILENT);
+    world.sh("setsid python3 /srv/silent.py </dev/null >/srv/out 2>&1 &").succeeds();
+    let heard = || world.sh("cat /srv/heard").stdout.clone();
+    world.wait_until("both are open", || heard().matches("open").count() == 2);
+    // An interval of which the next multiple, which is the node's next moment, is a few seconds from now.
+    world.setting("disco/schedule/splay", "0");
+    let soon = r#"cd /var/disco; now=$(date +%s); echo "{\"schema\":1,\"last\":$now}" >schedule.json
+        for every in {60..9999}; do left=$((every - now % every))
+          [ $left -lt 10 ] || [ $left -gt 14 ] || { echo $every >parameters/disco/schedule/interval; exit 0; }
+        done; exit 1"#;
+    world.sh(soon).succeeds();
+    let _helper = world.spawn(&["disco", "agent", "helper", "--tend", "1"]);
+    let both = || heard().contains("came 9001") && heard().contains("came 9002");
+    world.wait_until("it asks both", both);
+    assert!(!world.exists("/etc/by-timer"), "both hang before its moment comes");
+    world.wait_until("a run by timer has merged", || world.exists("/etc/by-timer"));
+    let heard = heard();
+    assert!(!heard.contains("gone"), "both hang still: {heard}");
+    for port in ["9001", "9002"] {
+        assert_eq!(heard.matches(&format!("came {port}")).count(), 1, "one of each at a time: {heard}");
+    }
+}
+
+#[test]
+fn of_several_restarts_at_once_one_agent_is_left_that_can_be_ended() {
+    let Some(world) = World::new() else { return };
+    world.sh("getent passwd disco-agent || useradd --system --user-group --shell /usr/sbin/nologin disco-agent").succeeds();
+    world.disco(&["agent", "init"]).succeeds();
+    let processes = world.processes();
+    world.disco(&["agent", "start"]).succeeds();
+    for _ in 0..4 {
+        world.sh("for one in 1 2 3 4; do disco agent restart & done; wait").succeeds();
+        let both = [pids(&world, "agent helper"), pids(&world, "agent serve")];
+        assert!(
+            both.iter().all(|one| one.len() == 1),
+            "{both:?}\n{}",
+            world.read("/var/log/disco-agent.log")
+        );
+        let status = world.disco(&["agent", "status"]);
+        status.succeeds().stdout_has(&format!("helper    runs, pid {}", both[0][0]));
+        status.stdout_has(&format!("listener  runs, pid {}", both[1][0]));
+    }
+    let stopped = world.disco(&["agent", "stop"]);
+    stopped
+        .succeeds()
+        .stderr_has("The agent's helper has ended")
+        .stderr_has("The agent's listener has ended");
+    world.only_has(&processes);
+    world.sh("ls -A /run/disco").stdout_is("");
+}
+
+#[test]
+fn one_that_is_late_is_known_until_it_has_ended() {
+    let Some(world) = World::new() else { return };
+    // The helper waits for what this says, and knows no signal while it does.
+    let slow = format!("/var/disco/agent/runs/{}.json", TriggerId::of([7; 16]));
+    world.sh(&format!("mkdir -p /var/disco/agent/runs && mkfifo {slow}")).succeeds();
+    let start = world.spawn(&["disco", "agent", "start"]);
+    world.wait_until("the helper is begun", || pids(&world, "agent helper").len() == 1);
+    let pid = pids(&world, "agent helper").remove(0);
+    world.run(&["kill", "-STOP", &pid]).succeeds();
+    let asked = || world.read(&format!("/proc/{pid}/status")).contains("ShdPnd:\t0000000000004000");
+    world.wait_until("it is asked to end", asked);
+    world.disco(&["agent", "status"]).stdout_has(&format!("helper    runs, pid {pid}"));
+    world.run(&["kill", "-CONT", &pid]).succeeds();
+    world.sh(&format!("exec 3>{slow}; rm {slow}")).succeeds();
+    start.wait().exits(69).stderr_has("it was not ready after 10 s");
+    assert_eq!(pids(&world, "agent helper"), [""; 0]);
+    world.sh("ls -A /run/disco").stdout_is("");
+    world.disco(&["agent", "start"]).succeeds();
+    world.disco(&["agent", "stop"]).succeeds();
 }

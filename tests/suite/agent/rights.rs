@@ -211,3 +211,27 @@ fn what_is_under_way_what_waits_and_that_live_runs_are_off_is_told() {
     }
     world.disco(&["agent", "stop"]).succeeds();
 }
+
+#[test]
+fn nothing_in_a_folder_of_somebody_elses_is_given_away_or_written() {
+    let Some(world) = World::new() else { return };
+    world.sh("getent passwd disco-agent || useradd --system --user-group --shell /usr/sbin/nologin disco-agent").succeeds();
+    // Root's file, in a folder in which another one can put a link in its place at any moment.
+    world.disco(&["agent", "init", "--config", "/srv/theirs/agent.toml"]).succeeds();
+    let theirs = "cd /srv/theirs && chmod 600 agent.toml && chgrp root agent.toml && chown 65534 .";
+    world.sh(theirs).succeeds();
+    let start = ["agent", "start", "--run", "/run/test", "--config", "/srv/theirs/agent.toml"];
+    world.disco(&start).exits(77).stderr_has("/srv/theirs is not safe to go by: it is another user's");
+    world.sh("stat -c '%a %U:%G' /srv/theirs/agent.toml").stdout_is("600 root:root\n");
+    // So is the way of the helper's socket to its group.
+    world
+        .disco(&["agent", "helper", "--socket", "/srv/theirs/agent.sock"])
+        .exits(77)
+        .stderr_has("/srv/theirs is not safe to go by: it is another user's");
+    world.sh("ls /srv/theirs").stdout_is("agent.toml\n");
+    // What is written to say who holds a lock is not written elsewhere.
+    world.sh("echo precious >/root/file; ln -s /root/file /srv/theirs/agent.keys.lock").succeeds();
+    let add = world.disco(&["agent", "key", "add", "ci", "--config", "/srv/theirs/agent.toml"]);
+    assert_eq!(world.read("/root/file"), "precious\n", "{add}");
+    add.exits(74).stderr_has("cannot lock \"/srv/theirs/agent.keys.lock\"");
+}
