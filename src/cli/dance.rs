@@ -101,6 +101,9 @@ pub struct Args {
     /// (disco/schedule/)
     #[arg(long, conflicts_with_all = ["root", "plan"])]
     pub scheduled: bool,
+    /// As a run by timer whose moment was looked at already: it has the same time limit
+    #[arg(long, hide = true, conflicts_with = "scheduled")]
+    pub limited: bool,
     /// With --noop: keep what was shown in FILE, for `disco apply FILE`
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
@@ -177,7 +180,7 @@ pub(super) fn prepare(args: &Args, global: &Global) -> Result<Prepared, Failure>
     let options = Options { only, wait: args.wait, plan_file: args.plan.clone(), confirm: args.confirm };
     let codes = if args.detailed_exitcodes { Codes::Detailed } else { Codes::Plain };
     let monitors = Monitors::new("dance", &settings);
-    if let (true, Some(limit)) = (args.scheduled, settings.schedule.time_limit.value) {
+    if let (true, Some(limit)) = (args.scheduled || args.limited, settings.schedule.time_limit.value) {
         interrupt
             .after(limit, TIME_LIMIT)
             .map_err(|error| Failure::new(Kind::Io, "cannot watch the time limit").because(&error))?;

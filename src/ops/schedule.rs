@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use disco_dlm::model::Time;
+use disco_dlm::model::{Calendar, Time};
 use disco_dlm::rules::{Cover, Covered, covered};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -18,11 +18,13 @@ use crate::ops::disable;
 use crate::sandbox;
 use crate::schedule::{Moments, Next, Wakefulness};
 use crate::settings::Settings;
+use crate::sys::clock;
 use crate::sys::files::{self, FileError, Ownership, Synced};
-use crate::sys::{clock, daemon};
 
 /// The longest that whoever keeps a timer waits before it looks again: settings change, and clocks are put.
 const MOST: u64 = 60;
+/// How many blackouts are looked through for a moment that is outside of them.
+const MOST_BLACKOUTS: usize = 100;
 /// The version of the file's form.
 const SCHEMA: u32 = 1;
 
@@ -35,9 +37,6 @@ pub enum ScheduleError {
     /// The file could not be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The run could not be started.
-    #[error("cannot start a run by timer")]
-    Start(#[source] io::Error),
 }
 
 /// Whether a run by timer begins.
@@ -105,7 +104,7 @@ pub fn turn(settings: &Settings) -> Result<Turn, ScheduleError> {
         };
         // Who is called by somebody else's timer has no sleep of its own to spread.
         if let Next::At(then) = moments.next(last, i64::MIN, now) {
-            return Ok(Turn::NotNow(format!("the next run is at {}", clock::told((then, 0)))));
+            return Ok(Turn::NotNow(next_run(&moments, &settings.schedule.blackout.value.0, then)));
         }
     }
     note(settings, now)?;
@@ -118,6 +117,18 @@ pub fn turn(settings: &Settings) -> Result<Turn, ScheduleError> {
         return Ok(Turn::NotNow(format!("live runs are disabled {disabled}")));
     }
     Ok(Turn::Begin)
+}
+
+/// When the next run is that no blackout is in the way of, where the next moment is then.
+fn next_run(moments: &Moments, calendar: &Calendar, mut then: i64) -> String {
+    for _ in 0..MOST_BLACKOUTS {
+        match covered(calendar, Time::new(then, 0)) {
+            Covered::Free => break,
+            Covered::By { until: Some(until), .. } => then = moments.after(until.seconds().saturating_sub(1)),
+            Covered::By { what, until: None } => return in_the_way(&what, None),
+        }
+    }
+    format!("the next run is at {}", clock::told((then, 0)))
 }
 
 fn in_the_way(what: &Cover, until: Option<Time>) -> String {
@@ -133,17 +144,7 @@ fn in_the_way(what: &Cover, until: Option<Time>) -> String {
     }
 }
 
-/// The timer of a node that has no other. Whoever keeps it looks, does what it says, and looks again:
-///
-/// ```ignore
-/// let mut timer = Timer::new();
-/// loop {
-///     match timer.look(&settings()?)? {
-///         Look::Wait(time) => wait(time),
-///         Look::Start => schedule::start(&flags)?,
-///     }
-/// }
-/// ```
+/// The timer of a node that has no other. Whoever keeps it looks, does what it says, and looks again, with settings read anew.
 #[derive(Debug)]
 pub struct Timer {
     wakefulness: Wakefulness,
@@ -155,7 +156,7 @@ pub struct Timer {
 pub enum Look {
     /// Nothing, for so long; at most a minute, whatever else is set: then look again, with the settings read anew.
     Wait(Duration),
-    /// Start a run: [`start`].
+    /// Ask for a run, where that has its [`turn`].
     Start,
 }
 
@@ -199,9 +200,23 @@ impl Timer {
     }
 }
 
-/// Starts a run by timer, in a session of its own and without streams; nobody waits for it. Its record says how it ended. With `flags` it
-/// is a run of the same home, by the same name, as whoever keeps the timer has.
-pub fn start(flags: &[String]) -> Result<(), ScheduleError> {
-    let words: Vec<&str> = flags.iter().map(String::as_str).chain(["dance", "--scheduled"]).collect();
-    daemon::start_detached(&words).map_err(ScheduleError::Start)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::schedule::Closed;
+
+    #[test]
+    fn a_run_is_told_of_when_it_can_begin() {
+        let moments = Moments::of("n", 3600, 0);
+        let hour = |hour: i64| 1_800_000_000 / 3600 * 3600 + hour * 3600;
+        let told =
+            |calendar: &str, hours| next_run(&moments, &calendar.parse::<Closed>().unwrap().0, hour(hours));
+        let at = |hours| format!("the next run is at {}", clock::told((hour(hours), 0)));
+        assert_eq!(told("", 1), at(1));
+        // 2027-01-15 08:00 UTC is the hour 0.
+        let blackouts = "zone=UTC; daily 09:30+60; daily 10:45+30; 2027-01-16..2027-01-17";
+        assert_eq!((told(blackouts, 1), told(blackouts, 2)), (at(1), at(4)));
+        assert_eq!(told(blackouts, 16), at(64), "the whole of two days");
+        assert!(told("zone=UTC; daily 00:00+1440", 1).starts_with("blackout for ever"));
+    }
 }

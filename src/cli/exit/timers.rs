@@ -4,7 +4,7 @@ use crate::ops::disable::DisableError;
 use crate::ops::schedule::ScheduleError;
 
 use super::Failure;
-use super::kinds::{file_kind, io_kind};
+use super::kinds::file_kind;
 
 impl From<DisableError> for Failure {
     fn from(error: DisableError) -> Failure {
@@ -20,7 +20,6 @@ impl From<ScheduleError> for Failure {
         match error {
             ScheduleError::Home(error) => (*error).into(),
             ScheduleError::File(ref file) => Failure::from_error(file_kind(file), &error),
-            ScheduleError::Start(ref source) => Failure::from_error(io_kind(source), &error),
         }
     }
 }

@@ -2,19 +2,24 @@
 //! registration with a Foreman after a change. Each reads the settings anew, so that a parameter counts without a restart.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use disco_agent::node::enrol::{self, EnrolError};
+use disco_agent::runs::Answer;
+use disco_agent::runs::queue::Wanted;
 
+use crate::model::run::Mode;
 use crate::model::told::in_full;
 use crate::ops::proxy::{self, Done, ProxyError};
-use crate::ops::schedule::{self, Look, Timer};
+use crate::ops::schedule::{self, Look, Timer, Turn};
 use crate::ops::settings::settings;
 use crate::ops::upload::send::{When, send};
 use crate::ops::upload::{ASKED_FOR, UploadError};
 use crate::settings::{Flags, Settings};
 use crate::sys::files;
 
+use super::desk::Desk;
 use super::tending::{Came, Line, Tending};
 
 /// How often what waits to be told is tried, at the least: each server has pauses of its own beside that.
@@ -22,13 +27,16 @@ const TELL: Duration = Duration::from_secs(60);
 /// How long after settings could not be read they are read again.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// Who wants a run by timer, as it is told.
+pub(super) const TIMER: &str = "timer";
+
 /// Who does them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Chores {
     /// What settings are read with.
     pub(super) settings: Flags,
-    /// Flags for each disco that is started.
-    pub(super) flags: Vec<String>,
+    /// Where a run by timer is asked for, as others are: it is told of, waits, and ends as they do.
+    pub(super) desk: Arc<Desk>,
     /// Whether runs by timer are its business: where systemd starts the helper, `disco-dance.timer` has them.
     pub(super) own_timer: bool,
     /// How often the registration is compared with what this node offers.
@@ -56,7 +64,7 @@ impl Chores {
         settings(&self.settings).ok().map(|(settings, _)| settings)
     }
 
-    /// Starts runs by timer.
+    /// Asks for runs by timer.
     fn keep_time(&self) {
         let mut timer = Timer::new();
         loop {
@@ -64,16 +72,32 @@ impl Chores {
         }
     }
 
-    /// Starts a run where it is time, and says how long there is nothing to do.
+    /// Asks for a run where it is time, and says how long there is nothing to do.
     fn on_time(&self, timer: &mut Timer, settings: &Settings) -> Duration {
         let looked = timer.look(settings).and_then(|look| match look {
             Look::Wait(time) => Ok(time),
-            Look::Start => schedule::start(&self.flags).map(|()| Duration::from_secs(1)),
+            Look::Start => schedule::turn(settings).map(|turn| {
+                match turn {
+                    Turn::Begin => self.ask_for_run(settings),
+                    Turn::NotNow(why) => (self.note)(&format!("No run by timer: {why}")),
+                }
+                Duration::from_secs(1)
+            }),
         });
         looked.unwrap_or_else(|error| {
             (self.say)(&in_full(&error));
             AGAIN
         })
+    }
+
+    fn ask_for_run(&self, settings: &Settings) {
+        let noop = settings.mode.value == Mode::Noop;
+        let wanted = Wanted { noop, modules: vec![], by: TIMER.to_owned(), key: None, alone: false };
+        match self.desk.take(wanted) {
+            Answer::Refused { message, .. } => (self.say)(&format!("no run by timer: {message}")),
+            Answer::Run(run) => (self.note)(&format!("Run {} is one by timer", run.id)),
+            Answer::Runs { .. } | Answer::Standing(_) => {}
+        }
     }
 
     /// Tells what waits to be told, and that settings cannot be read.

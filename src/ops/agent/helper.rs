@@ -106,10 +106,10 @@ pub fn serve(
             Visitors::open(&serving.socket, account.as_ref().map(|account| account.group)).map_err(listen)?
         }
     };
-    let desk = Desk::open(serving.home, serving.flags.clone(), serving.exit, say)?;
+    let desk = Desk::open(serving.home, serving.flags, serving.exit, say)?;
     let (tend, note, own_timer) = (serving.tend, serving.note, !visitors.is_given());
     let settings = serving.settings.clone();
-    Chores { settings, flags: serving.flags, own_timer, tend, say, note }.begin();
+    Chores { settings, desk: desk.clone(), own_timer, tend, say, note }.begin();
     let lock = Arc::new(Mutex::new(Found::NotLooked));
     let (flags, seen) = (serving.settings.clone(), lock.clone());
     // By a thread of its own: a server that hangs must not keep runs by timer.

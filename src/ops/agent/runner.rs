@@ -14,6 +14,7 @@ use crate::sys::attend::{self, Ended};
 use crate::sys::clock;
 use crate::sys::interrupt::Interrupt;
 
+use super::chores::TIMER;
 use super::store::Store;
 use super::{AgentError, is_of, process};
 
@@ -102,6 +103,8 @@ fn words(runner: &Runner, kept: &Kept) -> Vec<String> {
     let mut words = vec!["dance".to_owned(), "--detailed-exitcodes".to_owned()];
     // A live run waits for one that somebody has begun by hand: it was promised.
     words.push(if kept.run.noop { "--noop" } else { "--wait" }.to_owned());
+    // It took its turn when it was asked for.
+    words.extend((kept.run.by == [TIMER]).then(|| "--limited".to_owned()));
     words.extend(kept.run.modules.iter().flat_map(|name| ["--only".to_owned(), name.clone()]));
     words.extend(runner.flags.iter().cloned());
     words

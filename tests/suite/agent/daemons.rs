@@ -156,6 +156,52 @@ fn a_helper_without_systemd_keeps_the_timer() {
 }
 
 #[test]
+fn a_run_by_timer_is_told_of_is_ended_with_others_and_has_its_limit() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", ENDLESS);
+    world.master();
+    world.setting("disco/schedule/interval", "60");
+    world.setting("disco/schedule/splay", "0");
+    let processes = world.processes();
+    let due = || {
+        world.sh("echo '{\"schema\":1,\"last\":1000}' >/var/disco/schedule.json").succeeds();
+        world.disco(&["agent", "start"]).succeeds();
+        world.wait_until("the step runs", || in_step(&world));
+    };
+    due();
+    let before = world.manifest();
+    let newest = || client(&world).ask(&Ask::List {}).unwrap();
+    let Answer::Runs { runs } = newest() else { panic!("no list") };
+    assert_eq!((runs.len(), &runs[0].by[..], runs[0].noop), (1, &["timer".to_owned()][..], false));
+    let id = &runs[0].id;
+    world.disco(&["agent", "status"]).succeeds().stdout_has(&format!("now       live run {id}"));
+    world
+        .disco(&["agent", "stop", "--runs"])
+        .succeeds()
+        .stderr_has(&format!("The live run {id} was aborted by disco agent stop"));
+    world.only_has(&processes);
+    assert_eq!(world.manifest().since(&before), [""; 0], "nothing of it has merged");
+    world.setting("disco/schedule/time_limit", "1");
+    due();
+    world.wait_until(
+        "its time is over",
+        || matches!(newest(), Answer::Runs { runs } if runs.len() == 2 && runs[0].state.is_end()),
+    );
+    let Answer::Runs { runs } = newest() else { panic!("no list") };
+    assert_eq!(runs[0].state, State::Killed { signal: 14 });
+    // In a blackout there is none; the log says so.
+    world.setting("disco/schedule/blackout", "zone=UTC; daily 00:00+1440");
+    world.disco(&["agent", "stop"]).succeeds();
+    world.sh("echo '{\"schema\":1,\"last\":1000}' >/var/disco/schedule.json").succeeds();
+    world.disco(&["agent", "start"]).succeeds();
+    world.wait_until("the log says why not", || {
+        world.read("/var/log/disco-agent.log").contains("No run by timer: blackout for ever")
+    });
+    assert!(matches!(newest(), Answer::Runs { runs } if runs.len() == 2));
+    world.disco(&["agent", "stop"]).succeeds();
+}
+
+#[test]
 fn what_the_timer_starts_has_the_name_that_the_helper_was_given() {
     let Some(world) = World::new() else { return };
     world.module("m").script("10.sh", "echo x >/etc/by-timer");
