@@ -122,12 +122,15 @@ pub fn causes(error: &dyn std::error::Error) -> String {
         text = format!("{text}: {cause}");
         next = cause.source();
     }
-    text
+    // Some say with several lines where in a file they are, and point at it from below.
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| line.contains(|c| !" |^-".contains(c))).collect::<Vec<_>>().join(" | ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::TlsError;
 
     /// What is written.
     #[derive(Clone, Default)]
@@ -141,6 +144,13 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn causes_are_one_line() {
+        let cause = std::io::Error::other("line 2\n  |\n2 | x\n  | ^\nno value");
+        let error = std::io::Error::other(TlsError::Read { path: "/k".into(), source: cause });
+        assert_eq!(causes(&error), "cannot read /k: line 2 | 2 | x | no value");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! resumed, so that each connection is looked at with the lists and the time as they are.
 #![allow(clippy::disallowed_methods, reason = "its files are the administrator's, outside of disco's home")]
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,6 +93,7 @@ pub fn load(files: &TlsFiles, now: i64, log: &Log) -> Result<Arc<ServerConfig>, 
     let provider = Arc::new(ring::default_provider());
     let chain = certificates(&files.cert)?;
     warn_of_end(&files.cert, &chain, now, log);
+    warn_of_others(&files.key, log);
     let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::Nothing { path: files.key.clone(), what: "private key" },
         source => TlsError::Pem { path: files.key.clone(), source },
@@ -169,6 +171,16 @@ fn lists(path: &Path, now: i64, log: &Log) -> Result<Vec<CertificateRevocationLi
         }
     }
     Ok(found)
+}
+
+/// A key that cannot be looked at is told of where it is read.
+fn warn_of_others(key: &Path, log: &Log) {
+    if std::fs::metadata(key).is_ok_and(|found| found.mode() & 0o004 != 0) {
+        log.warn(format_args!(
+            "{}: every user can read this key, and be this server: chmod o-r",
+            key.display()
+        ));
+    }
 }
 
 fn warn_of_end(path: &Path, chain: &[CertificateDer<'_>], now: i64, log: &Log) {

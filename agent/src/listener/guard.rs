@@ -200,7 +200,9 @@ impl Guard {
         if self.wrong().blocked(from, Instant::now()) {
             self.log.warn(format_args!("{from}: too many wrong keys; this one is not looked at"));
             let message = "too many wrong keys came from this address";
-            return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, message).again(300));
+            return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, message)
+                .hint("right ones are not looked at for five minutes either; a certificate that the node allows is")
+                .again(300));
         }
         if let Some(name) = self.keys.whose(key, clock::now()) {
             return Ok(By(format!("key {name}")));

@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,14 +36,15 @@ fn issue(ca: &Ca, names: &[&str]) -> (rcgen::Certificate, KeyPair) {
     (params.signed_by(&key, ca).unwrap(), key)
 }
 
-/// A listener with TLS, for whoever is called `deploy` or `ops`.
-fn with_tls(ca: &Ca) -> Stage {
+/// A listener with TLS whose key has that mode, for whoever is called `deploy` or `ops`.
+fn with_tls(ca: &Ca, mode: u32) -> Stage {
     let prepare = |dir: &Path, config: &mut Config| {
         let (cert, key) = issue(ca, &["server"]);
         let at = |name: &str| dir.join(name);
         for (name, text) in [("cert", cert.pem()), ("key", key.serialize_pem()), ("ca", ca.pem())] {
             std::fs::write(at(name), text).unwrap();
         }
+        std::fs::set_permissions(at("key"), std::fs::Permissions::from_mode(mode)).unwrap();
         let tls =
             disco_listen::TlsFiles { cert: at("cert"), key: at("key"), client_ca: Some(at("ca")), crl: None };
         config.listen.tls = Some(tls);
@@ -84,7 +86,7 @@ fn over_tls(address: SocketAddr, ca: &Ca, names: Option<&[&str]>, headers: &str)
 #[test]
 fn a_certificate_of_a_name_that_is_allowed_or_a_key() {
     let ca = ca();
-    let stage = with_tls(&ca);
+    let stage = with_tls(&ca, 0o640);
     let key = format!("Authorization: Bearer {}\r\n", stage.key);
     let rows: [(u16, Option<&[&str]>, &str); 9] = [
         (200, Some(&["deploy"]), ""),
@@ -103,6 +105,8 @@ fn a_certificate_of_a_name_that_is_allowed_or_a_key() {
     let log = stage.log.text();
     assert!(log.contains(" deploy \"GET /v1/status\" 200 "), "{log}");
     assert!(log.contains("web1 has a good certificate, and is not in `names`"));
+    let open = "every user can read this key";
+    assert!(!log.contains(open) && with_tls(&ca, 0o644).log.text().contains(open));
 }
 
 #[test]
