@@ -48,7 +48,7 @@ pub struct Args {
 }
 
 /// The agent's user.
-pub(super) const USER: &str = "disco-agent";
+pub(super) use crate::cli::exit::of_agent::USER;
 
 /// The flags that lead another disco to the same home and the same name.
 pub(super) fn flags(home: &std::path::Path, global: &Global) -> Vec<String> {

@@ -29,12 +29,10 @@ impl From<AgentError> for Failure {
 
 impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Failure {
+        let make = format!("`{}` makes it, as disco's packages do; --user names another", make_user(USER));
         let (kind, hint) = match &error {
-            DaemonError::NoUser(_) => {
-                let make = "`useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
-                            disco-agent` makes it, as disco's packages do; --user names another";
-                (Kind::Config, Some(make))
-            }
+            DaemonError::NoUser(_) => (Kind::Config, Some(make.as_str())),
+            DaemonError::Root(_) => (Kind::Usage, Some("--user disco-agent is the user of disco's packages")),
             DaemonError::Account { source, .. } | DaemonError::Process { source, .. } => {
                 (io_kind(source), None)
             }
@@ -58,6 +56,16 @@ impl From<DaemonError> for Failure {
         };
         Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
     }
+}
+
+/// The agent's user, where none is named.
+pub(in crate::cli) const USER: &str = "disco-agent";
+
+/// How the listener's user is made.
+pub(in crate::cli) fn make_user(name: &str) -> String {
+    format!(
+        "useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin {name}"
+    )
 }
 
 impl From<UnitError> for Failure {
