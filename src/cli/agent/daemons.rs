@@ -111,7 +111,7 @@ pub(super) fn start(args: &Args, global: &Global, terminal: &mut Terminal) -> Re
         units::start()?;
         return Ok(Exit::Done);
     }
-    let config = if args.at.is_there()? { Some(args.at.config()?) } else { None };
+    let config = args.at.config_if_there()?;
     let home = settings::home(&global.flags())?.value;
     let places = args.places(config.as_ref());
     let daemons::Started { parts, given } = daemons::start(&places, &flags(&home, global))?;

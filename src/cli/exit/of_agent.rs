@@ -49,8 +49,8 @@ impl From<DaemonError> for Failure {
             ) => (file_kind(error), None),
             DaemonError::Trust(TrustError::Open { .. })
             | DaemonError::PidFile(PidFileError::Trust(TrustError::Open { .. })) => {
-                let hint = "others could have put there what root would go by: name a folder of root's own (--run, --log), or chown and \
-                            chmod go-w that one";
+                let hint = "others could have put there what root would go by: name what is root's own (--run, --log, --config), or chown \
+                            and chmod go-w that one";
                 (Kind::Permission, Some(hint))
             }
         };

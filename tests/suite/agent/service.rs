@@ -25,3 +25,35 @@ fn no_listener_is_root_by_name() {
     world.only_has(&processes);
     assert!(!world.exists("/srv/agent.toml"));
 }
+
+#[test]
+fn a_hint_says_what_helps() {
+    let Some(world) = World::new() else { return };
+    world.sh("! getent passwd disco-agent || userdel disco-agent").succeeds();
+    let first = world.disco(&["agent", "init", "--config", "/srv/a/agent.toml"]);
+    first.succeeds().stdout_has("\n  useradd --system --user-group ");
+    first.stdout_has("\n  disco agent key add NAME --config /srv/a/agent.toml\n");
+    first.stdout_has("\n  disco agent start --config /srv/a/agent.toml\n");
+    configured(&world);
+    let next = world.disco(&["agent", "init", "--config", "/srv/b/agent.toml", "--user", "nobody"]);
+    next.succeeds().stdout_lacks("useradd").stdout_has("start --config /srv/b/agent.toml --user nobody\n");
+    world
+        .disco(&["agent", "key", "add", "ci"])
+        .exits(73)
+        .stderr_has("disco agent key rotate ci")
+        .stderr_has("disco agent key rm ci");
+    world
+        .disco(&["agent", "serve", "--port", "80", "--user", "disco-agent"])
+        .exits(77)
+        .stderr_has("cannot listen on 127.0.0.1:80: Permission denied")
+        .stderr_has("a port above 1023")
+        .stderr_lacks("another server");
+    let processes = world.processes();
+    world
+        .disco(&["agent", "start", "--config", "/nonexist.toml"])
+        .exits(78)
+        .stderr_has("`disco agent init --config /nonexist.toml` writes one");
+    world.only_has(&processes);
+    world.sh(&format!("sed -i 's/^listen = .*/listen = [\"localhost:8453\"]/' {CONFIG}")).succeeds();
+    world.disco(&["agent", "serve"]).exits(78).stderr_has("an address such as 127.0.0.1:8453");
+}
