@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use disco_agent::listener::config::{Config, KEYS};
-use disco_agent::runs::TriggerId;
 use disco_agent::runs::client::SOCKET;
+use disco_agent::runs::{State, TriggerId};
 
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
 use crate::ops::agent::daemons::{self, Places};
 use crate::ops::agent::end_all;
+use crate::ops::agent::left;
 use crate::ops::agent::look::{self, Look};
 use crate::ops::agent::units;
 use crate::ops::settings;
@@ -138,7 +139,15 @@ pub(super) fn start(args: &Args, global: &Global, terminal: &mut Terminal) -> Re
 /// Stops what runs, and ends the runs where that is asked for.
 pub(super) fn stop_all(args: &StopArgs, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     stop(&args.args, terminal)?;
-    if args.runs {
+    if !args.runs {
+        match going_on(global) {
+            Ok(lines) => lines.iter().for_each(|line| terminal.say_at(Level::Info, line)),
+            Err(failure) => {
+                let message = format!("whether runs go on is not known: {}", failure.message);
+                terminal.say_at(Level::Warning, &message);
+            }
+        }
+    } else {
         let home = settings::home(&global.flags())?.value;
         let mut waits = |id: &TriggerId| terminal.say_at(Level::Info, &format!("Run {id} is to end"));
         for run in end_all(&home, "disco agent stop", &mut waits)? {
@@ -146,6 +155,26 @@ pub(super) fn stop_all(args: &StopArgs, global: &Global, terminal: &mut Terminal
         }
     }
     Ok(Exit::Done)
+}
+
+/// What is told of runs that go on when the agent has stopped, and of those that wait for its start.
+fn going_on(global: &Global) -> Result<Vec<String>, Failure> {
+    let runs = left::runs(&settings::home(&global.flags())?.value)?;
+    let of = |state: &State| runs.iter().filter(|run| run.state == *state).collect::<Vec<_>>();
+    let (running, waiting) = (of(&State::Running), of(&State::Queued));
+    let how_many = |number: usize, one: &str, more: &str| match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {more}"),
+    };
+    let goes_on = how_many(running.len(), "run goes on", "runs go on");
+    let all = match (running.len(), waiting.len()) {
+        (0, 0) => return Ok(vec![]),
+        (_, 0) => goes_on,
+        (0, number) => how_many(number, "run waits", "runs wait"),
+        (_, number) => format!("{goes_on} and {}", how_many(number, "waits", "wait")),
+    };
+    let each = running.into_iter().chain(waiting).map(|run| format!("The {}", status::told(run)));
+    Ok(each.chain([format!("{all}; `disco agent stop --runs` ends them")]).collect())
 }
 
 /// Stops what runs; runs go on.

@@ -16,6 +16,7 @@ use crate::sys::rights::Account;
 
 use super::daemons::{self, DaemonError, Lives, Part, Places};
 use super::readable::{can_read, may};
+use super::{AgentError, left};
 
 /// How both processes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Asked {
     pub queued: Vec<RunState>,
     /// The one that has ended last.
     pub last: Option<RunState>,
+    /// Why nothing is known of them.
+    pub trouble: Option<String>,
 }
 
 /// How both processes are.
@@ -50,7 +53,7 @@ pub fn look(places: &Places) -> Result<Look, DaemonError> {
     })
 }
 
-/// How runs are; those that only the helper knows where it says so.
+/// How runs are: by the helper, or where that does not answer by their files, for runs go on without it.
 pub fn asked(socket: &Path, home: &Path) -> Asked {
     // Who may not look there is not told; a file that cannot be read disables them all the same.
     let disabled = match disable::look(home) {
@@ -58,9 +61,16 @@ pub fn asked(socket: &Path, home: &Path) -> Asked {
         Err(error) => Some(Disabled::new(&in_full(&error), String::new(), String::new())),
         Ok(disabled) => disabled,
     };
-    // Where nobody answers there is nothing to be told: that is said of the helper itself.
-    let runs = Client::new(socket).list().unwrap_or_default();
-    Asked { disabled, ..sorted(runs) }
+    // That nobody answers is said of the helper itself.
+    match Client::new(socket).list().or_else(|_| left::runs(home)) {
+        Ok(runs) => Asked { disabled, ..sorted(runs) },
+        Err(AgentError::File(error))
+            if error.source.kind() == std::io::ErrorKind::PermissionDenied && !host::is_root() =>
+        {
+            Asked { disabled, ..Asked::default() }
+        }
+        Err(error) => Asked { disabled, trouble: Some(in_full(&error)), ..Asked::default() },
+    }
 }
 
 /// The newest come first.

@@ -7,6 +7,7 @@ pub mod daemons;
 mod desk;
 mod end;
 mod helper;
+pub mod left;
 pub mod look;
 mod readable;
 mod runner;

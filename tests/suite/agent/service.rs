@@ -27,6 +27,33 @@ fn no_listener_is_root_by_name() {
 }
 
 #[test]
+fn without_a_helper_it_is_told_what_goes_on() {
+    let Some(world) = World::new() else { return };
+    world.module("m").script("10.sh", ENDLESS);
+    world.master();
+    world.disco(&["agent", "start"]).succeeds();
+    let client = client(&world);
+    let one = client.run(&wish(false, &[], "ci")).unwrap();
+    world.wait_until("the step runs", || in_step(&world));
+    let two = client.run(&wish(true, &[], "eve")).unwrap();
+    let told = || {
+        let status = world.disco(&["agent", "status"]);
+        status.exits(3).stdout_has(&format!("now       live run {} runs since ", one.id));
+        status.stdout_has(&format!("next      dry run {} waits since ", two.id));
+    };
+    kill(&world, "agent helper");
+    told();
+    world.disco(&["agent", "start"]).succeeds();
+    let stopped = world.disco(&["agent", "stop"]);
+    stopped.succeeds().stderr_has(&format!("The live run {} runs since ", one.id));
+    stopped.stderr_has("1 run goes on and 1 waits; `disco agent stop --runs` ends them");
+    told();
+    world.disco(&["agent", "stop", "--runs"]).succeeds().stderr_lacks("goes on");
+    world.disco(&["agent", "status"]).exits(3).stdout_has("last      ").stdout_lacks("now ");
+    world.disco(&["agent", "stop"]).succeeds().stderr_lacks("--runs");
+}
+
+#[test]
 fn a_hint_says_what_helps() {
     let Some(world) = World::new() else { return };
     world.sh("! getent passwd disco-agent || userdel disco-agent").succeeds();
