@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use disco_agent::listener::config::{Config, KEYS};
+use disco_agent::listener::config::{Config, KEYS, PLACE};
 use disco_agent::runs::client::SOCKET;
 use disco_agent::runs::{State, TriggerId};
 
 use crate::cli::exit::{Exit, Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
 use crate::cli::{Format, Global};
+use crate::ops::agent::check;
 use crate::ops::agent::daemons::{self, Places};
 use crate::ops::agent::end_all;
 use crate::ops::agent::left;
@@ -25,7 +26,8 @@ Where systemd runs and has the agent's units, it is asked; elsewhere, and where
 --run names another folder, both processes are plain daemons. The listener needs
 its configuration; without that only the helper starts. Runs that are under way
 go on when the agent stops; with `stop --runs` they are aborted, and what has
-begun to merge is waited for.
+begun to merge is waited for. A restart stops nothing where the listener could
+not come back with its files as they are.
 
 Exit status: 0; `status` 3 where it does not run, 77 where it may not be looked
 at.
@@ -94,6 +96,12 @@ impl Args {
     fn old_places(&self) -> Places {
         self.places(self.at.config().ok().as_ref())
     }
+
+    /// What systemd's units start, whatever is named here.
+    fn of_units(&self) -> Args {
+        let at = At { config: PathBuf::from(PLACE) };
+        Args { run: None, log: self.log.clone(), at, user: USER.to_owned() }
+    }
 }
 
 /// systemd would say it four times.
@@ -116,10 +124,7 @@ pub(super) fn start(args: &Args, global: &Global, terminal: &mut Terminal) -> Re
     let home = settings::home(&global.flags())?.value;
     let places = args.places(config.as_ref());
     let daemons::Started { parts, given } = daemons::start(&places, &flags(&home, global))?;
-    for path in given {
-        let message = format!("{}: the group of {} can read it now", path.display(), args.user);
-        terminal.say_at(Level::Info, &message);
-    }
+    say_given(&given, args, terminal);
     if parts.is_empty() {
         terminal.say_at(Level::Info, "The agent runs already");
     }
@@ -134,6 +139,37 @@ pub(super) fn start(args: &Args, global: &Global, terminal: &mut Terminal) -> Re
         terminal.say_at(Level::Warning, &trouble);
     }
     Ok(Exit::Done)
+}
+
+fn say_given(given: &[PathBuf], args: &Args, terminal: &mut Terminal) {
+    for path in given {
+        let message = format!("{}: the group of {} can read it now", path.display(), args.user);
+        terminal.say_at(Level::Info, &message);
+    }
+}
+
+/// Stops what runs and starts it again, where it can be there again.
+pub(super) fn restart(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
+    only_root()?;
+    check(args, global, terminal).map_err(|failure| {
+        let more = failure.hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
+        failure.hint(Some(format!("nothing was stopped{more}")))
+    })?;
+    stop(args, terminal)?;
+    start(args, global, terminal)
+}
+
+/// Makes sure that what is stopped can be started again, as far as files say: all that a start reads.
+fn check(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<(), Failure> {
+    if args.is_systemds() {
+        let args = args.of_units();
+        return Ok(check::of_unit(&args.places(args.at.config_if_there()?.as_ref()))?);
+    }
+    settings::home(&global.flags())?;
+    let config = args.at.config_if_there()?;
+    let given = check::before_a_start(&args.places(config.as_ref()))?;
+    say_given(&given, args, terminal);
+    Ok(())
 }
 
 /// Stops what runs, and ends the runs where that is asked for.

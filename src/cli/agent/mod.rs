@@ -132,10 +132,7 @@ pub fn run(command: Command, global: &Global, terminal: &mut Terminal) -> Result
         Command::Helper(args) => return helper::run(&args, global),
         Command::Start(args) => return daemons::start(&args, global, terminal),
         Command::Stop(args) => return daemons::stop_all(&args, global, terminal),
-        Command::Restart(args) => {
-            daemons::stop(&args, terminal)?;
-            return daemons::start(&args, global, terminal);
-        }
+        Command::Restart(args) => return daemons::restart(&args, global, terminal),
         Command::Status(args) => return daemons::status(&args, global, terminal),
         Command::Run { id } => return run::run(&id, global),
     };

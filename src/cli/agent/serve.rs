@@ -51,12 +51,19 @@ pub struct Args {
     /// Whether `disco agent start` has started it
     #[arg(long, hide = true)]
     daemon: bool,
+    /// Read all that it reads, say what is wrong with it, and listen nowhere
+    #[arg(long, hide = true)]
+    check: bool,
 }
 
 /// Serves.
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<String, Failure> {
     let daemon = holding(args.daemon)?;
     args.user.as_deref().map_or(Ok(()), become_user)?;
+    if args.check {
+        let checked = read(args).and_then(|config| Ok(serve::check(&config)?));
+        return checked.map(|()| String::new()).map_err(not_as_root);
+    }
     if host::is_root() {
         let message = "The listener runs as root, and needs none of it: --user disco-agent";
         terminal.say_at(Level::Warning, message);

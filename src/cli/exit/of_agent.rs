@@ -1,6 +1,7 @@
 //! The kinds of what keeps the agent from its part: the same table as in [`super::kinds`].
 
 use crate::ops::agent::AgentError;
+use crate::ops::agent::check::CheckError;
 use crate::ops::agent::daemons::DaemonError;
 use crate::ops::agent::units::UnitError;
 use crate::sys::lock::LockError;
@@ -66,6 +67,19 @@ pub(in crate::cli) fn make_user(name: &str) -> String {
     format!(
         "useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin {name}"
     )
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Failure {
+        match error {
+            CheckError::Daemon(error) => error.into(),
+            CheckError::Process(_) => Failure::from_error(Kind::Unavailable, &error),
+            CheckError::Down { status, .. } => {
+                let kind = status.and_then(|status| u8::try_from(status).ok()).map(Kind::of_code);
+                Failure::from_error(kind.unwrap_or(Kind::Unavailable), &error)
+            }
+        }
+    }
 }
 
 impl From<UnitError> for Failure {

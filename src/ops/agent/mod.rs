@@ -2,6 +2,7 @@
 //! (`disco agent __run`). What they say to each other is in files below `agent/runs` of disco's home, so that each of them, and the dance,
 //! may be killed at any moment. docs/agent.md has the whole of it.
 
+pub mod check;
 mod chores;
 pub mod daemons;
 mod desk;

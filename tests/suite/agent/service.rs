@@ -4,6 +4,78 @@ use super::rights::configured;
 use super::*;
 
 const CONFIG: &str = "/etc/disco/agent.toml";
+/// Root can read that certificate, and the listener's user cannot.
+const ROOTS_CERTIFICATE: &str = "install -m 600 /dev/null /etc/disco/cert.pem; \
+     sed -i 's|^\\[tls\\]|[tls]\\ncertificate = \"/etc/disco/cert.pem\"\\nkey = \"/etc/disco/cert.pem\"|' /etc/disco/agent.toml";
+const NO_SETTINGS: &str = "mkdir -p /etc/disco/proxy; echo ':http_port: none' >/etc/disco/proxy/settings.yml";
+
+/// Puts back what was before.
+fn restore(world: &World) {
+    world.sh("rm -rf /etc/disco/proxy; cp -p /root/good/* /etc/disco/").succeeds();
+}
+
+fn spoil(world: &World, script: &str) {
+    world.sh(script).succeeds();
+}
+
+#[test]
+fn a_restart_that_could_not_come_back_stops_nothing() {
+    let Some(world) = World::new() else { return };
+    configured(&world);
+    world.disco(&["agent", "start"]).succeeds();
+    world.sh("mkdir /root/good; cp -p /etc/disco/agent.* /root/good/").succeeds();
+    let agent = || (pids(&world, "agent helper"), pids(&world, "agent serve"));
+    let before = agent();
+    let foreign = "install -m 600 -o 65534 /etc/disco/agent.toml /tmp/x.toml";
+    for (script, words, status, said) in [
+        ("sed -i s/^auth/auht/ /etc/disco/agent.toml", &[][..], 78, "unknown field `auht`"),
+        ("chmod 666 /etc/disco/agent.toml", &[], 77, "every user may write it"),
+        (foreign, &["--config", "/tmp/x.toml"], 77, "--config"),
+        ("true", &["--config", "/nowhere.toml"], 78, "there is no configuration /nowhere.toml"),
+        (ROOTS_CERTIFICATE, &[], 78, "cannot read /etc/disco/cert.pem: Permission denied"),
+        (NO_SETTINGS, &[], 78, "the proxy's settings cannot be used"),
+        ("true", &["--user", "root"], 64, "disco-agent"),
+        ("true", &["--log", "/dev/null"], 77, "it is no regular file"),
+    ] {
+        spoil(&world, script);
+        let refused = world.disco(&[&["agent", "restart"], words].concat());
+        assert_eq!(agent(), before, "{script}: {refused}");
+        refused.exits(status).stderr_has(said).stderr_has("nothing was stopped");
+        restore(&world);
+    }
+    world.disco(&["agent", "restart"]).succeeds();
+    let after = agent();
+    assert!(after.0 != before.0 && after.1 != before.1 && after.1.len() == 1, "{before:?} {after:?}");
+    world.disco(&["agent", "stop"]).succeeds();
+}
+
+#[test]
+fn a_restart_by_systemd_that_could_not_come_back_stops_nothing() {
+    let Some(world) = World::with_systemd() else { return };
+    super::daemons::units(&world);
+    configured(&world);
+    world.disco(&["agent", "start"]).succeeds();
+    world.sh("mkdir /root/good; cp -p /etc/disco/agent.* /root/good/").succeeds();
+    let pid = || {
+        let show = "systemctl show --property MainPID --value disco-agent-helper.service";
+        world.sh(show).stdout.trim().to_owned()
+    };
+    world.wait_until("the helper runs", || pid() != "0");
+    let before = pid();
+    for (script, said) in [
+        ("sed -i s/^auth/auht/ /etc/disco/agent.toml", "unknown field `auht`"),
+        (ROOTS_CERTIFICATE, "cannot read /etc/disco/cert.pem: Permission denied"),
+    ] {
+        spoil(&world, script);
+        let refused = world.disco(&["agent", "restart"]);
+        assert_eq!(pid(), before, "{script}: {refused}");
+        refused.exits(78).stderr_has(said).stderr_has("nothing was stopped");
+        restore(&world);
+    }
+    world.disco(&["agent", "restart"]).succeeds();
+    world.wait_until("another helper runs", || pid() != "0" && pid() != before);
+    world.disco(&["agent", "stop"]).succeeds();
+}
 
 #[test]
 fn no_listener_is_root_by_name() {
