@@ -238,6 +238,11 @@ pub fn parse(text: &str) -> Result<Config, ConfigError> {
         let wanted = "a list of ADDRESS:PORT, such as [\"0.0.0.0:8453\"]";
         return Err(ConfigError::Value { key: "listen", value: "[]".to_owned(), wanted });
     }
+    if !file.helper.is_absolute() {
+        // Each who looks for it is in another folder.
+        let (value, wanted) = (file.helper.display().to_string(), "the whole path of the socket");
+        return Err(ConfigError::Value { key: "helper", value, wanted });
+    }
     let auth = auth(file.auth, file.names, tls.as_ref())?;
     let limits = limits(&file.limits)?;
     let addresses = file.listen.into_iter().map(|Address(address)| address).collect();

@@ -92,7 +92,8 @@ impl Args {
         Places { run, socket, log, config, keys, user }
     }
 
-    /// The same, whatever is wrong with the configuration: it is there to be told, or ended.
+    /// The same, whatever is wrong with the configuration: what runs is there to be told, or ended. `look::troubles` says what is wrong, and
+    /// where the helper's socket is not known runs are told by their files.
     fn old_places(&self) -> Places {
         self.places(self.at.config().ok().as_ref())
     }
@@ -135,7 +136,7 @@ pub(super) fn start(args: &Args, global: &Global, terminal: &mut Terminal) -> Re
         let message = format!("There is no {}: nothing listens for others yet", args.at.config.display());
         terminal.say_at(Level::Warning, &message);
     }
-    for trouble in look::troubles(&places) {
+    for trouble in look::troubles(&places, &home, &global.flags()) {
         terminal.say_at(Level::Warning, &trouble);
     }
     Ok(Exit::Done)
@@ -236,14 +237,18 @@ pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &mut Terminal
     let processes = match args.all.is_systemds() {
         true => status::Processes::Units(units::look()?),
         false => {
-            let Look { helper, listener, is_configured } = look::look(&places)?;
+            let Look { mut helper, listener, is_configured } = look::look(&places)?;
+            if args.all.run.is_none() && args.all.at.config().is_err() {
+                // Where its socket is nobody knows.
+                helper.iter_mut().for_each(|helper| helper.at.clear());
+            }
             let config = (!is_configured).then(|| args.all.at.config.clone());
             status::Processes::Daemons { helper, listener, without: config }
         }
     };
     let status = status::Status {
         asked: look::asked(&places.socket, &home),
-        troubles: look::troubles(&places),
+        troubles: look::troubles(&places, &home, &global.flags()),
         processes,
     };
     terminal.results(&match args.format {

@@ -78,6 +78,58 @@ fn a_restart_by_systemd_that_could_not_come_back_stops_nothing() {
 }
 
 #[test]
+fn status_tells_what_the_listener_cannot_use() {
+    let Some(world) = World::new() else { return };
+    world.master();
+    configured(&world);
+    world.disco(&["agent", "status"]).exits(3).stdout_lacks("trouble");
+    world.sh("mkdir /root/good; cp -p /etc/disco/agent.* /root/good/").succeeds();
+    for (script, said) in [
+        ("sed -i s/^auth/auht/ /etc/disco/agent.toml", "unknown field `auht`"),
+        ("sed -i 's/^names = .*/names = [\"a\"]/' /etc/disco/agent.toml", "tls.client_ca: it is missing"),
+        (
+            "sed -i 's/^helper = .*/helper = \"relative.sock\"/' /etc/disco/agent.toml",
+            "helper = relative.sock",
+        ),
+        (
+            "rm /etc/disco/agent.keys",
+            "/etc/disco/agent.keys: no key is good, and nothing else lets anybody in",
+        ),
+        ("disco agent key rm ci", "/etc/disco/agent.keys: no key is good, and nothing else lets anybody in"),
+        (ROOTS_CERTIFICATE, "cannot read /etc/disco/cert.pem: Permission denied"),
+        (NO_SETTINGS, "the proxy's settings cannot be used"),
+    ] {
+        spoil(&world, script);
+        let told = world.disco(&["agent", "status"]);
+        let troubles = told.exits(3).stdout.lines().filter(|line| line.starts_with("trouble ")).count();
+        assert_eq!(troubles, 1, "{script}: {told}");
+        assert!(
+            told.stdout.lines().any(|line| line.starts_with("trouble ") && line.contains(said)),
+            "{told}"
+        );
+        let json = world.disco(&["agent", "status", "--format", "json"]).exits(3).stdout.clone();
+        let json: serde_json::Value = serde_json::from_str(&json).expect("one object");
+        assert!(json["troubles"][0].as_str().is_some_and(|told| told.contains(said)), "{json}");
+        restore(&world);
+    }
+    world.disco(&["agent", "status"]).exits(3).stdout_lacks("trouble");
+    // Where the helper listens the configuration does not say.
+    world.disco(&["agent", "start"]).succeeds();
+    world.sh("sed -i 's/^helper = .*/helper = \"relative.sock\"/' /etc/disco/agent.toml").succeeds();
+    let told = world.disco(&["agent", "status"]);
+    told.succeeds().stdout_has("helper    runs, pid ").stdout_lacks(", at /run/disco/agent.sock");
+    world.disco(&["agent", "stop"]).succeeds();
+    restore(&world);
+    // Who needs no key misses none.
+    world
+        .sh(&format!("rm /etc/disco/agent.keys; sed -i 's/^auth = .*/auth = \"none\"/' {CONFIG}"))
+        .succeeds();
+    world.disco(&["agent", "status"]).exits(3).stdout_lacks("trouble");
+    world.sh("rm /var/disco/parameters/disco/server/uri").succeeds();
+    world.disco(&["agent", "status"]).exits(3).stdout_has("trouble   no master is set (disco/server/uri)\n");
+}
+
+#[test]
 fn no_listener_is_root_by_name() {
     let Some(world) = World::new() else { return };
     configured(&world);
