@@ -4,7 +4,7 @@ mod kinds;
 mod locks;
 mod looks_back;
 #[cfg(feature = "server")]
-mod of_agent;
+pub(in crate::cli) mod of_agent;
 #[cfg(feature = "server")]
 mod of_dlm;
 #[cfg(feature = "server")]

@@ -8,6 +8,7 @@ mod kills;
 mod merges;
 mod registered;
 mod rights;
+mod service;
 mod truth;
 
 use std::time::Duration;

@@ -124,7 +124,7 @@ pub enum ConfigError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
-    listen: Vec<SocketAddr>,
+    listen: Vec<Address>,
     log: Level,
     helper: PathBuf,
     keys: PathBuf,
@@ -141,7 +141,7 @@ struct File {
 impl Default for File {
     fn default() -> File {
         File {
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], PORT))],
+            listen: vec![Address(SocketAddr::from(([127, 0, 0, 1], PORT)))],
             log: Level::Info,
             helper: PathBuf::from(SOCKET),
             keys: PathBuf::from(KEYS),
@@ -154,6 +154,20 @@ impl Default for File {
             rate: Rate::default(),
             twitch: Twitch::default(),
         }
+    }
+}
+
+/// An address of `listen`: what is none is told with one that is.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Address(SocketAddr);
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Address, String> {
+        let none = |error| format!("{error}: use an address such as 127.0.0.1:{PORT}");
+        text.parse().map(Address).map_err(none)
     }
 }
 
@@ -224,10 +238,15 @@ pub fn parse(text: &str) -> Result<Config, ConfigError> {
         let wanted = "a list of ADDRESS:PORT, such as [\"0.0.0.0:8453\"]";
         return Err(ConfigError::Value { key: "listen", value: "[]".to_owned(), wanted });
     }
+    if !file.helper.is_absolute() {
+        // Each who looks for it is in another folder.
+        let (value, wanted) = (file.helper.display().to_string(), "the whole path of the socket");
+        return Err(ConfigError::Value { key: "helper", value, wanted });
+    }
     let auth = auth(file.auth, file.names, tls.as_ref())?;
     let limits = limits(&file.limits)?;
-    let listen =
-        ListenConfig { addresses: file.listen, tls, plain: Plain::Loopback, unlimited: vec![], limits };
+    let addresses = file.listen.into_iter().map(|Address(address)| address).collect();
+    let listen = ListenConfig { addresses, tls, plain: Plain::Loopback, unlimited: vec![], limits };
     let config = Config {
         listen,
         log: match file.log {

@@ -69,7 +69,11 @@ fn what_makes_no_sense_is_named() {
     for (text, expected) in [
         ("listne = []", "unknown field `listne`"),
         ("listen = []", "listen = []: use a list of ADDRESS:PORT"),
-        ("listen = [\"localhost:1\"]", "invalid socket address"),
+        (
+            "listen = [\"localhost:1\"]",
+            "invalid socket address syntax: use an address such as 127.0.0.1:8453",
+        ),
+        ("helper = \"agent.sock\"", "helper = agent.sock: use the whole path of the socket"),
         ("listen = [\"0.0.0.0:1\"]", "tls.certificate: it is missing; without it only loopback"),
         ("auth = \"nobody\"", "unknown variant `nobody`"),
         (&format!("listen = [\"0.0.0.0:1\"]\nauth = \"none\"\n{tls}"), "auth = \"none\" with 0.0.0.0:1"),

@@ -4,7 +4,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use disco_listen::{ListenError, Log, Running, Signals, pages, sockets, start_on};
+use disco_listen::{ListenError, Log, LogLevel, Running, Signals, clock, pages, sockets, start_on, tls};
 use thiserror::Error;
 use tokio::task::JoinSet;
 
@@ -61,6 +61,18 @@ pub struct Agent {
     pub(super) parts: Parts,
     pub(super) background: JoinSet<()>,
     pub(super) log: Log,
+}
+
+/// Reads all that a listener by this configuration reads before it listens, and listens nowhere.
+pub fn check(config: &Config) -> Result<(), ServeError> {
+    // Whoever begins says what is no error.
+    let log = Log::to(LogLevel::Error, std::io::sink());
+    let parts = Parts::new(config, &log)?;
+    let doors = parts.proxy.iter().flat_map(|proxy| &proxy.doors).map(|door| &door.listen);
+    for files in doors.chain([&config.listen]).filter_map(|listen| listen.tls.as_ref()) {
+        tls::load(files, clock::now(), &log).map_err(ListenError::from)?;
+    }
+    Ok(())
 }
 
 /// Begins. In a tokio runtime.

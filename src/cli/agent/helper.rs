@@ -48,7 +48,7 @@ pub struct Args {
 }
 
 /// The agent's user.
-pub(super) const USER: &str = "disco-agent";
+pub(super) use crate::cli::exit::of_agent::USER;
 
 /// The code of a run by its record.
 pub(super) const CODES: agent::Exit = |record| exit_of(record, Codes::Detailed).number();

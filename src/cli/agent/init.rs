@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use disco_agent::listener::config::{KEYS, PLACE, template};
 
 use super::helper::USER;
+use crate::cli::exit::of_agent::make_user;
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
-use crate::ops::agent::daemons::DaemonError;
+use crate::ops::agent::daemons::{DaemonError, account_of};
 use crate::ops::agent::look;
 use crate::sys::files::Ownership;
 use crate::sys::rights::Account;
@@ -49,15 +50,23 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<String, Failur
         true => (PathBuf::from(KEYS), String::new()),
         false => (files::canonical(folder)?.join("agent.keys"), format!(" --config {}", path.display())),
     };
+    let next = next(&args.user, &config)?;
     // Of two at one moment the later one finds it.
     files::write_new(path, &[], 0o600)?;
     if let Some(warning) = write_for_listener(path, &template(&keys), &args.user)? {
         terminal.say_at(Level::Warning, &warning);
     }
-    Ok(format!(
-        "{}: written; every key is explained there\nnext:\n  disco agent key add NAME{config}\n",
-        path.display()
-    ))
+    Ok(format!("{}: written; every key is explained there\nnext:\n{next}", path.display()))
+}
+
+/// The commands that bring the agent up, from here on.
+fn next(user: &str, config: &str) -> Result<String, Failure> {
+    let make = match account_of(user)? {
+        None => format!("  {}\n", make_user(user)),
+        Some(_) => String::new(),
+    };
+    let other = if user == USER { String::new() } else { format!(" --user {user}") };
+    Ok(format!("{make}  disco agent key add NAME{config}{other}\n  disco agent start{config}{other}\n"))
 }
 
 /// How a file is written that the listener reads: as root for the group of its user, where there is that user. What keeps it from reading

@@ -81,6 +81,12 @@ impl At {
         Ok(files::look_through(&self.config)?.is_some())
     }
 
+    /// What is set, where there is such a file; nothing where there is none in the usual place.
+    fn config_if_there(&self) -> Result<Option<Config>, Failure> {
+        let none = self.config == Path::new(PLACE) && !self.is_there()?;
+        if none { Ok(None) } else { self.config().map(Some) }
+    }
+
     /// What is set; where there is no file in the usual place, what holds without one.
     fn config(&self) -> Result<Config, Failure> {
         let usual = self.config == Path::new(PLACE);
@@ -126,10 +132,7 @@ pub fn run(command: Command, global: &Global, terminal: &mut Terminal) -> Result
         Command::Helper(args) => return helper::run(&args, global),
         Command::Start(args) => return daemons::start(&args, global, terminal),
         Command::Stop(args) => return daemons::stop_all(&args, global, terminal),
-        Command::Restart(args) => {
-            daemons::stop(&args, terminal)?;
-            return daemons::start(&args, global, terminal);
-        }
+        Command::Restart(args) => return daemons::restart(&args, global, terminal),
         Command::Status(args) => return daemons::status(&args, global, terminal),
         Command::Run { id } => return run::run(&id, global),
     };

@@ -10,10 +10,9 @@ use super::At;
 use super::helper::holding;
 use crate::cli::exit::{Failure, Kind};
 use crate::cli::terminal::{Level, Terminal};
-use crate::ops::agent::daemons::DaemonError;
+use crate::ops::agent::daemons::{DaemonError, account_of};
 use crate::sys::daemon::Holding;
 use crate::sys::host;
-use crate::sys::rights::Account;
 
 /// What the end of its help says.
 pub(super) const EXAMPLES: &str = "\
@@ -52,12 +51,19 @@ pub struct Args {
     /// Whether `disco agent start` has started it
     #[arg(long, hide = true)]
     daemon: bool,
+    /// Read all that it reads, say what is wrong with it, and listen nowhere
+    #[arg(long, hide = true)]
+    check: bool,
 }
 
 /// Serves.
 pub(super) fn run(args: &Args, terminal: &mut Terminal) -> Result<String, Failure> {
     let daemon = holding(args.daemon)?;
     args.user.as_deref().map_or(Ok(()), become_user)?;
+    if args.check {
+        let checked = read(args).and_then(|config| Ok(serve::check(&config)?));
+        return checked.map(|()| String::new()).map_err(not_as_root);
+    }
     if host::is_root() {
         let message = "The listener runs as root, and needs none of it: --user disco-agent";
         terminal.say_at(Level::Warning, message);
@@ -82,9 +88,7 @@ fn listen(args: &Args, ready: impl FnOnce()) -> Result<String, Failure> {
 }
 
 fn become_user(name: &str) -> Result<(), Failure> {
-    let account =
-        Account::find(name).map_err(|source| DaemonError::Account { user: name.to_owned(), source })?;
-    let account = account.ok_or_else(|| DaemonError::NoUser(name.to_owned()))?;
+    let account = account_of(name)?.ok_or_else(|| DaemonError::NoUser(name.to_owned()))?;
     if !account.is_own() && !host::is_root() {
         let failure = Failure::new(Kind::Permission, format!("only root can become the user {name}"));
         return Err(

@@ -62,8 +62,9 @@ impl Status {
                 vec![of_part(Part::Helper, helper.as_ref()), listener]
             }
         };
-        let Asked { disabled, running, queued, last } = &self.asked;
-        lines.extend(self.troubles.iter().map(|trouble| format!("trouble   {trouble}")));
+        let Asked { disabled, running, queued, last, trouble } = &self.asked;
+        let troubles = self.troubles.iter().chain(trouble);
+        lines.extend(troubles.map(|trouble| format!("trouble   {trouble}")));
         lines.extend(disabled.iter().map(|disabled| format!("disabled  live runs, {disabled}")));
         lines.extend(running.iter().map(|run| of_run("now", run)));
         lines.extend(queued.iter().map(|run| of_run("next", run)));
@@ -73,7 +74,8 @@ impl Status {
 
     /// For programs.
     pub(super) fn json(&self) -> Value {
-        let Asked { disabled, running, queued, last } = &self.asked;
+        let Asked { disabled, running, queued, last, trouble } = &self.asked;
+        let troubles: Vec<&String> = self.troubles.iter().chain(trouble).collect();
         let processes = match &self.processes {
             Processes::Units(units) => json!({ "units": units.iter().map(unit_json).collect::<Vec<_>>() }),
             Processes::Daemons { helper, listener, .. } => json!({
@@ -84,7 +86,7 @@ impl Status {
         let mut all = json!({
             "schema": SCHEMA,
             "runs": self.runs(),
-            "troubles": self.troubles,
+            "troubles": troubles,
             "disabled": disabled.as_ref().map(|off| json!({"why": off.why, "by": off.by, "since": off.since})),
             "running": running,
             "queued": queued,

@@ -1,6 +1,7 @@
 //! The kinds of what keeps the agent from its part: the same table as in [`super::kinds`].
 
 use crate::ops::agent::AgentError;
+use crate::ops::agent::check::CheckError;
 use crate::ops::agent::daemons::DaemonError;
 use crate::ops::agent::units::UnitError;
 use crate::sys::lock::LockError;
@@ -29,12 +30,10 @@ impl From<AgentError> for Failure {
 
 impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Failure {
+        let make = format!("`{}` makes it, as disco's packages do; --user names another", make_user(USER));
         let (kind, hint) = match &error {
-            DaemonError::NoUser(_) => {
-                let make = "`useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
-                            disco-agent` makes it, as disco's packages do; --user names another";
-                (Kind::Config, Some(make))
-            }
+            DaemonError::NoUser(_) => (Kind::Config, Some(make.as_str())),
+            DaemonError::Root(_) => (Kind::Usage, Some("--user disco-agent is the user of disco's packages")),
             DaemonError::Account { source, .. } | DaemonError::Process { source, .. } => {
                 (io_kind(source), None)
             }
@@ -51,12 +50,35 @@ impl From<DaemonError> for Failure {
             ) => (file_kind(error), None),
             DaemonError::Trust(TrustError::Open { .. })
             | DaemonError::PidFile(PidFileError::Trust(TrustError::Open { .. })) => {
-                let hint = "others could have put there what root would go by: name a folder of root's own (--run, --log, --config), or chown and \
-                            chmod go-w that one";
+                let hint = "others could have put there what root would go by: name what is root's own (--run, --log, --config), or chown \
+                            and chmod go-w that one";
                 (Kind::Permission, Some(hint))
             }
         };
         Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
+    }
+}
+
+/// The agent's user, where none is named.
+pub(in crate::cli) const USER: &str = "disco-agent";
+
+/// How the listener's user is made.
+pub(in crate::cli) fn make_user(name: &str) -> String {
+    format!(
+        "useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin {name}"
+    )
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Failure {
+        match error {
+            CheckError::Daemon(error) => error.into(),
+            CheckError::Process(_) => Failure::from_error(Kind::Unavailable, &error),
+            CheckError::Down { status, .. } => {
+                let kind = status.and_then(|status| u8::try_from(status).ok()).map(Kind::of_code);
+                Failure::from_error(kind.unwrap_or(Kind::Unavailable), &error)
+            }
+        }
     }
 }
 

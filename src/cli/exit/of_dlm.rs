@@ -1,5 +1,7 @@
 //! The kinds of what goes wrong with the lock server's store: the same table as in [`super::kinds`].
 
+use std::io::ErrorKind;
+
 use disco_dlm_server::admin::AdminError;
 use disco_dlm_server::serve::ServeError;
 use disco_dlm_server::store::StoreError;
@@ -22,6 +24,10 @@ impl From<ListenError> for Failure {
         match error {
             ListenError::NoAddress | ListenError::Plain(_) | ListenError::Tls(_) | ListenError::Given(_) => {
                 Failure::from_error(Kind::Config, &error)
+            }
+            ListenError::Listen { ref source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                let hint = "ports below 1024 are root's: choose a port above 1023";
+                Failure::from_error(Kind::Permission, &error).hint(Some(hint.to_owned()))
             }
             ListenError::Listen { .. } => Failure::from_error(Kind::Unavailable, &error)
                 .hint(Some("another server may have the address: `ss -ltnp` says which".to_owned())),

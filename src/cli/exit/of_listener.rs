@@ -22,14 +22,17 @@ impl From<ServeError> for Failure {
 
 impl From<KeysError> for Failure {
     fn from(error: KeysError) -> Failure {
+        let there = |name| {
+            format!(
+                "`disco agent key rotate {name}` makes another in its place, `disco agent key rm {name}` removes it; or name another"
+            )
+        };
         let (kind, hint) = match &error {
             KeysError::Syntax(_) | KeysError::Hash(_) => (Kind::Data, None),
-            KeysError::There(_) => {
-                (Kind::CannotCreate, Some("name another, or remove it: `disco agent key rm`"))
-            }
-            KeysError::NotThere(_) => (Kind::Failed, Some("`disco agent key ls` lists them")),
+            KeysError::There(name) => (Kind::CannotCreate, Some(there(name))),
+            KeysError::NotThere(_) => (Kind::Failed, Some("`disco agent key ls` lists them".to_owned())),
             KeysError::Random(_) => (Kind::Software, None),
         };
-        Failure::from_error(kind, &error).hint(hint.map(str::to_owned))
+        Failure::from_error(kind, &error).hint(hint)
     }
 }

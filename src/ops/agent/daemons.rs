@@ -63,6 +63,9 @@ pub enum DaemonError {
     /// There is no such user.
     #[error("there is no user {0} for the agent's listener")]
     NoUser(String),
+    /// That user is root.
+    #[error("the user {0} is root, and the agent's listener needs none of its rights")]
+    Root(String),
     /// It cannot be looked up.
     #[error("cannot look for the user {user}")]
     Account {
@@ -174,7 +177,17 @@ pub fn is_configured(places: &Places) -> bool {
 
 /// The listener's user.
 pub fn account(places: &Places) -> Result<Option<Account>, DaemonError> {
-    Account::find(&places.user).map_err(|source| DaemonError::Account { user: places.user.clone(), source })
+    account_of(&places.user)
+}
+
+/// The user of that name, who is not root by any name.
+pub fn account_of(user: &str) -> Result<Option<Account>, DaemonError> {
+    let found =
+        Account::find(user).map_err(|source| DaemonError::Account { user: user.to_owned(), source })?;
+    match found {
+        Some(account) if account.user == 0 => Err(DaemonError::Root(account.name)),
+        found => Ok(found),
+    }
 }
 
 /// Starts what does not live of both, and waits until it is ready.

@@ -4,18 +4,22 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use disco_agent::guarded::{self, GuardedError};
+use disco_agent::listener::config::{Auth, Config, parse};
 use disco_agent::listener::keys::Keys;
 use disco_agent::runs::{Client, RunState, State};
 
 use crate::model::disabled::Disabled;
 use crate::model::told::in_full;
 use crate::ops::disable;
+use crate::settings::Flags;
 use crate::sys::files;
 use crate::sys::host;
 use crate::sys::rights::Account;
 
 use super::daemons::{self, DaemonError, Lives, Part, Places};
 use super::readable::{can_read, may};
+use super::runner::now;
+use super::{AgentError, check, left, standing};
 
 /// How both processes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct Asked {
     pub queued: Vec<RunState>,
     /// The one that has ended last.
     pub last: Option<RunState>,
+    /// Why nothing is known of them.
+    pub trouble: Option<String>,
 }
 
 /// How both processes are.
@@ -50,7 +56,7 @@ pub fn look(places: &Places) -> Result<Look, DaemonError> {
     })
 }
 
-/// How runs are; those that only the helper knows where it says so.
+/// How runs are: by the helper, or where that does not answer by their files, for runs go on without it.
 pub fn asked(socket: &Path, home: &Path) -> Asked {
     // Who may not look there is not told; a file that cannot be read disables them all the same.
     let disabled = match disable::look(home) {
@@ -58,9 +64,16 @@ pub fn asked(socket: &Path, home: &Path) -> Asked {
         Err(error) => Some(Disabled::new(&in_full(&error), String::new(), String::new())),
         Ok(disabled) => disabled,
     };
-    // Where nobody answers there is nothing to be told: that is said of the helper itself.
-    let runs = Client::new(socket).list().unwrap_or_default();
-    Asked { disabled, ..sorted(runs) }
+    // That nobody answers is said of the helper itself.
+    match Client::new(socket).list().or_else(|_| left::runs(home)) {
+        Ok(runs) => Asked { disabled, ..sorted(runs) },
+        Err(AgentError::File(error))
+            if error.source.kind() == std::io::ErrorKind::PermissionDenied && !host::is_root() =>
+        {
+            Asked { disabled, ..Asked::default() }
+        }
+        Err(error) => Asked { disabled, trouble: Some(in_full(&error)), ..Asked::default() },
+    }
 }
 
 /// The newest come first.
@@ -81,44 +94,98 @@ fn sorted(runs: Vec<RunState>) -> Asked {
     asked
 }
 
-/// What keeps the listener from its part, as far as its files say.
-pub fn troubles(places: &Places) -> Vec<String> {
+/// What keeps the agent from its part, as far as its files say; each is one line.
+pub fn troubles(places: &Places, home: &Path, flags: &Flags) -> Vec<String> {
+    let mut all = of_listener(places);
+    // Who may not read all of disco's home cannot say what its runs lack.
+    if host::is_root() {
+        all.extend(standing::trouble(home, flags));
+    }
+    all.iter().map(|trouble| trouble.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn of_listener(places: &Places) -> Vec<String> {
     if !daemons::is_configured(places) {
         return vec![];
     }
-    let account = match daemons::account(places) {
-        Err(error) => return vec![in_full(&error)],
-        Ok(None) => return vec![in_full(&DaemonError::NoUser(places.user.clone()))],
-        Ok(Some(account)) => account,
+    let no_user = || DaemonError::NoUser(places.user.clone());
+    let (account, mut all) = match daemons::account(places).and_then(|found| found.ok_or_else(no_user)) {
+        Ok(account) => (Some(account), vec![]),
+        Err(error) => (None, vec![in_full(&error)]),
     };
-    let of_config = of_file(&places.config, &account, |_| None);
-    let of_keys =
-        of_file(&places.keys, &account, |text| Keys::parse(text).err().map(|error| in_full(&error)));
-    let of_keys = of_keys.map(|why| format!("no key is good: {why}"));
-    of_config.into_iter().chain(of_keys).chain(of_socket(&places.socket, &account)).collect()
+    let account = account.as_ref();
+    match (of_file(&places.config, account, parse), account) {
+        (Found::Bad(why), _) => return [all, vec![why]].concat(),
+        (Found::Good(config), account) => {
+            all.extend(of_keys(&config, account));
+            // Who is not root cannot become its user, to see what that one sees.
+            let account = account.filter(|_| host::is_root());
+            all.extend(
+                account.and_then(|account| check::listener(places, account).err()).map(|no| in_full(&no)),
+            );
+        }
+        (Found::Absent | Found::NotTold, _) => {}
+    }
+    all.extend(account.and_then(|account| of_socket(&places.socket, account)));
+    all
+}
+
+/// Why no key is good, where that is not how it should be.
+fn of_keys(config: &Config, account: Option<&Account>) -> Option<String> {
+    let lives = |keys: &Keys| keys.all.iter().any(|key| key.expires.is_none_or(|end| now() < end));
+    match of_file(&config.keys, account, Keys::parse) {
+        Found::Bad(why) => return Some(format!("no key is good: {why}")),
+        Found::Good(keys) if lives(&keys) => return None,
+        Found::NotTold => return None,
+        Found::Good(_) | Found::Absent => {}
+    }
+    let lets_nobody_in = matches!(&config.auth, Auth::Needed(names) if names.is_empty());
+    let none = "no key is good, and nothing else lets anybody in: disco agent key add NAME";
+    (lets_nobody_in && !config.twitch.enabled).then(|| format!("{}: {none}", config.keys.display()))
 }
 
 /// What keeps that user from reading that file.
 pub fn unreadable(path: &Path, account: &Account) -> Option<String> {
-    of_file(path, account, |_| None)
+    match of_file(path, Some(account), |_| Ok::<(), DaemonError>(())) {
+        Found::Bad(why) => Some(why),
+        Found::Absent | Found::NotTold | Found::Good(()) => None,
+    }
 }
 
-fn of_file(path: &Path, account: &Account, bad: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let said = |why: String| Some(format!("{}: {why}", path.display()));
-    match guarded::read(path) {
-        Err(GuardedError::Read(error)) if error.kind() == std::io::ErrorKind::NotFound => None,
-        // Who may not read it himself cannot say what others can.
+/// What is in a file.
+enum Found<T> {
+    /// Something that cannot be gone by, and why.
+    Bad(String),
+    /// Nothing: there is none.
+    Absent,
+    /// Who may not read it himself cannot say what others can.
+    NotTold,
+    /// This.
+    Good(T),
+}
+
+fn of_file<T, E: std::error::Error>(
+    path: &Path,
+    account: Option<&Account>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Found<T> {
+    let bad = |why: String| Found::Bad(format!("{}: {why}", path.display()));
+    let text = match guarded::read(path) {
+        Err(GuardedError::Read(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Found::Absent;
+        }
         Err(GuardedError::Read(error))
             if error.kind() == std::io::ErrorKind::PermissionDenied && !host::is_root() =>
         {
-            None
+            return Found::NotTold;
         }
-        Err(error) => said(in_full(&error)),
-        Ok(text) => match can_read(path, account) {
-            Ok(true) => bad(&text).and_then(said),
-            Ok(false) => said(format!("the user {} cannot read it", account.name)),
-            Err(error) => said(in_full(&error)),
-        },
+        Err(error) => return bad(in_full(&error)),
+        Ok(text) => text,
+    };
+    match account.map_or(Ok(true), |account| can_read(path, account)) {
+        Err(error) => bad(in_full(&error)),
+        Ok(false) => bad(format!("the user {} cannot read it", account.map_or("", |account| &account.name))),
+        Ok(true) => parse(&text).map_or_else(|error| bad(in_full(&error)), Found::Good),
     }
 }
 

@@ -2,11 +2,13 @@
 //! (`disco agent __run`). What they say to each other is in files below `agent/runs` of disco's home, so that each of them, and the dance,
 //! may be killed at any moment. docs/agent.md has the whole of it.
 
+pub mod check;
 mod chores;
 pub mod daemons;
 mod desk;
 mod end;
 mod helper;
+pub mod left;
 pub mod look;
 mod readable;
 mod runner;

@@ -33,11 +33,7 @@ pub(super) fn is_live(home: &Path) -> bool {
 
 /// How it stands, with the run that is under way.
 pub(super) fn standing(home: &Path, flags: &Flags, running: Option<TriggerId>, lock: Found) -> Standing {
-    let (settings, trouble) = match settings(flags) {
-        Ok((settings, _)) => (Some(settings), None),
-        Err(error) => (None, Some(in_full(&error))),
-    };
-    let trouble = trouble.or_else(|| settings.as_ref().and_then(|settings| in_the_way(home, settings)));
+    let (settings, trouble) = looked(home, flags);
     let node = match &settings {
         Some(settings) => settings.node.value.to_string(),
         None => host::host_name().unwrap_or_default(),
@@ -52,6 +48,22 @@ pub(super) fn standing(home: &Path, flags: &Flags, running: Option<TriggerId>, l
         lock,
         facts: facts(),
         last: last(home),
+    }
+}
+
+/// Why no run could begin, which is what [`standing`] says of it.
+pub(super) fn trouble(home: &Path, flags: &Flags) -> Option<String> {
+    looked(home, flags).1
+}
+
+/// The settings, where they can be read, and why no run could begin.
+fn looked(home: &Path, flags: &Flags) -> (Option<Settings>, Option<String>) {
+    match settings(flags) {
+        Ok((settings, _)) => {
+            let trouble = in_the_way(home, &settings);
+            (Some(settings), trouble)
+        }
+        Err(error) => (None, Some(in_full(&error))),
     }
 }
 

@@ -69,9 +69,8 @@ fn who_stops_it_can_end_its_runs_too() {
     world.disco(&["agent", "stop"]).succeeds();
 }
 
-#[test]
-fn systemd_starts_the_helper_when_somebody_asks_and_its_restart_ends_no_run() {
-    let Some(world) = World::with_systemd() else { return };
+/// The agent's units and its user, as the packages bring them.
+pub(super) fn units(world: &World) {
     let dist = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/dist"));
     for unit in [
         "disco-agent.socket",
@@ -82,10 +81,16 @@ fn systemd_starts_the_helper_when_somebody_asks_and_its_restart_ends_no_run() {
         world.install(&format!("/etc/systemd/system/{unit}"), "644", &dist.join("systemd").join(unit));
     }
     world.install("/usr/lib/sysusers.d/disco.conf", "644", &dist.join("sysusers.d/disco.conf"));
+    world.sh("systemd-sysusers disco.conf && systemctl daemon-reload").succeeds();
+}
+
+#[test]
+fn systemd_starts_the_helper_when_somebody_asks_and_its_restart_ends_no_run() {
+    let Some(world) = World::with_systemd() else { return };
+    units(&world);
     world.module("m").script("10.sh", ENDLESS);
     world.module("n").script("10.sh", "echo n >/etc/n");
     world.master();
-    world.sh("systemd-sysusers disco.conf && systemctl daemon-reload").succeeds();
     world.disco(&["agent", "status"]).exits(3).stdout_has("disco-agent-helper.socket");
     world.disco(&["agent", "start"]).succeeds();
     world.run(&["stat", "-c", "%a %U:%G", SOCKET]).stdout_is("660 root:disco-agent\n");

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The user of the package, the configuration, a key in /root/key.
-fn configured(world: &World) {
+pub(super) fn configured(world: &World) {
     world.sh("getent passwd disco-agent || useradd --system --user-group --shell /usr/sbin/nologin disco-agent").succeeds();
     world.disco(&["agent", "init"]).succeeds();
     world.sh("disco agent key add ci >/root/key").succeeds();
@@ -85,6 +85,7 @@ fn a_folder_of_somebody_elses_is_refused_by_name() {
 #[test]
 fn it_starts_where_all_of_it_can_be_there_and_says_what_cannot() {
     let Some(world) = World::new() else { return };
+    world.master();
     world.sh("! getent passwd disco-agent || userdel disco-agent").succeeds();
     world.disco(&["agent", "init"]).succeeds().stderr_has("no user disco-agent");
     world.sh("disco agent key add ci >/root/key").succeeds().stderr_has("no listener can read it");
