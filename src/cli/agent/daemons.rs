@@ -38,6 +38,8 @@ Examples:
   disco agent restart --run /run/test --log /var/log/agent-test.log
   disco agent status --format json | jq .last";
 
+const LOG: &str = "/var/log/disco-agent.log";
+
 /// The arguments of all four.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -45,7 +47,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
     /// What the daemons say goes there
-    #[arg(long, value_name = "FILE", default_value = "/var/log/disco-agent.log")]
+    #[arg(long, value_name = "FILE", default_value = LOG)]
     log: PathBuf,
     #[command(flatten)]
     at: At,
@@ -79,6 +81,19 @@ impl Args {
         self.run.is_none() && units::are_there()
     }
 
+    /// Whether systemd is to be asked: for what its units do not have it is not.
+    fn asks_systemd(&self) -> Result<bool, Failure> {
+        let is_systemds = self.is_systemds();
+        let Args { log, at, user, .. } = self.of_units();
+        if is_systemds && (&self.log, &self.at.config, &self.user) != (&log, &at.config, &user) {
+            let message =
+                "systemd looks after the agent here, with a configuration, a user and a log of its own";
+            let hint = "leave --config, --user and --log out (`systemctl edit disco-agent` changes them); or --run DIR, for daemons beside it";
+            return Err(Failure::new(Kind::Usage, message).hint(Some(hint.to_owned())));
+        }
+        Ok(is_systemds)
+    }
+
     /// Where all of it is, by that configuration.
     fn places(&self, config: Option<&Config>) -> Places {
         let run = self.run.clone().unwrap_or_else(|| PathBuf::from("/run/disco"));
@@ -101,7 +116,7 @@ impl Args {
     /// What systemd's units start, whatever is named here.
     fn of_units(&self) -> Args {
         let at = At { config: PathBuf::from(PLACE) };
-        Args { run: None, log: self.log.clone(), at, user: USER.to_owned() }
+        Args { run: None, log: PathBuf::from(LOG), at, user: USER.to_owned() }
     }
 }
 
@@ -117,7 +132,7 @@ fn only_root() -> Result<(), Failure> {
 /// Starts what does not run.
 pub(super) fn start(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<Exit, Failure> {
     only_root()?;
-    if args.is_systemds() {
+    if args.asks_systemd()? {
         units::start()?;
         return Ok(Exit::Done);
     }
@@ -162,7 +177,7 @@ pub(super) fn restart(args: &Args, global: &Global, terminal: &mut Terminal) -> 
 
 /// Makes sure that what is stopped can be started again, as far as files say: all that a start reads.
 fn check(args: &Args, global: &Global, terminal: &mut Terminal) -> Result<(), Failure> {
-    if args.is_systemds() {
+    if args.asks_systemd()? {
         let args = args.of_units();
         return Ok(check::of_unit(&args.places(args.at.config_if_there()?.as_ref()))?);
     }
@@ -217,7 +232,7 @@ fn going_on(global: &Global) -> Result<Vec<String>, Failure> {
 /// Stops what runs; runs go on.
 pub(super) fn stop(args: &Args, terminal: &mut Terminal) -> Result<(), Failure> {
     only_root()?;
-    if args.is_systemds() {
+    if args.asks_systemd()? {
         return Ok(units::stop()?);
     }
     let ended = daemons::stop(&args.old_places())?;

@@ -72,6 +72,12 @@ fn a_restart_by_systemd_that_could_not_come_back_stops_nothing() {
         refused.exits(78).stderr_has(said).stderr_has("nothing was stopped");
         restore(&world);
     }
+    // What its units do not have is not passed over.
+    for verb in ["start", "stop", "restart"] {
+        let refused = world.disco(&["agent", verb, "--config", "/etc/disco/other.toml"]);
+        refused.exits(64).stderr_has("systemd looks after the agent here").stderr_has("--run DIR");
+    }
+    assert_eq!(pid(), before);
     world.disco(&["agent", "restart"]).succeeds();
     world.wait_until("another helper runs", || pid() != "0" && pid() != before);
     world.disco(&["agent", "stop"]).succeeds();
