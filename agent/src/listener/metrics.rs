@@ -43,7 +43,7 @@ struct Inner {
 }
 
 impl Metrics {
-    /// How the helper answered last.
+    /// What is known of how the helper answers.
     pub fn seen(&self) -> &Seen {
         &self.0.seen
     }
